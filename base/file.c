@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Files relative to a directory descriptor.
+ */
+#include "file.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+cmt_status cmt_status_of_errno(int error_number)
+{
+    return error_number == ENOSPC || error_number == EDQUOT ? CMT_NO_SPACE : CMT_IO;
+}
+
+static cmt_status fail(cmt_error *err, const char *action, const char *name)
+{
+    int error_number = errno;
+    return cmt_error_set(err, cmt_status_of_errno(error_number), "%s %s: %s", action, name,
+                         strerror(error_number));
+}
+
+void cmt_fd_close(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+cmt_status cmt_dir_open(const char *path, int *fd_out, cmt_error *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return cmt_error_set(err, CMT_NOT_FOUND, "%s does not exist", path);
+    if (fd < 0)
+        return fail(err, "open directory", path);
+    *fd_out = fd;
+    return CMT_OK;
+}
+
+cmt_status cmt_dir_sync(int dir_fd, const char *path, cmt_error *err)
+{
+    if (fsync(dir_fd) != 0)
+        return fail(err, "fsync directory", path);
+    return CMT_OK;
+}
+
+cmt_status cmt_file_open_at(int dir_fd, const char *name, int *fd_out, cmt_error *err)
+{
+    int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT)
+        return CMT_NOT_FOUND;
+    if (fd < 0)
+        return fail(err, "open", name);
+    *fd_out = fd;
+    return CMT_OK;
+}
+
+cmt_status cmt_file_size(int fd, const char *name, uint64_t *size, cmt_error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return fail(err, "stat", name);
+    if (!S_ISREG(st.st_mode))
+        return cmt_error_set(err, CMT_UNSUPPORTED, "%s is not a regular file", name);
+    *size = (uint64_t)st.st_size;
+    return CMT_OK;
+}
+
+cmt_status cmt_file_read_at(int fd, const char *name, uint64_t offset, uint8_t *data, size_t size,
+                            cmt_error *err)
+{
+    size_t done = 0;
+    while (done < size) {
+        ssize_t n = pread(fd, data + done, size - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail(err, "read", name);
+        if (n == 0)
+            return cmt_error_set(
+                err, CMT_CORRUPT, "%s ends at byte %llu, but bytes up to %llu are needed", name,
+                (unsigned long long)(offset + done), (unsigned long long)(offset + size));
+        done += (size_t)n;
+    }
+    return CMT_OK;
+}
+
+cmt_status cmt_file_read_small_at(int dir_fd, const char *name, uint64_t limit, cmt_buf *out,
+                                  cmt_error *err)
+{
+    CMT_AUTO(cmt_fd_close) int fd = -1;
+    CMT_TRY(cmt_file_open_at(dir_fd, name, &fd, err));
+    uint64_t size;
+    CMT_TRY(cmt_file_size(fd, name, &size, err));
+    if (size > limit)
+        return cmt_error_set(err, CMT_UNSUPPORTED, "%s has %llu bytes, more than the %llu expected",
+                             name, (unsigned long long)size, (unsigned long long)limit);
+    cmt_buf_clear(out);
+    if (cmt_buf_reserve(out, (size_t)size + 1) != CMT_OK)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory to read %s", name);
+    CMT_TRY(cmt_file_read_at(fd, name, 0, out->data, (size_t)size, err));
+    out->size = (size_t)size;
+    return CMT_OK;
+}
+
+cmt_status cmt_file_create_at(int dir_fd, const char *name, const cmt_file_owner *owner,
+                              int *fd_out, cmt_error *err)
+{
+    int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return fail(err, "create", name);
+    struct stat st;
+    bool same = fstat(fd, &st) == 0 && st.st_uid == owner->uid && st.st_gid == owner->gid;
+    if ((!same && fchown(fd, owner->uid, owner->gid) != 0) || fchmod(fd, owner->mode & 0777) != 0) {
+        cmt_status status = fail(err, "give its owner to", name);
+        close(fd);
+        unlinkat(dir_fd, name, 0);
+        return status;
+    }
+    *fd_out = fd;
+    return CMT_OK;
+}
+
+cmt_status cmt_file_write(int fd, const char *name, const uint8_t *data, size_t size,
+                          cmt_error *err)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail(err, "write", name);
+        data += n;
+        size -= (size_t)n;
+    }
+    return CMT_OK;
+}
+
+cmt_status cmt_file_sync(int fd, const char *name, cmt_error *err)
+{
+    if (fsync(fd) != 0)
+        return fail(err, "fsync", name);
+    return CMT_OK;
+}
+
+cmt_status cmt_file_write_new_at(int dir_fd, const char *name, const cmt_file_owner *owner,
+                                 cmt_slice contents, cmt_error *err)
+{
+    CMT_AUTO(cmt_fd_close) int fd = -1;
+    CMT_TRY(cmt_file_create_at(dir_fd, name, owner, &fd, err));
+    CMT_TRY(cmt_file_write(fd, name, contents.data, contents.size, err));
+    return cmt_file_sync(fd, name, err);
+}
