@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The LevelDB file format itself, without an engine: a read-only view of a database that may be in
+ * use, and the atomic offline edit.
+ *
+ * THE EDIT replaces a database's contents by ONE rename of CURRENT.  New tables and a new MANIFEST
+ * are written beside the old files and made durable first; a reader of any engine sees, at every
+ * instant and after any crash, either the old or the new contents.  What an edit may do:
+ *
+ *   dropped    a table whose keys all lie inside one dead range is not even read
+ *   rewritten  a table with enough dead bytes loses them; untouched blocks are copied as stored
+ *   marked     a table with few dead bytes stays; its dead keys get tombstones in a new
+ *              level-0 table
+ *   kept       everything else
+ *
+ * Old state = entries (user key, sequence, type, value) of all tables the MANIFEST names, and of
+ * the live write-ahead logs.  For every dead key k the new state has no entry of k, or a tombstone
+ * newer than all of them.  For every live key the newest entry stays the first that each engine
+ * finds.  The invariants I1..I7 behind this are spelled out in lsm/edit.c.
+ *
+ * THREADS     an object belongs to one thread at a time.
+ * DURABILITY  prepare leaves the old contents in force; commit is durable on return.
+ * LOCKS       edits require that the caller holds both locks of the directory (cmt_db_lock_take).
+ */
+#ifndef CMTSTORE_LSM_H
+#define CMTSTORE_LSM_H
+
+#include "cmtstore/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CMT_LSM_LEVELS 7
+
+/* ---- view -------------------------------------------------------------------------------- */
+
+typedef struct cmt_lsm_view cmt_lsm_view;
+typedef struct cmt_lsm_iter cmt_lsm_iter;
+
+typedef struct cmt_lsm_view_options {
+    size_t cache_bytes; /* block cache; 0: 16 MiB */
+    bool pin;           /* open every table at once, so that none can vanish later */
+} cmt_lsm_view_options;
+
+typedef struct cmt_lsm_view_stats {
+    uint64_t tables[CMT_LSM_LEVELS];
+    uint64_t table_bytes[CMT_LSM_LEVELS];
+    uint64_t journals;
+    uint64_t journal_bytes;
+    uint64_t journal_entries;
+    /** The last record of a log was cut, as after a crash; it is not part of the view. */
+    bool torn_tail;
+} cmt_lsm_view_stats;
+
+/**
+ * Read MANIFEST and write-ahead logs of @p dir and open a snapshot.  Writes nothing, takes no lock.
+ *
+ * @retval CMT_NOT_FOUND    no directory, or no CURRENT in it
+ * @retval CMT_STALE        files changed underneath (a node is running); try again
+ * @retval CMT_UNSUPPORTED  unknown comparator, MANIFEST tag or level; another engine's files
+ * @retval CMT_CORRUPT      damage; the message names the file and the offset
+ * Source: goleveldb leveldb/session.go recover, db.go recoverJournal
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_view_open(const char *dir,
+                                                    const cmt_lsm_view_options *options,
+                                                    cmt_lsm_view **out, cmt_error *err);
+CMT_API void cmt_lsm_view_close(cmt_lsm_view *view);
+CMT_API cmt_lsm_view_stats cmt_lsm_view_get_stats(const cmt_lsm_view *view);
+
+/** Copy the newest value of @p key.  @retval CMT_NOT_FOUND absent or deleted (no message)
+ *  @retval CMT_STALE a table vanished (only without pin, beside a running node) */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_view_get(cmt_lsm_view *view, cmt_slice key,
+                                                   cmt_buf *value, cmt_error *err);
+
+/** Iterate visible pairs in @p bounds (copied; NULL: all).  Same contract as cmt_db_iter. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_iter_new(cmt_lsm_view *view, const cmt_range *bounds,
+                                                   cmt_lsm_iter **out, cmt_error *err);
+CMT_API void cmt_lsm_iter_free(cmt_lsm_iter *iter);
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_iter_first(cmt_lsm_iter *iter, cmt_error *err);
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_iter_last(cmt_lsm_iter *iter, cmt_error *err);
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_iter_seek(cmt_lsm_iter *iter, cmt_slice key,
+                                                    cmt_error *err);
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_iter_seek_before(cmt_lsm_iter *iter, cmt_slice key,
+                                                           cmt_error *err);
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_iter_next(cmt_lsm_iter *iter, cmt_error *err);
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_iter_prev(cmt_lsm_iter *iter, cmt_error *err);
+CMT_API cmt_slice cmt_lsm_iter_key(const cmt_lsm_iter *iter);
+CMT_API cmt_slice cmt_lsm_iter_value(const cmt_lsm_iter *iter);
+
+/** Stored bytes of the keys in @p range, from table metadata and indexes. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_view_approximate_bytes(cmt_lsm_view *view,
+                                                                 cmt_range range, uint64_t *bytes,
+                                                                 cmt_error *err);
+/** Bytes read from table files since the view was opened. */
+CMT_API uint64_t cmt_lsm_view_bytes_read(const cmt_lsm_view *view);
+
+/* ---- edit -------------------------------------------------------------------------------- */
+
+typedef struct cmt_lsm_edit cmt_lsm_edit;
+
+typedef struct cmt_lsm_put {
+    cmt_slice key;
+    cmt_slice value;
+} cmt_lsm_put;
+
+/** What shall be dead.  All pointers are borrowed until the edit is freed. */
+typedef struct cmt_lsm_edit_spec {
+    /** Sorted, disjoint.  Every key that can exist inside one of them is dead. */
+    const cmt_range *dead;
+    size_t dead_count;
+    /** Asked for each key met inside a dead range; anything but CMT_OK refuses the edit. */
+    cmt_status (*check)(void *context, cmt_slice key, cmt_error *err);
+
+    /** Sorted, disjoint, apart from `dead`: here the newest value of a key decides. */
+    const cmt_range *judged;
+    size_t judged_count;
+    /** About how much of it is dead, 0..1: chooses between rewrite and tombstones. */
+    double judged_share;
+    cmt_status (*judge)(void *context, cmt_slice key, cmt_slice value, bool *dead, cmt_error *err);
+
+    /** Sorted keys outside all ranges that die by a tombstone, whether or not they exist. */
+    const cmt_slice *points;
+    size_t point_count;
+
+    /** Sorted by key: written with the edit, newer than everything. */
+    const cmt_lsm_put *puts;
+    size_t put_count;
+
+    void *context;
+
+    /** A table is rewritten when at least this share of its bytes is dead, else it gets
+     *  tombstones. */
+    double rewrite_share; /* 0: 0.25 */
+    /** Tables below that share are rewritten all the same while their bytes stay within this many
+     *  per cent of the bytes that the edit frees: space comes back, cost follows what is pruned. */
+    unsigned spare_percent;
+    /** Also act when all that would go is already invisible: space that earlier deletes left. */
+    bool reclaim;
+} cmt_lsm_edit_spec;
+
+typedef struct cmt_lsm_edit_options {
+    size_t cache_bytes;      /* block cache of the edit's view; 0: 16 MiB */
+    uint64_t min_free_bytes; /* left free on the file system whatever happens; 0: 16 MiB */
+    uint64_t table_bytes;    /* size at which a new table is closed; 0: 2 MiB, as goleveldb */
+    const cmt_logger *logger;
+    const cmt_progress_hook *progress;
+    const char *name; /* for progress and messages: "blockstore" */
+    bool observe;     /* only to plan, without locks, beside a node that may be running: every table is
+                         held open, and what a node at work explains is CMT_STALE */
+} cmt_lsm_edit_options;
+
+typedef struct cmt_lsm_edit_counts {
+    uint64_t tables_before;
+    uint64_t tables_dropped;   /* unread */
+    uint64_t tables_rewritten; /* including level-0 tables that were merged */
+    uint64_t tables_marked;    /* stay, with tombstones for their dead keys */
+    uint64_t tables_written;
+    uint64_t tombstones;
+    uint64_t bytes_before; /* tables and logs of the old state */
+    uint64_t bytes_after;  /* tables of the new state; known after prepare */
+    uint64_t bytes_dropped;    /* of dropped tables */
+    uint64_t bytes_dead;       /* of dead entries in tables that are read: an estimate */
+    uint64_t bytes_read;
+    uint64_t bytes_written;     /* known after prepare */
+    uint64_t bytes_write_bound; /* what prepare may write at most: what must be free */
+    bool nothing_to_do;
+} cmt_lsm_edit_counts;
+
+/**
+ * Read the state of @p dir and check that it can be edited.  Writes nothing.
+ *
+ * @retval CMT_UNSUPPORTED  CURRENT.<n> pending, unknown tag, comparator or level, another engine
+ * @retval CMT_CORRUPT      a table missing or of another size, overlapping tables, damaged log
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_open(const char *dir,
+                                                    const cmt_lsm_edit_options *options,
+                                                    cmt_lsm_edit **out, cmt_error *err);
+
+/** The view over the old state, for planning; borrowed, valid until the edit is freed. */
+CMT_API cmt_lsm_view *cmt_lsm_edit_view(cmt_lsm_edit *edit);
+
+/** Decide what happens to each table.  Reads boundaries only; writes nothing. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_plan(cmt_lsm_edit *edit,
+                                                    const cmt_lsm_edit_spec *spec, cmt_error *err);
+
+/**
+ * Plan a compaction instead: judged by entries.  A table is rewritten only if it holds a tombstone
+ * or a key of which another source has another version; level-0 tables and logs are merged and
+ * placed into the gaps of deeper levels.  Reads every key; writes nothing.
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_plan_compact(cmt_lsm_edit *edit, cmt_error *err);
+
+/**
+ * Check free space, then write and sync new tables, read them back, write and sync the new
+ * MANIFEST.  The old contents stay in force.  On failure everything written is removed.
+ *
+ * @retval CMT_NO_SPACE   not enough room (checked before the first byte, and at each write)
+ * @retval CMT_CANCELLED  the progress hook asked to stop
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_prepare(cmt_lsm_edit *edit, cmt_error *err);
+
+/** Rename CURRENT: the one commit point.  Durable on return.  After the rename nothing is
+ *  undone. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_commit(cmt_lsm_edit *edit, cmt_error *err);
+
+CMT_API cmt_lsm_edit_counts cmt_lsm_edit_get_counts(const cmt_lsm_edit *edit);
+
+/** Release everything; what a prepared but uncommitted edit wrote is removed.  NULL is fine. */
+CMT_API void cmt_lsm_edit_free(cmt_lsm_edit *edit);
+
+/* ---- trash ------------------------------------------------------------------------------- */
+
+/** Obsolete files on their way out: <parent of the database>/cmtstore/trash/<run>/, held by
+ *  flock. */
+typedef struct cmt_lsm_trash cmt_lsm_trash;
+
+/** Make this run's trash directory beside the (resolved) database directory @p db_dir. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_trash_open(const char *db_dir, cmt_lsm_trash **out,
+                                                     cmt_error *err);
+
+/**
+ * Move every file that the committed @p edit made obsolete into @p trash (where a rename is not
+ * possible: unlink it) and sync both directories.  Files that resist are only counted: engines
+ * ignore and remove them.
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_retire(cmt_lsm_edit *edit, cmt_lsm_trash *trash,
+                                                      uint64_t *left_behind, cmt_error *err);
+
+/** Unlink what is in the trash with @p threads threads, remove its directories.  Reports
+ *  progress. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_trash_empty(cmt_lsm_trash *trash, unsigned threads,
+                                                      const cmt_progress_hook *progress,
+                                                      cmt_error *err);
+/** Close; directories that are empty are removed.  What is still inside stays for the next run. */
+CMT_API void cmt_lsm_trash_close(cmt_lsm_trash *trash);
+
+/** Bytes in trash directories beside @p db_dir, whoever holds them. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_trash_bytes(const char *db_dir, uint64_t *bytes,
+                                                      cmt_error *err);
+
+/** Empty and remove the other trash directories beside the same database that no process holds:
+ *  what killed runs left. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_trash_adopt(cmt_lsm_trash *trash, unsigned threads,
+                                                      cmt_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Offline compaction, judged by entries.
+ *
+ * Plan: one pass over every entry in key order.  A key with a single entry that is a put needs nothing;
+ * any other key makes every table that holds an entry of it dirty.
+ *
+ * Write: a second pass over dirty tables, level 0 and the journal only.  No clean table holds a version
+ * of a key met there, so the first entry met of a key is its newest; puts survive, deletions and
+ * older entries do not.  What comes from a dirty table goes into a new table of the same level, in the
+ * place of the old ones.  What comes from level 0 or the journal is cut at the gaps of the deeper
+ * levels and placed there: no neighbour is rewritten for it.
+ */
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "edit_internal.h"
+
+/* ---- planning ------------------------------------------------------------------------------- */
+
+typedef struct judge {
+    cmt_lsm_edit *edit;
+    cmt_buf key;     /* user key of the group */
+    size_t *holders; /* tables that hold an entry of it */
+    size_t holder_count;
+    size_t entries;
+    bool newest_is_put;
+    uint64_t steps;
+} judge;
+
+static void close_group(judge *j)
+{
+    if (j->entries > 1 || (j->entries == 1 && !j->newest_is_put))
+        for (size_t i = 0; i < j->holder_count; i++) {
+            cmt_lsm__table_plan *plan = &j->edit->plans[j->holders[i]];
+            if (plan->fate == CMT_LSM_KEEP)
+                plan->fate = CMT_LSM_REWRITE;
+        }
+    j->entries = j->holder_count = 0;
+}
+
+static cmt_status judge_entry(judge *j, const cmt_lsm__source *s, size_t limit, cmt_error *err)
+{
+    cmt_slice user = cmt_lsm__user_key(s->key);
+    if (j->entries == 0 || !cmt_slice_equal(user, cmt_buf_slice(&j->key))) {
+        close_group(j);
+        if (cmt_buf_set(&j->key, user) != CMT_OK)
+            return cmt_lsm__no_memory(err);
+        j->newest_is_put = cmt_lsm__type(s->key) == CMT_LSM_TYPE_PUT;
+    }
+    j->entries++;
+    const cmt_lsm__table_meta *table = cmt_lsm__source_table(s);
+    if (table == NULL)
+        return CMT_OK;
+    size_t index = (size_t)(table - j->edit->view->version.tables);
+    if ((j->holder_count == 0 || j->holders[j->holder_count - 1] != index) &&
+        j->holder_count < limit)
+        j->holders[j->holder_count++] = index;
+    return CMT_OK;
+}
+
+static cmt_status judge_all(judge *j, cmt_lsm__merge *merge, size_t limit, uint64_t total,
+                            cmt_error *err)
+{
+    CMT_TRY(cmt_lsm__merge_first(merge, err));
+    while (merge->current != NULL) {
+        CMT_TRY(judge_entry(j, merge->current, limit, err));
+        if (++j->steps % 8192 == 0)
+            CMT_TRY(cmt_lsm__edit_progress(j->edit, "scan", j->edit->view->cache.bytes_read, total,
+                                           err));
+        CMT_TRY(cmt_lsm__merge_next(merge, err));
+    }
+    close_group(j);
+    return CMT_OK;
+}
+
+cmt_status cmt_lsm_edit_plan_compact(cmt_lsm_edit *edit, cmt_error *err)
+{
+    cmt_lsm_view *view = edit->view;
+    const cmt_lsm__version *v = &view->version;
+    /* A user key that is split over tables of one level appears in neighbours: one slot per table is
+     * always enough, one per source and neighbour nearly always. */
+    size_t limit = v->count + 1;
+    judge j = {.edit = edit, .holders = malloc(limit * sizeof *j.holders)};
+    cmt_lsm__merge merge;
+    uint64_t total = 0;
+    if (j.holders == NULL)
+        return cmt_lsm__no_memory(err);
+    for (size_t i = 0; i < v->count; i++) {
+        edit->plans[i] = (cmt_lsm__table_plan){
+            .fate = v->tables[i].level == 0 ? CMT_LSM_MERGE : CMT_LSM_KEEP};
+        total += v->tables[i].size;
+    }
+    cmt_lsm__merge_init(&merge);
+    cmt_status st = cmt_lsm__view_sources(view, NULL, &merge, err);
+    if (st == CMT_OK)
+        st = judge_all(&j, &merge, limit, total, err);
+    cmt_lsm__merge_fini(&merge);
+    cmt_buf_free(&j.key);
+    free(j.holders);
+    CMT_TRY(st);
+    edit->spec = (cmt_lsm_edit_spec){0};
+    edit->compacting = true;
+    cmt_lsm__plan_totals(edit);
+    edit->counts.nothing_to_do = edit->counts.tables_rewritten == 0 && view->journal.count == 0;
+    edit->counts.bytes_read = view->cache.bytes_read;
+    edit->stage = CMT_LSM_PLANNED;
+    return CMT_OK;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+/* One output per level, and the one being placed. */
+typedef struct output {
+    cmt_lsm__builder builder;
+    size_t run; /* of consecutive dirty tables: an output never runs over a clean one */
+} output;
+
+typedef struct writer {
+    cmt_lsm_edit *edit;
+    output levels[CMT_LSM_LEVELS];
+    size_t *runs; /* per old table: which run of dirty neighbours it belongs to */
+    /* placing */
+    output placed;
+    unsigned placed_level;
+    cmt_slice placed_limit; /* user key: the output must stay below; empty: no limit */
+    size_t obstacle[CMT_LSM_LEVELS]; /* per level: the first table that ends at or behind the key */
+    uint64_t done;
+    uint64_t steps;
+} writer;
+
+static cmt_status finish(writer *w, output *o, unsigned level, cmt_error *err)
+{
+    if (!cmt_lsm__builder_is_open(&o->builder))
+        return CMT_OK;
+    return cmt_lsm__edit_finish_table(w->edit, &o->builder, level, err);
+}
+
+static bool full(const writer *w, const output *o)
+{
+    return o->builder.offset + o->builder.block.size >= w->edit->table_bytes;
+}
+
+/* Is `user` in the gap before the next table of `level`?  If so, *limit is where that table begins. */
+static bool gap_at(writer *w, unsigned level, cmt_slice user, cmt_slice *limit)
+{
+    const cmt_lsm__version *v = &w->edit->view->version;
+    size_t *i = &w->obstacle[level];
+    size_t end = v->level_start[level + 1];
+    while (*i < end && cmt_slice_compare(cmt_lsm__user_key(v->tables[*i].largest), user) < 0)
+        (*i)++;
+    *limit = (cmt_slice){NULL, 0};
+    if (*i == end)
+        return true;
+    *limit = cmt_lsm__user_key(v->tables[*i].smallest);
+    return cmt_slice_compare(user, *limit) < 0;
+}
+
+/* The level with room for the longest run from `user` on; level 0 if all deeper ones cover it. */
+static void choose_level(writer *w, cmt_slice user)
+{
+    w->placed_level = 0;
+    w->placed_limit = (cmt_slice){NULL, 0};
+    for (unsigned level = 1; level < CMT_LSM_LEVELS; level++) {
+        cmt_slice limit;
+        if (!gap_at(w, level, user, &limit))
+            continue;
+        bool longer = w->placed_level == 0 ||
+                      (w->placed_limit.size > 0 &&
+                       (limit.size == 0 || cmt_slice_compare(limit, w->placed_limit) > 0));
+        if (longer) {
+            w->placed_level = level;
+            w->placed_limit = limit;
+        }
+    }
+}
+
+static cmt_status place(writer *w, const cmt_lsm__source *s, cmt_error *err)
+{
+    cmt_slice user = cmt_lsm__user_key(s->key);
+    output *o = &w->placed;
+    bool open = cmt_lsm__builder_is_open(&o->builder);
+    bool beyond = w->placed_limit.size > 0 && cmt_slice_compare(user, w->placed_limit) >= 0;
+    if (open && (beyond || full(w, o))) {
+        CMT_TRY(finish(w, o, w->placed_level, err));
+        open = false;
+    }
+    if (!open) {
+        choose_level(w, user);
+        CMT_TRY(cmt_lsm__edit_begin_table(w->edit, &o->builder, err));
+    }
+    return cmt_lsm__builder_add(&o->builder, s->key, s->value, err);
+}
+
+static cmt_status put_back(writer *w, const cmt_lsm__source *s, const cmt_lsm__table_meta *table,
+                           cmt_error *err)
+{
+    output *o = &w->levels[table->level];
+    size_t run = w->runs[table - w->edit->view->version.tables];
+    if (cmt_lsm__builder_is_open(&o->builder) && (o->run != run || full(w, o)))
+        CMT_TRY(finish(w, o, table->level, err));
+    if (!cmt_lsm__builder_is_open(&o->builder)) {
+        CMT_TRY(cmt_lsm__edit_begin_table(w->edit, &o->builder, err));
+        o->run = run;
+    }
+    return cmt_lsm__builder_add(&o->builder, s->key, s->value, err);
+}
+
+static cmt_status write_entries(writer *w, cmt_lsm__merge *merge, cmt_error *err)
+{
+    CMT_AUTO(cmt_buf_free) cmt_buf key = CMT_BUF_INIT;
+    bool have = false;
+    CMT_TRY(cmt_lsm__merge_first(merge, err));
+    while (merge->current != NULL) {
+        const cmt_lsm__source *s = merge->current;
+        cmt_slice user = cmt_lsm__user_key(s->key);
+        bool newest = !have || !cmt_slice_equal(user, cmt_buf_slice(&key));
+        if (newest && cmt_buf_set(&key, user) != CMT_OK)
+            return cmt_lsm__no_memory(err);
+        have = true;
+        if (newest && cmt_lsm__type(s->key) == CMT_LSM_TYPE_PUT) {
+            const cmt_lsm__table_meta *table = cmt_lsm__source_table(s);
+            if (table == NULL || table->level == 0)
+                CMT_TRY(place(w, s, err));
+            else
+                CMT_TRY(put_back(w, s, table, err));
+        }
+        w->done += s->key.size + s->value.size;
+        if (++w->steps % 4096 == 0)
+            CMT_TRY(cmt_lsm__edit_progress(w->edit, "write", w->edit->counts.bytes_written,
+                                           w->edit->bytes_to_write, err));
+        CMT_TRY(cmt_lsm__merge_next(merge, err));
+    }
+    CMT_TRY(finish(w, &w->placed, w->placed_level, err));
+    for (unsigned level = 1; level < CMT_LSM_LEVELS; level++)
+        CMT_TRY(finish(w, &w->levels[level], level, err));
+    return CMT_OK;
+}
+
+static bool dirty(const cmt_lsm_edit *edit, size_t i)
+{
+    return edit->plans[i].fate == CMT_LSM_REWRITE || edit->plans[i].fate == CMT_LSM_MERGE;
+}
+
+static cmt_status add_run(cmt_lsm_edit *edit, size_t from, size_t to, cmt_lsm__merge *merge,
+                          cmt_error *err)
+{
+    size_t count = 0;
+    for (size_t i = from; i < to; i++)
+        count += dirty(edit, i);
+    if (count == 0)
+        return CMT_OK;
+    const cmt_lsm__table_meta **metas = malloc(count * sizeof *metas);
+    cmt_lsm__source *source = cmt_lsm__merge_add(merge);
+    if (metas == NULL || source == NULL) {
+        free(metas);
+        return cmt_lsm__no_memory(err);
+    }
+    size_t n = 0;
+    for (size_t i = from; i < to; i++)
+        if (dirty(edit, i))
+            metas[n++] = &edit->view->version.tables[i];
+    cmt_lsm__source_init_tables(source, &edit->view->cache, metas, count, (cmt_slice){NULL, 0});
+    return CMT_OK;
+}
+
+static cmt_status open_sources(cmt_lsm_edit *edit, cmt_lsm__merge *merge, cmt_error *err)
+{
+    const cmt_lsm__version *v = &edit->view->version;
+    if (edit->view->journal.count > 0) {
+        cmt_lsm__source *source = cmt_lsm__merge_add(merge);
+        if (source == NULL)
+            return cmt_lsm__no_memory(err);
+        cmt_lsm__source_init_journal(source, &edit->view->journal);
+    }
+    for (size_t i = 0; i < v->level_start[1]; i++)
+        CMT_TRY(add_run(edit, i, i + 1, merge, err));
+    for (unsigned level = 1; level < CMT_LSM_LEVELS; level++)
+        CMT_TRY(add_run(edit, v->level_start[level], v->level_start[level + 1], merge, err));
+    return CMT_OK;
+}
+
+/* Clean tables stay; dirty ones are numbered by runs of neighbours. */
+static cmt_status sort_out_tables(writer *w, cmt_error *err)
+{
+    const cmt_lsm__version *v = &w->edit->view->version;
+    size_t run = 0;
+    for (size_t i = 0; i < v->count; i++) {
+        if (!dirty(w->edit, i)) {
+            run++;
+            CMT_TRY(cmt_lsm__edit_keep_table(w->edit, &v->tables[i], err));
+        }
+        w->runs[i] = run;
+    }
+    for (unsigned level = 0; level < CMT_LSM_LEVELS; level++)
+        w->obstacle[level] = v->level_start[level];
+    return CMT_OK;
+}
+
+cmt_status cmt_lsm__write_compaction(cmt_lsm_edit *edit, cmt_error *err)
+{
+    writer w = {.edit = edit};
+    cmt_lsm__merge merge;
+    w.runs = calloc(edit->view->version.count + 1, sizeof *w.runs);
+    if (w.runs == NULL)
+        return cmt_lsm__no_memory(err);
+    cmt_lsm__merge_init(&merge);
+    cmt_lsm__builder_init(&w.placed.builder, edit->view->dir_fd, &edit->owner,
+                          &edit->counts.bytes_written);
+    for (unsigned level = 0; level < CMT_LSM_LEVELS; level++)
+        cmt_lsm__builder_init(&w.levels[level].builder, edit->view->dir_fd, &edit->owner,
+                              &edit->counts.bytes_written);
+    cmt_status st = sort_out_tables(&w, err);
+    if (st == CMT_OK)
+        st = open_sources(edit, &merge, err);
+    if (st == CMT_OK)
+        st = write_entries(&w, &merge, err);
+    cmt_lsm__builder_fini(&w.placed.builder);
+    for (unsigned level = 0; level < CMT_LSM_LEVELS; level++)
+        cmt_lsm__builder_fini(&w.levels[level].builder);
+    cmt_lsm__merge_fini(&merge);
+    free(w.runs);
+    return st;
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The atomic edit: opening, sealing, committing, undoing.
+ *
+ * INVARIANTS, for old state = entries of all tables and live logs, DEAD = a set of user keys:
+ *  I1  a table is dropped only if all its keys lie inside one dead range (plan.c)
+ *  I2  every table that stays and touches something dead is examined (plan.c, level0.c)
+ *  I3  the journal is always folded into the new level-0 table (level0.c)
+ *  I4  tombstones and new values carry one sequence above everything that exists; the new MANIFEST's
+ *      last sequence is that one (here)
+ *  I5  levels below 0 stay sorted and disjoint (rewrite.c; checked again before the commit, here)
+ *  I6  level 0 is merged whole or not at all (plan.c)
+ *  I7  the new level-0 table has the highest number of its level (level0.c; checked here)
+ *
+ * ORDER  tables (each fsynced) · directory · read back · MANIFEST (fsync) · N.dbtmp (fsync) · directory ·
+ * rename N.dbtmp to CURRENT · directory.  The temporary file is never called CURRENT.<n>: goleveldb
+ * would take it for committed before the rename.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "edit_internal.h"
+#include "log.h"
+
+#define DEFAULT_MIN_FREE ((uint64_t)16 << 20)
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static cmt_status check_tables_on_disk(cmt_lsm_edit *edit, bool observe, cmt_error *err)
+{
+    const cmt_status bad = observe ? CMT_STALE : CMT_CORRUPT;
+    cmt_lsm__version *v = &edit->view->version;
+    for (size_t i = 0; i < v->count; i++) {
+        cmt_lsm__table_meta *t = &v->tables[i];
+        char name[CMT_LSM_NAME_MAX];
+        struct stat st;
+        cmt_lsm__table_name(t->number, false, name);
+        if (fstatat(edit->view->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+            cmt_lsm__table_name(t->number, true, name);
+            t->is_sst = true;
+            if (fstatat(edit->view->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+                return cmt_error_set(err, bad,
+                                     "table %06llu is missing in %s; restore the database from a "
+                                     "backup or resync the node",
+                                     (unsigned long long)t->number, edit->view->path);
+        }
+        if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != t->size)
+            return cmt_error_set(err, bad,
+                                 "table %s in %s has %llu bytes, but the MANIFEST says %llu; restore "
+                                 "the database from a backup or resync the node",
+                                 name, edit->view->path, (unsigned long long)st.st_size,
+                                 (unsigned long long)t->size);
+        edit->counts.bytes_before += t->size;
+    }
+    edit->counts.tables_before = v->count;
+    edit->counts.bytes_before += edit->view->journal.bytes;
+    return CMT_OK;
+}
+
+/* I4: the sequence above everything: MANIFEST, logs, and the bounds of all tables. */
+static cmt_status next_sequence(cmt_lsm_edit *edit, cmt_error *err)
+{
+    const cmt_lsm__version *v = &edit->view->version;
+    uint64_t highest = v->last_sequence;
+    if (edit->view->journal.highest_sequence > highest)
+        highest = edit->view->journal.highest_sequence;
+    for (size_t i = 0; i < v->count; i++) {
+        uint64_t a = cmt_lsm__sequence(v->tables[i].smallest);
+        uint64_t b = cmt_lsm__sequence(v->tables[i].largest);
+        highest = a > highest ? a : highest;
+        highest = b > highest ? b : highest;
+    }
+    if (highest >= CMT_LSM_SEQUENCE_MAX - 2)
+        return cmt_error_set(err, CMT_UNSUPPORTED, "%s has used up its sequence numbers",
+                             edit->view->path);
+    edit->sequence = highest + 1;
+    return CMT_OK;
+}
+
+static cmt_status open_state(cmt_lsm_edit *edit, const char *dir,
+                             const cmt_lsm_edit_options *given, cmt_error *err)
+{
+    cmt_lsm_view_options options = {.cache_bytes = given->cache_bytes, .pin = given->observe};
+    CMT_TRY(cmt_lsm_view_open(dir, &options, &edit->view, err));
+    if (edit->view->pending_current)
+        return cmt_error_set(err, given->observe ? CMT_STALE : CMT_UNSUPPORTED,
+                             "%s holds a CURRENT.<n> file: goleveldb was interrupted while switching "
+                             "to a new MANIFEST; start and stop the node once, then try again",
+                             dir);
+    struct stat st;
+    if (fstatat(edit->view->dir_fd, "CURRENT", &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return cmt_error_set(err, CMT_IO, "stat %s/CURRENT: %s", dir, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return cmt_error_set(err, CMT_UNSUPPORTED, "%s/CURRENT is not a regular file", dir);
+    edit->owner = (cmt_file_owner){st.st_uid, st.st_gid, st.st_mode & 0777};
+    CMT_TRY(check_tables_on_disk(edit, given->observe, err));
+    CMT_TRY(next_sequence(edit, err));
+    /* Numbers of orphans of earlier crashes are never used again. */
+    edit->next_number = edit->view->version.next_file_number;
+    if (edit->view->highest_number >= edit->next_number)
+        edit->next_number = edit->view->highest_number + 1;
+    edit->plans = calloc(edit->view->version.count + 1, sizeof *edit->plans);
+    if (edit->plans == NULL)
+        return cmt_lsm__no_memory(err);
+    if (edit->view->journal.below_manifest)
+        cmt_log(edit->logger, CMT_LOG_WARN,
+                "log holds batches below the MANIFEST's sequence, applied  database=%s", edit->name);
+    return CMT_OK;
+}
+
+cmt_status cmt_lsm_edit_open(const char *dir, const cmt_lsm_edit_options *options,
+                             cmt_lsm_edit **out, cmt_error *err)
+{
+    *out = NULL;
+    cmt_lsm_edit *edit = calloc(1, sizeof *edit);
+    if (edit == NULL)
+        return cmt_lsm__no_memory(err);
+    static const cmt_lsm_edit_options defaults = {0};
+    if (options == NULL)
+        options = &defaults;
+    edit->min_free_bytes = options->min_free_bytes > 0 ? options->min_free_bytes : DEFAULT_MIN_FREE;
+    edit->table_bytes = options->table_bytes > 0 ? options->table_bytes : CMT_LSM_TABLE_TARGET;
+    edit->logger = options->logger;
+    edit->progress = options->progress;
+    edit->name = options->name != NULL ? options->name : "";
+    edit->observe = options->observe;
+    cmt_status st = open_state(edit, dir, options, err);
+    if (st != CMT_OK) {
+        cmt_lsm_edit_free(edit);
+        return st;
+    }
+    *out = edit;
+    return CMT_OK;
+}
+
+cmt_lsm_view *cmt_lsm_edit_view(cmt_lsm_edit *edit)
+{
+    return edit->view;
+}
+
+cmt_lsm_edit_counts cmt_lsm_edit_get_counts(const cmt_lsm_edit *edit)
+{
+    return edit->counts;
+}
+
+/* ---- the new version ------------------------------------------------------------------------ */
+
+static cmt_status add_new(cmt_lsm_edit *edit, const cmt_lsm__table_meta *table, cmt_error *err)
+{
+    if (edit->new_count == edit->new_capacity) {
+        size_t capacity = edit->new_capacity * 2 + 64;
+        cmt_lsm__table_meta *tables = realloc(edit->new_tables, capacity * sizeof *tables);
+        if (tables == NULL)
+            return cmt_lsm__no_memory(err);
+        edit->new_tables = tables;
+        edit->new_capacity = capacity;
+    }
+    edit->new_tables[edit->new_count++] = *table;
+    edit->counts.bytes_after += table->size;
+    return CMT_OK;
+}
+
+cmt_status cmt_lsm__edit_keep_table(cmt_lsm_edit *edit, const cmt_lsm__table_meta *table,
+                                    cmt_error *err)
+{
+    return add_new(edit, table, err);
+}
+
+cmt_status cmt_lsm__edit_begin_table(cmt_lsm_edit *edit, cmt_lsm__builder *builder, cmt_error *err)
+{
+    if (edit->written_count == edit->written_capacity) {
+        size_t capacity = edit->written_capacity * 2 + 16;
+        uint64_t *written = realloc(edit->written, capacity * sizeof *written);
+        if (written == NULL)
+            return cmt_lsm__no_memory(err);
+        edit->written = written;
+        edit->written_capacity = capacity;
+    }
+    CMT_TRY(cmt_lsm__builder_begin(builder, edit->next_number, err));
+    edit->written[edit->written_count++] = edit->next_number++;
+    return CMT_OK;
+}
+
+cmt_status cmt_lsm__edit_finish_table(cmt_lsm_edit *edit, cmt_lsm__builder *builder, unsigned level,
+                                      cmt_error *err)
+{
+    cmt_lsm__table_meta table;
+    CMT_TRY(cmt_lsm__builder_finish(builder, &table, err));
+    table.level = level;
+    if (cmt_lsm__arena_copy(&edit->arena, table.smallest, &table.smallest) != CMT_OK ||
+        cmt_lsm__arena_copy(&edit->arena, table.largest, &table.largest) != CMT_OK)
+        return cmt_lsm__no_memory(err);
+    edit->counts.tables_written++;
+    return add_new(edit, &table, err);
+}
+
+cmt_status cmt_lsm__edit_progress(cmt_lsm_edit *edit, const char *phase, uint64_t done,
+                                  uint64_t total, cmt_error *err)
+{
+    if (edit->progress == NULL || edit->progress->report == NULL)
+        return CMT_OK;
+    cmt_progress progress = {phase, edit->name, done, total, true};
+    if (edit->progress->report(edit->progress->context, &progress))
+        return cmt_error_set(err, CMT_CANCELLED, "stopped on request; nothing was changed");
+    return CMT_OK;
+}
+
+/* ---- preparing ------------------------------------------------------------------------------ */
+
+static cmt_status check_space(cmt_lsm_edit *edit, cmt_error *err)
+{
+    struct statvfs fs;
+    if (fstatvfs(edit->view->dir_fd, &fs) != 0)
+        return cmt_error_set(err, CMT_IO, "statvfs %s: %s", edit->view->path, strerror(errno));
+    uint64_t available = (uint64_t)fs.f_bavail * fs.f_frsize;
+    uint64_t need = edit->counts.bytes_write_bound + edit->min_free_bytes;
+    if (available < need)
+        return cmt_error_set(
+            err, CMT_NO_SPACE,
+            "%s: %llu MiB are free, but %llu MiB are needed to write the new tables; free some space "
+            "and try again",
+            edit->view->path, (unsigned long long)(available >> 20),
+            (unsigned long long)((need >> 20) + 1));
+    return CMT_OK;
+}
+
+/* I5 and I7 over the whole new version. */
+static cmt_status check_new_version(cmt_lsm_edit *edit, cmt_error *err)
+{
+    size_t level_start[CMT_LSM_LEVELS + 1];
+    CMT_TRY(cmt_lsm__tables_arrange(edit->new_tables, edit->new_count, level_start, err));
+    for (size_t i = level_start[0] + 1; i < level_start[1]; i++)
+        if (edit->new_tables[i - 1].number <= edit->new_tables[i].number)
+            return cmt_error_set(err, CMT_CORRUPT, "level 0 of the new version is out of order");
+    return CMT_OK;
+}
+
+static cmt_status write_manifest(cmt_lsm_edit *edit, cmt_error *err)
+{
+    CMT_AUTO(cmt_buf_free) cmt_buf record = CMT_BUF_INIT;
+    CMT_AUTO(cmt_buf_free) cmt_buf log = CMT_BUF_INIT;
+    CMT_AUTO(cmt_buf_free) cmt_buf current = CMT_BUF_INIT;
+    cmt_lsm__version counters = edit->view->version;
+    uint64_t manifest_number = edit->next_number++;
+    /* The log number must lie behind every log that was folded in, else goleveldb would replay one
+     * whose sequences are all "too old"; no such file is created. */
+    edit->log_number = edit->next_number++;
+    counters.log_number = edit->log_number;
+    counters.prev_log_number = 0;
+    counters.next_file_number = edit->next_number;
+    counters.last_sequence = edit->sequence;
+    if (cmt_lsm__version_encode(&counters, edit->new_tables, edit->new_count, &record) != CMT_OK ||
+        cmt_lsm__log_append(&log, cmt_buf_slice(&record)) != CMT_OK)
+        return cmt_lsm__no_memory(err);
+    snprintf(edit->manifest, sizeof edit->manifest, "MANIFEST-%06llu",
+             (unsigned long long)manifest_number);
+    CMT_TRY(cmt_file_write_new_at(edit->view->dir_fd, edit->manifest, &edit->owner,
+                                  cmt_buf_slice(&log), err));
+    if (cmt_buf_append(&current, edit->manifest, strlen(edit->manifest)) != CMT_OK ||
+        cmt_buf_append(&current, "\n", 1) != CMT_OK)
+        return cmt_lsm__no_memory(err);
+    snprintf(edit->temp, sizeof edit->temp, "%06llu.dbtmp", (unsigned long long)manifest_number);
+    CMT_TRY(cmt_file_write_new_at(edit->view->dir_fd, edit->temp, &edit->owner,
+                                  cmt_buf_slice(&current), err));
+    edit->counts.bytes_written += log.size + current.size;
+    return cmt_dir_sync(edit->view->dir_fd, edit->view->path, err);
+}
+
+static cmt_status write_new_state(cmt_lsm_edit *edit, cmt_error *err)
+{
+    if (edit->compacting) {
+        CMT_TRY(cmt_lsm__write_compaction(edit, err));
+    } else {
+        CMT_TRY(cmt_lsm__write_levels(edit, err));
+        CMT_TRY(cmt_lsm__write_level0(edit, err));
+    }
+    CMT_TRY(cmt_dir_sync(edit->view->dir_fd, edit->view->path, err));
+    CMT_TRY(cmt_lsm__verify_written(edit, err));
+    CMT_TRY(check_new_version(edit, err));
+    return write_manifest(edit, err);
+}
+
+/* Remove what prepare created; the old state does not name any of it. */
+static void undo(cmt_lsm_edit *edit)
+{
+    int dir_fd = edit->view->dir_fd;
+    if (edit->temp[0] != '\0')
+        unlinkat(dir_fd, edit->temp, 0);
+    if (edit->manifest[0] != '\0')
+        unlinkat(dir_fd, edit->manifest, 0);
+    for (size_t i = 0; i < edit->written_count; i++) {
+        char name[CMT_LSM_NAME_MAX];
+        cmt_lsm__table_name(edit->written[i], false, name);
+        unlinkat(dir_fd, name, 0);
+    }
+    edit->written_count = 0;
+    edit->new_count = 0;
+    edit->temp[0] = edit->manifest[0] = '\0';
+}
+
+cmt_status cmt_lsm_edit_prepare(cmt_lsm_edit *edit, cmt_error *err)
+{
+    if (edit->stage != CMT_LSM_PLANNED || edit->counts.nothing_to_do || edit->observe)
+        return cmt_error_set(err, CMT_INVALID, "prepare an edit that was planned and has work");
+    edit->counts.bytes_after = 0;
+    cmt_error cause = CMT_ERROR_INIT;
+    cmt_status st = check_space(edit, &cause);
+    if (st == CMT_OK) {
+        st = write_new_state(edit, &cause);
+        edit->counts.bytes_read = edit->view->cache.bytes_read;
+        if (st != CMT_OK)
+            undo(edit);
+    }
+    if (st == CMT_STALE)
+        st = CMT_CORRUPT; /* under our locks nothing vanishes by itself */
+    if (st != CMT_OK)
+        return cmt_error_set(err, st, "%s", cause.message);
+    edit->stage = CMT_LSM_PREPARED;
+    return CMT_OK;
+}
+
+/* ---- committing ----------------------------------------------------------------------------- */
+
+cmt_status cmt_lsm_edit_commit(cmt_lsm_edit *edit, cmt_error *err)
+{
+    if (edit->stage != CMT_LSM_PREPARED)
+        return cmt_error_set(err, CMT_INVALID, "commit an edit that is prepared");
+    int dir_fd = edit->view->dir_fd;
+    if (renameat(dir_fd, edit->temp, dir_fd, "CURRENT") != 0)
+        return cmt_error_set(err, cmt_status_of_errno(errno), "rename %s/%s to CURRENT: %s",
+                             edit->view->path, edit->temp, strerror(errno));
+    edit->stage = CMT_LSM_COMMITTED; /* from here on nothing is undone */
+    return cmt_dir_sync(dir_fd, edit->view->path, err);
+}
+
+void cmt_lsm_edit_free(cmt_lsm_edit *edit)
+{
+    if (edit == NULL)
+        return;
+    if (edit->stage == CMT_LSM_PREPARED)
+        undo(edit);
+    free(edit->plans);
+    free(edit->new_tables);
+    free(edit->written);
+    cmt_lsm__arena_free(&edit->arena);
+    cmt_lsm_view_close(edit->view);
+    free(edit);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The live write-ahead logs of a database ("journals" in goleveldb), in memory and sorted.
+ *
+ * A record is a batch: u64 sequence, u32 count, then per entry type (0 delete, 1 put), key, value
+ * for a put; entry i has sequence + i.
+ */
+#ifndef CMT_LSM_JOURNAL_H
+#define CMT_LSM_JOURNAL_H
+
+#include "arena.h"
+#include "directory.h"
+
+typedef struct cmt_lsm__entry {
+    cmt_slice key; /* internal */
+    cmt_slice value;
+} cmt_lsm__entry;
+
+typedef struct cmt_lsm__journal {
+    cmt_lsm__arena arena;
+    cmt_lsm__entry *entries; /* sorted by internal key */
+    size_t count;
+    size_t capacity;
+    uint64_t files;
+    uint64_t bytes; /* of the files */
+    uint64_t highest_sequence;
+    bool torn_tail;
+    /* Batches below the MANIFEST's sequence: only a C++ engine leaves them.  goleveldb would skip
+     * them; here they count. */
+    bool below_manifest;
+} cmt_lsm__journal;
+
+void cmt_lsm__journal_free(cmt_lsm__journal *journal);
+
+/**
+ * Read every log that is live: number >= @p log_number, or == @p prev_log_number.
+ * @retval CMT_STALE        a log of the listing vanished
+ * @retval CMT_UNSUPPORTED  more than CMT_LSM_JOURNALS_MAX bytes
+ * @retval CMT_CORRUPT      damage before the tail of a log
+ */
+CMT_MUST_CHECK cmt_status cmt_lsm__journal_read(int dir_fd, const cmt_lsm__listing *listing,
+                                                uint64_t log_number, uint64_t prev_log_number,
+                                                uint64_t manifest_sequence, cmt_lsm__journal *out,
+                                                cmt_error *err);
+
+#endif

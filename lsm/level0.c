@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one new level-0 table of a prune.  Four streams in key order run together:
+ *
+ *   base        newest entry per key of the journal, and of level 0 if it is merged, without dead keys
+ *   tombstones  every dead key that a marked table holds
+ *   points      keys that die wherever they are
+ *   puts        new values
+ *
+ * For one key a put wins over a tombstone, and both over the base.  I3: the journal is always folded
+ * in, because the new MANIFEST's sequence is above all of it and goleveldb would skip its batches.
+ * I4: tombstones and puts carry the one new sequence.  I7: the table's number is the highest on level 0.
+ */
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "edit_internal.h"
+
+/* Entries of some tables (and the journal), by user key. */
+typedef struct stream {
+    cmt_lsm_edit *edit;
+    cmt_lsm__merge merge;
+    cmt_lsm__judge judge;
+    cmt_buf key; /* user key the stream stands on, or that is done with */
+    bool have;   /* stands on a key */
+    bool done_with_key;
+} stream;
+
+typedef struct writer {
+    cmt_lsm_edit *edit;
+    cmt_lsm__builder builder;
+    stream base;
+    stream dead;
+    size_t range; /* of the union of dead and judged ranges: where `dead` is */
+    size_t point;
+    size_t put;
+    cmt_buf key; /* internal key being written */
+    uint64_t steps;
+} writer;
+
+/* ---- streams -------------------------------------------------------------------------------- */
+
+static cmt_status add_table_source(stream *s, size_t from, size_t to, cmt_lsm__fate fate,
+                                   cmt_error *err)
+{
+    cmt_lsm_view *view = s->edit->view;
+    size_t count = 0;
+    for (size_t i = from; i < to; i++)
+        count += s->edit->plans[i].fate == fate;
+    if (count == 0)
+        return CMT_OK;
+    const cmt_lsm__table_meta **metas = malloc(count * sizeof *metas);
+    cmt_lsm__source *source = cmt_lsm__merge_add(&s->merge);
+    if (metas == NULL || source == NULL) {
+        free(metas);
+        return cmt_lsm__no_memory(err);
+    }
+    size_t n = 0;
+    for (size_t i = from; i < to; i++)
+        if (s->edit->plans[i].fate == fate)
+            metas[n++] = &view->version.tables[i];
+    cmt_lsm__source_init_tables(source, &view->cache, metas, count, (cmt_slice){NULL, 0});
+    return CMT_OK;
+}
+
+static cmt_status open_base(writer *w, cmt_error *err)
+{
+    const cmt_lsm__version *v = &w->edit->view->version;
+    for (size_t i = 0; i < v->level_start[1]; i++)
+        CMT_TRY(add_table_source(&w->base, i, i + 1, CMT_LSM_MERGE, err));
+    if (w->edit->view->journal.count > 0) {
+        cmt_lsm__source *source = cmt_lsm__merge_add(&w->base.merge);
+        if (source == NULL)
+            return cmt_lsm__no_memory(err);
+        cmt_lsm__source_init_journal(source, &w->edit->view->journal);
+    }
+    return cmt_lsm__merge_first(&w->base.merge, err);
+}
+
+static cmt_status open_dead(writer *w, cmt_error *err)
+{
+    const cmt_lsm__version *v = &w->edit->view->version;
+    for (size_t i = 0; i < v->level_start[1]; i++)
+        CMT_TRY(add_table_source(&w->dead, i, i + 1, CMT_LSM_MARK, err));
+    for (unsigned level = 1; level < CMT_LSM_LEVELS; level++)
+        CMT_TRY(add_table_source(&w->dead, v->level_start[level], v->level_start[level + 1],
+                                 CMT_LSM_MARK, err));
+    return CMT_OK;
+}
+
+/* The base's next live key; the merge then stands on its newest entry. */
+static cmt_status next_base(stream *s, cmt_error *err)
+{
+    cmt_lsm__merge *m = &s->merge;
+    s->have = false;
+    while (m->current != NULL) {
+        cmt_slice user = cmt_lsm__user_key(m->current->key);
+        if (!s->done_with_key || !cmt_slice_equal(user, cmt_buf_slice(&s->key))) {
+            bool dead;
+            if (cmt_buf_set(&s->key, user) != CMT_OK)
+                return cmt_lsm__no_memory(err);
+            s->done_with_key = true;
+            CMT_TRY(cmt_lsm__is_dead(s->edit, &s->judge, user, &dead, err));
+            if (!dead) {
+                s->have = true;
+                return CMT_OK;
+            }
+        }
+        CMT_TRY(cmt_lsm__merge_next(m, err));
+    }
+    return CMT_OK;
+}
+
+/* All dead and judged ranges in key order. */
+static void merge_ranges(const cmt_lsm_edit_spec *spec, const cmt_range **out)
+{
+    size_t d = 0;
+    size_t j = 0;
+    while (d < spec->dead_count || j < spec->judged_count) {
+        bool take_dead = j == spec->judged_count ||
+                         (d < spec->dead_count &&
+                          cmt_slice_compare(spec->dead[d].lo, spec->judged[j].lo) < 0);
+        *out++ = take_dead ? &spec->dead[d++] : &spec->judged[j++];
+    }
+}
+
+static cmt_status seek_user(cmt_lsm__merge *m, cmt_slice user, cmt_error *err)
+{
+    CMT_AUTO(cmt_buf_free) cmt_buf target = CMT_BUF_INIT;
+    if (cmt_lsm__make_internal(user, CMT_LSM_SEQUENCE_MAX, CMT_LSM_TYPE_PUT, &target) != CMT_OK)
+        return cmt_lsm__no_memory(err);
+    return cmt_lsm__merge_seek(m, cmt_buf_slice(&target), err);
+}
+
+/* The next dead key of the marked tables, going from range to range. */
+static cmt_status next_dead(writer *w, const cmt_range **ranges, size_t range_count, cmt_error *err)
+{
+    stream *s = &w->dead;
+    cmt_lsm__merge *m = &s->merge;
+    s->have = false;
+    while (w->range < range_count) {
+        const cmt_range *range = ranges[w->range];
+        while (m->current != NULL) {
+            cmt_slice user = cmt_lsm__user_key(m->current->key);
+            if (range->hi.size > 0 && cmt_slice_compare(user, range->hi) >= 0)
+                break;
+            bool is_new = !s->done_with_key || !cmt_slice_equal(user, cmt_buf_slice(&s->key));
+            bool dead = false;
+            if (is_new && cmt_slice_compare(user, range->lo) >= 0) {
+                if (cmt_buf_set(&s->key, user) != CMT_OK)
+                    return cmt_lsm__no_memory(err);
+                s->done_with_key = true;
+                CMT_TRY(cmt_lsm__is_dead(s->edit, &s->judge, user, &dead, err));
+            }
+            CMT_TRY(cmt_lsm__merge_next(m, err));
+            if (dead) {
+                s->have = true;
+                return CMT_OK;
+            }
+        }
+        if (m->current == NULL)
+            return CMT_OK; /* the marked tables are at their end */
+        w->range++;
+        if (w->range < range_count &&
+            cmt_slice_compare(cmt_lsm__user_key(m->current->key), ranges[w->range]->lo) < 0)
+            CMT_TRY(seek_user(m, ranges[w->range]->lo, err));
+    }
+    return CMT_OK;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static cmt_status put_entry(writer *w, cmt_slice internal, cmt_slice value, cmt_error *err)
+{
+    if (!cmt_lsm__builder_is_open(&w->builder))
+        CMT_TRY(cmt_lsm__edit_begin_table(w->edit, &w->builder, err));
+    if (++w->steps % 4096 == 0)
+        CMT_TRY(cmt_lsm__edit_progress(w->edit, "write", 0, 0, err));
+    return cmt_lsm__builder_add(&w->builder, internal, value, err);
+}
+
+static cmt_status put_new(writer *w, cmt_slice user, unsigned type, cmt_slice value, cmt_error *err)
+{
+    if (cmt_lsm__make_internal(user, w->edit->sequence, type, &w->key) != CMT_OK)
+        return cmt_lsm__no_memory(err);
+    w->edit->counts.tombstones += type == CMT_LSM_TYPE_DELETE;
+    return put_entry(w, cmt_buf_slice(&w->key), value, err);
+}
+
+/* The smallest of the keys that the four streams stand on; false at the end of all. */
+static bool smallest_key(const writer *w, cmt_slice *key)
+{
+    const cmt_lsm_edit_spec *spec = &w->edit->spec;
+    cmt_slice candidates[4];
+    size_t n = 0;
+    if (w->put < spec->put_count)
+        candidates[n++] = spec->puts[w->put].key;
+    if (w->point < spec->point_count)
+        candidates[n++] = spec->points[w->point];
+    if (w->dead.have)
+        candidates[n++] = cmt_buf_slice(&w->dead.key);
+    if (w->base.have)
+        candidates[n++] = cmt_buf_slice(&w->base.key);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || cmt_slice_compare(candidates[i], *key) < 0)
+            *key = candidates[i];
+    return n > 0;
+}
+
+static cmt_status write_key(writer *w, cmt_slice key, const cmt_range **ranges, size_t range_count,
+                            cmt_error *err)
+{
+    const cmt_lsm_edit_spec *spec = &w->edit->spec;
+    bool put = w->put < spec->put_count && cmt_slice_equal(spec->puts[w->put].key, key);
+    bool point = w->point < spec->point_count && cmt_slice_equal(spec->points[w->point], key);
+    bool dead = w->dead.have && cmt_slice_equal(cmt_buf_slice(&w->dead.key), key);
+    bool base = w->base.have && cmt_slice_equal(cmt_buf_slice(&w->base.key), key);
+    if (put)
+        CMT_TRY(put_new(w, key, CMT_LSM_TYPE_PUT, spec->puts[w->put].value, err));
+    else if (point || dead)
+        CMT_TRY(put_new(w, key, CMT_LSM_TYPE_DELETE, (cmt_slice){NULL, 0}, err));
+    else
+        CMT_TRY(put_entry(w, w->base.merge.current->key, w->base.merge.current->value, err));
+    w->put += put;
+    w->point += point;
+    if (base)
+        CMT_TRY(next_base(&w->base, err));
+    if (dead)
+        CMT_TRY(next_dead(w, ranges, range_count, err));
+    return CMT_OK;
+}
+
+static cmt_status write_all(writer *w, const cmt_range **ranges, size_t range_count, cmt_error *err)
+{
+    CMT_AUTO(cmt_buf_free) cmt_buf key = CMT_BUF_INIT;
+    cmt_slice next;
+    CMT_TRY(open_base(w, err));
+    CMT_TRY(open_dead(w, err));
+    CMT_TRY(next_base(&w->base, err));
+    if (w->dead.merge.count > 0 && range_count > 0) {
+        CMT_TRY(seek_user(&w->dead.merge, ranges[0]->lo, err));
+        CMT_TRY(next_dead(w, ranges, range_count, err));
+    }
+    while (smallest_key(w, &next)) {
+        if (cmt_buf_set(&key, next) != CMT_OK) /* the streams move while it is in use */
+            return cmt_lsm__no_memory(err);
+        CMT_TRY(write_key(w, cmt_buf_slice(&key), ranges, range_count, err));
+    }
+    if (cmt_lsm__builder_is_open(&w->builder))
+        CMT_TRY(cmt_lsm__edit_finish_table(w->edit, &w->builder, 0, err));
+    return CMT_OK;
+}
+
+static cmt_status keep_level0(cmt_lsm_edit *edit, cmt_error *err)
+{
+    const cmt_lsm__version *v = &edit->view->version;
+    for (size_t i = 0; i < v->level_start[1]; i++)
+        if (edit->plans[i].fate == CMT_LSM_KEEP || edit->plans[i].fate == CMT_LSM_MARK)
+            CMT_TRY(cmt_lsm__edit_keep_table(edit, &v->tables[i], err));
+    return CMT_OK;
+}
+
+cmt_status cmt_lsm__write_level0(cmt_lsm_edit *edit, cmt_error *err)
+{
+    writer w = {.edit = edit, .base = {.edit = edit}, .dead = {.edit = edit}};
+    size_t range_count = edit->spec.dead_count + edit->spec.judged_count;
+    const cmt_range **ranges = malloc((range_count + 1) * sizeof *ranges);
+    if (ranges == NULL)
+        return cmt_lsm__no_memory(err);
+    merge_ranges(&edit->spec, ranges);
+    cmt_lsm__builder_init(&w.builder, edit->view->dir_fd, &edit->owner,
+                          &edit->counts.bytes_written);
+    cmt_status st = keep_level0(edit, err);
+    if (st == CMT_OK)
+        st = write_all(&w, ranges, range_count, err);
+    cmt_lsm__builder_fini(&w.builder);
+    cmt_lsm__merge_fini(&w.base.merge);
+    cmt_lsm__merge_fini(&w.dead.merge);
+    cmt_lsm__judge_fini(&w.base.judge);
+    cmt_lsm__judge_fini(&w.dead.judge);
+    cmt_buf_free(&w.base.key);
+    cmt_buf_free(&w.dead.key);
+    cmt_buf_free(&w.key);
+    free(ranges);
+    return st;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * LevelDB's log format, which MANIFEST and write-ahead logs share: blocks of 32 KiB that hold chunks
+ * {masked CRC-32C of type and data, u32; length, u16; type: 1 whole, 2 first, 3 middle, 4 last; data}.
+ * A tail of fewer than 7 bytes in a block is zero filled.
+ */
+#ifndef CMT_LSM_LOG_H
+#define CMT_LSM_LOG_H
+
+#include "format.h"
+
+/** Called for each whole record; the bytes are borrowed for the call. */
+typedef cmt_status (*cmt_lsm__record_fn)(void *context, cmt_slice record, cmt_error *err);
+
+/**
+ * Read the records of an open log from its start to @p size.
+ *
+ * A chunk that is cut or damaged ends the log (*torn = true) only if no valid chunk follows it:
+ * that is what a crash leaves.  Damage with valid chunks behind it is CMT_CORRUPT.
+ * Source: goleveldb leveldb/journal/journal.go; LevelDB db/log_reader.cc
+ */
+CMT_MUST_CHECK cmt_status cmt_lsm__log_read(int fd, const char *name, uint64_t size,
+                                            cmt_lsm__record_fn on_record, void *context, bool *torn,
+                                            cmt_error *err);
+
+/** Append @p record to @p out, which holds a log from its first byte. */
+CMT_MUST_CHECK cmt_status cmt_lsm__log_append(cmt_buf *out, cmt_slice record);
+
+#endif

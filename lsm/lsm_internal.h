@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the parts of lsm/ know of each other: the snapshot that views and edits share.
+ */
+#ifndef CMT_LSM_INTERNAL_H
+#define CMT_LSM_INTERNAL_H
+
+#include "source.h"
+
+/** A snapshot of a directory: MANIFEST, live logs, and the caches over its tables. */
+struct cmt_lsm_view {
+    char *path;
+    int dir_fd;
+    cmt_lsm__version version;
+    cmt_lsm__journal journal;
+    cmt_lsm__cache cache;
+    char manifest_name[CMT_LSM_NAME_MAX];
+    uint64_t manifest_size;
+    uint64_t highest_number; /* of any file in the directory */
+    bool pending_current;    /* a CURRENT.<n> was there */
+};
+
+/** One attempt at a snapshot.  @retval CMT_STALE files changed underneath */
+CMT_MUST_CHECK cmt_status cmt_lsm__snapshot(const char *dir, const cmt_lsm_view_options *options,
+                                            cmt_lsm_view **out, cmt_error *err);
+
+/** Add the sources of @p view to @p merge that can hold keys of @p bounds (user keys; NULL: all). */
+CMT_MUST_CHECK cmt_status cmt_lsm__view_sources(cmt_lsm_view *view, const cmt_range *bounds,
+                                                cmt_lsm__merge *merge, cmt_error *err);
+
+/** Does a table have keys in [lo,hi)? */
+bool cmt_lsm__table_overlaps(const cmt_lsm__table_meta *table, const cmt_range *range);
+
+/** Out of memory, with a sentence. */
+cmt_status cmt_lsm__no_memory(cmt_error *err);
+
+#endif

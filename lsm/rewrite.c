@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rewriting boundary tables of levels 1 and deeper: their live entries go, in the same order and
+ * with the same sequences, into new tables of the same level.
+ *
+ * I5: a new table's range is a part of the old ones' and an output ends only between old tables whose
+ * user keys differ, so the level stays disjoint and no user key is split over two tables anew.
+ */
+#include "edit_internal.h"
+
+typedef struct rewriter {
+    cmt_lsm_edit *edit;
+    cmt_lsm__builder builder;
+    cmt_lsm__judge judge;
+    unsigned level;
+    cmt_buf raw;      /* a stored block */
+    uint64_t done;
+} rewriter;
+
+static cmt_status begin(rewriter *w, cmt_error *err)
+{
+    if (cmt_lsm__builder_is_open(&w->builder))
+        return CMT_OK;
+    return cmt_lsm__edit_begin_table(w->edit, &w->builder, err);
+}
+
+static cmt_status finish(rewriter *w, cmt_error *err)
+{
+    if (!cmt_lsm__builder_is_open(&w->builder))
+        return CMT_OK;
+    return cmt_lsm__edit_finish_table(w->edit, &w->builder, w->level, err);
+}
+
+/* Copy the live entries of a block one by one. */
+static cmt_status filter_block(rewriter *w, cmt_lsm__block *block, cmt_error *err)
+{
+    cmt_lsm__cursor cursor = {0};
+    cmt_lsm__cursor_set(&cursor, block);
+    cmt_status st = cmt_lsm__cursor_first(&cursor, err);
+    while (st == CMT_OK && cursor.valid) {
+        cmt_slice key = cmt_buf_slice(&cursor.key);
+        bool dead;
+        st = cmt_lsm__is_dead(w->edit, &w->judge, cmt_lsm__user_key(key), &dead, err);
+        if (st == CMT_OK && !dead) {
+            st = begin(w, err);
+            if (st == CMT_OK)
+                st = cmt_lsm__builder_add(&w->builder, key, cursor.value, err);
+        }
+        if (st == CMT_OK)
+            st = cmt_lsm__cursor_next(&cursor, err);
+    }
+    cmt_lsm__cursor_free(&cursor);
+    return st;
+}
+
+/* Copy a block without a dead key as it is stored. */
+static cmt_status copy_block(rewriter *w, cmt_lsm__block *block, cmt_slice stored, cmt_error *err)
+{
+    cmt_lsm__cursor cursor = {0};
+    cmt_buf first = CMT_BUF_INIT;
+    cmt_lsm__cursor_set(&cursor, block);
+    cmt_status st = cmt_lsm__cursor_first(&cursor, err);
+    if (st == CMT_OK && cursor.valid && cmt_buf_set(&first, cmt_buf_slice(&cursor.key)) != CMT_OK)
+        st = cmt_lsm__no_memory(err);
+    if (st == CMT_OK)
+        st = cmt_lsm__cursor_last(&cursor, err);
+    if (st == CMT_OK && cursor.valid)
+        st = begin(w, err);
+    if (st == CMT_OK && cursor.valid)
+        st = cmt_lsm__builder_add_block(&w->builder, stored, cmt_buf_slice(&first),
+                                        cmt_buf_slice(&cursor.key), err);
+    cmt_buf_free(&first);
+    cmt_lsm__cursor_free(&cursor);
+    return st;
+}
+
+static cmt_status rewrite_block(rewriter *w, cmt_lsm__table *table, cmt_lsm__handle handle,
+                                bool untouched, cmt_error *err)
+{
+    size_t size = (size_t)handle.size + CMT_LSM_BLOCK_TRAILER;
+    cmt_lsm__block *block;
+    cmt_buf_clear(&w->raw);
+    if (cmt_buf_reserve(&w->raw, size) != CMT_OK)
+        return cmt_lsm__no_memory(err);
+    CMT_TRY(cmt_file_read_at(table->fd, table->name, handle.offset, w->raw.data, size, err));
+    w->edit->view->cache.bytes_read += size;
+    w->raw.size = size;
+    CMT_TRY(cmt_lsm__block_unpack(table, handle, w->raw.data, &block, err));
+    cmt_status st = untouched ? copy_block(w, block, cmt_buf_slice(&w->raw), err)
+                              : filter_block(w, block, err);
+    cmt_lsm__block_release(block);
+    w->done += size;
+    return st;
+}
+
+static cmt_status rewrite_blocks(rewriter *w, cmt_lsm__table *table, cmt_error *err)
+{
+    cmt_lsm_edit *edit = w->edit;
+    cmt_lsm__cursor index = {0};
+    cmt_buf lo = CMT_BUF_INIT;
+    cmt_slice largest = cmt_lsm__user_key(table->meta->largest);
+    cmt_status st = cmt_buf_set(&lo, cmt_lsm__user_key(table->meta->smallest));
+    cmt_lsm__cursor_set(&index, table->index);
+    if (st == CMT_OK)
+        st = cmt_lsm__cursor_first(&index, err);
+    while (st == CMT_OK && index.valid) {
+        cmt_slice hi = cmt_lsm__user_key(cmt_buf_slice(&index.key));
+        cmt_slice low = cmt_buf_slice(&lo);
+        cmt_lsm__handle handle = {0};
+        if (cmt_slice_compare(hi, largest) > 0)
+            hi = largest;
+        st = cmt_lsm__handle_decode(table, index.value, &handle, err);
+        if (st == CMT_OK && !cmt_lsm__inside_dead(edit, low, hi)) {
+            bool untouched = !cmt_lsm__touches_dead(edit, low, hi) &&
+                             !cmt_lsm__touches_judged(edit, low, hi);
+            st = rewrite_block(w, table, handle, untouched, err);
+        }
+        if (st == CMT_OK && cmt_buf_set(&lo, hi) != CMT_OK)
+            st = cmt_lsm__no_memory(err);
+        if (st == CMT_OK)
+            st = cmt_lsm__cursor_next(&index, err);
+    }
+    cmt_lsm__cursor_free(&index);
+    cmt_buf_free(&lo);
+    return st;
+}
+
+/* May the output end before `next` begins?  Not between two entries of one user key. */
+static bool may_cut(const rewriter *w, const cmt_lsm__table_meta *next)
+{
+    cmt_slice last = cmt_buf_slice(&w->builder.last_key);
+    return w->builder.offset + w->builder.block.size >= w->edit->table_bytes / 4 * 3 &&
+           last.size >= 8 &&
+           !cmt_slice_equal(cmt_lsm__user_key(last), cmt_lsm__user_key(next->smallest));
+}
+
+static cmt_status rewrite_table(rewriter *w, const cmt_lsm__table_meta *meta, cmt_error *err)
+{
+    cmt_lsm__table *table;
+    if (cmt_lsm__builder_is_open(&w->builder) && may_cut(w, meta))
+        CMT_TRY(finish(w, err));
+    CMT_TRY(cmt_lsm__cache_table(&w->edit->view->cache, meta, &table, err));
+    cmt_status st = rewrite_blocks(w, table, err);
+    cmt_lsm__table_release(table);
+    CMT_TRY(st);
+    return cmt_lsm__edit_progress(w->edit, "write", w->done, w->edit->bytes_to_write, err);
+}
+
+static cmt_status write_level(rewriter *w, cmt_error *err)
+{
+    const cmt_lsm__version *v = &w->edit->view->version;
+    for (size_t i = v->level_start[w->level]; i < v->level_start[w->level + 1]; i++) {
+        const cmt_lsm__table_meta *meta = &v->tables[i];
+        switch (w->edit->plans[i].fate) {
+        case CMT_LSM_DROP:
+            break;
+        case CMT_LSM_REWRITE:
+            CMT_TRY(rewrite_table(w, meta, err));
+            break;
+        case CMT_LSM_KEEP:
+        case CMT_LSM_MARK:
+        case CMT_LSM_MERGE: /* level 0 only */
+            CMT_TRY(finish(w, err)); /* an output never runs over a table that stays */
+            CMT_TRY(cmt_lsm__edit_keep_table(w->edit, meta, err));
+            break;
+        }
+    }
+    return finish(w, err);
+}
+
+cmt_status cmt_lsm__write_levels(cmt_lsm_edit *edit, cmt_error *err)
+{
+    rewriter w = {.edit = edit};
+    cmt_lsm__builder_init(&w.builder, edit->view->dir_fd, &edit->owner,
+                          &edit->counts.bytes_written);
+    cmt_status st = CMT_OK;
+    for (w.level = 1; w.level < CMT_LSM_LEVELS && st == CMT_OK; w.level++)
+        st = write_level(&w, err);
+    cmt_lsm__builder_fini(&w.builder);
+    cmt_lsm__judge_fini(&w.judge);
+    cmt_buf_free(&w.raw);
+    return st;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Streams over tables and journal.
+ */
+#include "source.h"
+
+#include <stdlib.h>
+
+#include "file.h"
+
+#define WINDOW_FIRST ((size_t)64 << 10)
+#define WINDOW_MAX ((size_t)512 << 10)
+
+void cmt_lsm__source_init_tables(cmt_lsm__source *s, cmt_lsm__cache *cache,
+                                 const cmt_lsm__table_meta **metas, size_t count, cmt_slice upper)
+{
+    *s = (cmt_lsm__source){.cache = cache, .metas = metas, .meta_count = count, .upper = upper};
+}
+
+void cmt_lsm__source_init_journal(cmt_lsm__source *s, const cmt_lsm__journal *journal)
+{
+    *s = (cmt_lsm__source){.journal = journal};
+}
+
+static void leave_table(cmt_lsm__source *s)
+{
+    cmt_lsm__cursor_set(&s->data, NULL);
+    cmt_lsm__cursor_set(&s->index, NULL);
+    cmt_lsm__table_release(s->table);
+    s->table = NULL;
+    s->valid = false;
+    cmt_buf_clear(&s->ahead);
+}
+
+void cmt_lsm__source_fini(cmt_lsm__source *s)
+{
+    leave_table(s);
+    cmt_lsm__cursor_free(&s->data);
+    cmt_lsm__cursor_free(&s->index);
+    cmt_buf_free(&s->ahead);
+    free((void *)s->metas);
+    *s = (cmt_lsm__source){0};
+}
+
+const cmt_lsm__table_meta *cmt_lsm__source_table(const cmt_lsm__source *s)
+{
+    return s->table != NULL ? s->table->meta : NULL;
+}
+
+/* ---- within one table ----------------------------------------------------------------------- */
+
+/* Offset behind the last block that can hold keys below s->upper. */
+static cmt_status find_ahead_limit(cmt_lsm__source *s, cmt_error *err)
+{
+    s->ahead_limit = s->table->data_end;
+    if (s->upper.size == 0)
+        return CMT_OK;
+    cmt_lsm__cursor cursor = {0};
+    cmt_buf target = CMT_BUF_INIT;
+    cmt_lsm__cursor_set(&cursor, s->table->index);
+    cmt_status st = cmt_lsm__make_internal(s->upper, CMT_LSM_SEQUENCE_MAX, CMT_LSM_TYPE_PUT, &target);
+    if (st == CMT_OK)
+        st = cmt_lsm__cursor_seek(&cursor, cmt_buf_slice(&target), err);
+    if (st == CMT_OK && cursor.valid) {
+        cmt_lsm__handle handle;
+        st = cmt_lsm__handle_decode(s->table, cursor.value, &handle, err);
+        if (st == CMT_OK)
+            s->ahead_limit = handle.offset + handle.size + CMT_LSM_BLOCK_TRAILER;
+    }
+    cmt_buf_free(&target);
+    cmt_lsm__cursor_free(&cursor);
+    return st;
+}
+
+static cmt_status enter_table(cmt_lsm__source *s, size_t position, cmt_error *err)
+{
+    if (s->table != NULL && s->position == position)
+        return CMT_OK;
+    leave_table(s);
+    CMT_TRY(cmt_lsm__cache_table(s->cache, s->metas[position], &s->table, err));
+    s->position = position;
+    cmt_lsm__cursor_set(&s->index, s->table->index);
+    s->next_offset = UINT64_MAX;
+    s->ahead_window = WINDOW_FIRST;
+    return find_ahead_limit(s, err);
+}
+
+/* Read forward from the block at `handle` in one piece. */
+static cmt_status read_ahead(cmt_lsm__source *s, cmt_lsm__handle handle, cmt_error *err)
+{
+    uint64_t need = handle.size + CMT_LSM_BLOCK_TRAILER;
+    uint64_t want = s->ahead_limit > handle.offset ? s->ahead_limit - handle.offset : 0;
+    if (want > s->ahead_window)
+        want = s->ahead_window;
+    if (want < need)
+        want = need;
+    cmt_buf_clear(&s->ahead);
+    if (cmt_buf_reserve(&s->ahead, (size_t)want) != CMT_OK)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory to read ahead");
+    CMT_TRY(cmt_file_read_at(s->table->fd, s->table->name, handle.offset, s->ahead.data,
+                             (size_t)want, err));
+    s->cache->bytes_read += want;
+    s->ahead.size = (size_t)want;
+    s->ahead_offset = handle.offset;
+    if (s->ahead_window < WINDOW_MAX)
+        s->ahead_window *= 2;
+    return CMT_OK;
+}
+
+/* Load the data block that the index cursor stands on; `forward` if the scan came from the one before. */
+static cmt_status load_data(cmt_lsm__source *s, bool forward, cmt_error *err)
+{
+    cmt_lsm__handle handle;
+    cmt_lsm__block *block = NULL;
+    CMT_TRY(cmt_lsm__handle_decode(s->table, s->index.value, &handle, err));
+    uint64_t need = handle.size + CMT_LSM_BLOCK_TRAILER;
+    if (forward && handle.offset == s->next_offset) {
+        bool have = handle.offset >= s->ahead_offset &&
+                    handle.offset - s->ahead_offset <= s->ahead.size &&
+                    need <= s->ahead.size - (handle.offset - s->ahead_offset);
+        if (!have)
+            CMT_TRY(read_ahead(s, handle, err));
+        const uint8_t *raw = s->ahead.data + (handle.offset - s->ahead_offset);
+        CMT_TRY(cmt_lsm__block_unpack(s->table, handle, raw, &block, err));
+    } else {
+        CMT_TRY(cmt_lsm__cache_block(s->cache, s->table, handle, &block, err));
+    }
+    s->next_offset = handle.offset + need;
+    cmt_lsm__cursor_set(&s->data, block);
+    cmt_lsm__block_release(block);
+    return CMT_OK;
+}
+
+/* ---- moving over the tables ----------------------------------------------------------------- */
+
+static cmt_status show(cmt_lsm__source *s, cmt_error *err)
+{
+    s->valid = s->data.valid;
+    if (!s->valid)
+        return CMT_OK;
+    s->key = cmt_buf_slice(&s->data.key);
+    s->value = s->data.value;
+    if (cmt_lsm__type(s->key) > CMT_LSM_TYPE_PUT)
+        return cmt_error_set(err, CMT_UNSUPPORTED,
+                             "table %s holds an entry of kind %u, which LevelDB does not have",
+                             s->table->name, cmt_lsm__type(s->key));
+    return CMT_OK;
+}
+
+/* The data cursor ran off its block: go on to the following blocks and tables. */
+static cmt_status go_on(cmt_lsm__source *s, cmt_error *err)
+{
+    while (!s->data.valid) {
+        CMT_TRY(cmt_lsm__cursor_next(&s->index, err));
+        while (!s->index.valid) {
+            size_t next = s->position + 1;
+            leave_table(s);
+            if (next >= s->meta_count ||
+                (s->upper.size > 0 &&
+                 cmt_slice_compare(cmt_lsm__user_key(s->metas[next]->smallest), s->upper) >= 0))
+                return CMT_OK;
+            CMT_TRY(enter_table(s, next, err));
+            CMT_TRY(cmt_lsm__cursor_first(&s->index, err));
+            if (s->index.valid) {
+                cmt_lsm__handle handle;
+                CMT_TRY(cmt_lsm__handle_decode(s->table, s->index.value, &handle, err));
+                s->next_offset = handle.offset; /* a scan that goes on may read ahead at once */
+            }
+        }
+        CMT_TRY(load_data(s, true, err));
+        CMT_TRY(cmt_lsm__cursor_first(&s->data, err));
+    }
+    return show(s, err);
+}
+
+static cmt_status go_back(cmt_lsm__source *s, cmt_error *err)
+{
+    while (!s->data.valid) {
+        CMT_TRY(cmt_lsm__cursor_prev(&s->index, err));
+        while (!s->index.valid) {
+            size_t here = s->position;
+            leave_table(s);
+            if (here == 0)
+                return CMT_OK;
+            CMT_TRY(enter_table(s, here - 1, err));
+            CMT_TRY(cmt_lsm__cursor_last(&s->index, err));
+        }
+        CMT_TRY(load_data(s, false, err));
+        CMT_TRY(cmt_lsm__cursor_last(&s->data, err));
+    }
+    return show(s, err);
+}
+
+static cmt_status journal_at(cmt_lsm__source *s, size_t entry)
+{
+    s->valid = entry < s->journal->count;
+    s->entry = entry;
+    if (s->valid) {
+        s->key = s->journal->entries[entry].key;
+        s->value = s->journal->entries[entry].value;
+    }
+    return CMT_OK;
+}
+
+cmt_status cmt_lsm__source_first(cmt_lsm__source *s, cmt_error *err)
+{
+    if (s->journal != NULL)
+        return journal_at(s, 0);
+    s->valid = false;
+    if (s->meta_count == 0)
+        return CMT_OK;
+    CMT_TRY(enter_table(s, 0, err));
+    CMT_TRY(cmt_lsm__cursor_first(&s->index, err));
+    if (!s->index.valid)
+        return cmt_error_set(err, CMT_CORRUPT, "table %s has an empty index", s->table->name);
+    CMT_TRY(load_data(s, false, err));
+    CMT_TRY(cmt_lsm__cursor_first(&s->data, err));
+    return go_on(s, err);
+}
+
+cmt_status cmt_lsm__source_last(cmt_lsm__source *s, cmt_error *err)
+{
+    if (s->journal != NULL)
+        return journal_at(s, s->journal->count == 0 ? 0 : s->journal->count - 1);
+    s->valid = false;
+    if (s->meta_count == 0)
+        return CMT_OK;
+    CMT_TRY(enter_table(s, s->meta_count - 1, err));
+    CMT_TRY(cmt_lsm__cursor_last(&s->index, err));
+    if (!s->index.valid)
+        return cmt_error_set(err, CMT_CORRUPT, "table %s has an empty index", s->table->name);
+    CMT_TRY(load_data(s, false, err));
+    CMT_TRY(cmt_lsm__cursor_last(&s->data, err));
+    return go_back(s, err);
+}
+
+cmt_status cmt_lsm__source_seek(cmt_lsm__source *s, cmt_slice internal, cmt_error *err)
+{
+    size_t low = 0;
+    size_t high = s->journal != NULL ? s->journal->count : s->meta_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        cmt_slice key =
+            s->journal != NULL ? s->journal->entries[middle].key : s->metas[middle]->largest;
+        if (cmt_lsm__internal_compare(key, internal) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (s->journal != NULL)
+        return journal_at(s, low);
+    s->valid = false;
+    if (low == s->meta_count) {
+        leave_table(s);
+        return CMT_OK;
+    }
+    CMT_TRY(enter_table(s, low, err));
+    CMT_TRY(cmt_lsm__cursor_seek(&s->index, internal, err));
+    if (s->index.valid) {
+        CMT_TRY(load_data(s, false, err));
+        CMT_TRY(cmt_lsm__cursor_seek(&s->data, internal, err));
+    } else {
+        /* Behind the last separator: only a damaged table says so of a key within its bounds. */
+        return cmt_error_set(err, CMT_CORRUPT, "table %s: its index ends before its largest key",
+                             s->table->name);
+    }
+    return go_on(s, err);
+}
+
+cmt_status cmt_lsm__source_next(cmt_lsm__source *s, cmt_error *err)
+{
+    if (s->journal != NULL)
+        return journal_at(s, s->entry + 1);
+    CMT_TRY(cmt_lsm__cursor_next(&s->data, err));
+    return go_on(s, err);
+}
+
+cmt_status cmt_lsm__source_prev(cmt_lsm__source *s, cmt_error *err)
+{
+    if (s->journal != NULL)
+        return journal_at(s, s->entry == 0 ? s->journal->count : s->entry - 1);
+    CMT_TRY(cmt_lsm__cursor_prev(&s->data, err));
+    return go_back(s, err);
+}
