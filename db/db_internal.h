@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a backend of cmt_db provides.  A backend defines its own struct whose first member is a
+ * struct cmt_db (or cmt_db_iter), fills in `ops`, and hands out a pointer to that first member;
+ * db.c calls through `ops` and keeps the rules that are the same for all.
+ *
+ * What db.c does before and after a call, so that no backend has to:
+ *  - close and free are never called with NULL;
+ *  - an iterator's `standing` is true exactly after a move that returned CMT_OK; next and prev are
+ *    called only then, key and value too;
+ *  - `bounds` is never NULL (no bounds: both slices empty).
+ */
+#ifndef CMT_DB_DB_INTERNAL_H
+#define CMT_DB_DB_INTERNAL_H
+
+#include "cmtstore/db.h"
+
+typedef struct cmt_db_ops {
+    /** Replace @p value by a copy of the newest value.  CMT_NOT_FOUND: absent, no message. */
+    cmt_status (*get)(cmt_db *db, cmt_slice key, cmt_buf *value, cmt_error *err);
+    /** Make an iterator; @p bounds is only borrowed for the call. */
+    cmt_status (*iter_new)(cmt_db *db, const cmt_range *bounds, cmt_db_iter **out, cmt_error *err);
+    cmt_status (*approximate_bytes)(cmt_db *db, cmt_range range, uint64_t *bytes, cmt_error *err);
+    uint64_t (*bytes_read)(const cmt_db *db);
+    void (*close)(cmt_db *db);
+} cmt_db_ops;
+
+struct cmt_db {
+    const cmt_db_ops *ops;
+};
+
+typedef struct cmt_db_iter_ops {
+    cmt_status (*first)(cmt_db_iter *iter, cmt_error *err);
+    cmt_status (*last)(cmt_db_iter *iter, cmt_error *err);
+    cmt_status (*seek)(cmt_db_iter *iter, cmt_slice key, cmt_error *err);
+    cmt_status (*seek_before)(cmt_db_iter *iter, cmt_slice key, cmt_error *err);
+    cmt_status (*next)(cmt_db_iter *iter, cmt_error *err);
+    cmt_status (*prev)(cmt_db_iter *iter, cmt_error *err);
+    cmt_slice (*key)(const cmt_db_iter *iter);
+    cmt_slice (*value)(const cmt_db_iter *iter);
+    void (*free)(cmt_db_iter *iter);
+} cmt_db_iter_ops;
+
+struct cmt_db_iter {
+    const cmt_db_iter_ops *ops;
+    bool standing; /* kept by db.c; a backend zero-initialises it and never looks */
+};
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Both lock protocols on one LOCK file.
+ *
+ * goleveldb takes flock(2), C++ LevelDB, RocksDB and pebble take fcntl record locks; on Linux the two
+ * do not see each other, so a database is ours only when we hold both.  The record lock is taken as an
+ * open-file-description lock: it conflicts with theirs in both directions, but is not dropped when some
+ * other descriptor of the file is closed in this process, as theirs would be.
+ * Source: goleveldb leveldb/storage/file_storage_unix.go setFileLock; LevelDB util/env_posix.cc LockOrUnlock
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmtstore/db.h"
+#include "file.h"
+
+struct cmt_db_lock {
+    int fd;
+};
+
+/* Open LOCK; a new one gets the owner and mode of CURRENT, else of the directory. */
+static cmt_status open_lock(int dir_fd, const char *dir, int *fd_out, cmt_error *err)
+{
+    int fd = openat(dir_fd, "LOCK", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) {
+        struct stat st;
+        if (fstatat(dir_fd, "CURRENT", &st, AT_SYMLINK_NOFOLLOW) != 0 && fstat(dir_fd, &st) != 0)
+            return cmt_error_set(err, CMT_IO, "stat %s: %s", dir, strerror(errno));
+        cmt_file_owner owner = {st.st_uid, st.st_gid, st.st_mode & 0666};
+        return cmt_file_create_at(dir_fd, "LOCK", &owner, fd_out, err);
+    }
+    if (fd < 0)
+        return cmt_error_set(err, CMT_IO,
+                             "open %s/LOCK: %s; run as the user who owns the database, on a writable "
+                             "file system",
+                             dir, strerror(errno));
+    *fd_out = fd;
+    return CMT_OK;
+}
+
+static cmt_status busy(const char *dir, cmt_error *err)
+{
+    return cmt_error_set(err, CMT_BUSY,
+                         "%s is in use: a node or another tool has it open; stop it and try again",
+                         dir);
+}
+
+static cmt_status lock_both(int fd, const char *dir, cmt_error *err)
+{
+    struct flock record = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK)
+            return busy(dir, err);
+        return cmt_error_set(err, CMT_IO, "lock %s/LOCK: %s", dir, strerror(errno));
+    }
+    if (fcntl(fd, F_OFD_SETLK, &record) != 0) {
+        if (errno == EAGAIN || errno == EACCES)
+            return busy(dir, err);
+        return cmt_error_set(err, CMT_IO, "lock %s/LOCK: %s", dir, strerror(errno));
+    }
+    return CMT_OK;
+}
+
+cmt_status cmt_db_lock_take(const char *dir, cmt_db_lock **out, cmt_error *err)
+{
+    *out = NULL;
+    int dir_fd;
+    int fd = -1;
+    CMT_TRY(cmt_dir_open(dir, &dir_fd, err));
+    cmt_status st = open_lock(dir_fd, dir, &fd, err);
+    cmt_fd_close(&dir_fd);
+    CMT_TRY(st);
+    st = lock_both(fd, dir, err);
+    cmt_db_lock *lock = st == CMT_OK ? malloc(sizeof *lock) : NULL;
+    if (lock == NULL) {
+        cmt_fd_close(&fd);
+        return st != CMT_OK ? st : cmt_error_set(err, CMT_NO_MEMORY, "no memory for a lock");
+    }
+    lock->fd = fd;
+    *out = lock;
+    return CMT_OK;
+}
+
+void cmt_db_lock_release(cmt_db_lock *lock)
+{
+    if (lock == NULL)
+        return;
+    cmt_fd_close(&lock->fd);
+    free(lock);
+}
