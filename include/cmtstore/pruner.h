@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One prune over both stores: the retain height and its floors, a plan, the run, a report.
+ *
+ *   open ──▶ plan ──▶ run ──▶ (the node may start) ──▶ finish ──▶ close
+ *
+ * run prepares both databases completely, then switches the block store, then the state store.  A
+ * crash between the two leaves blocks pruned and state records too many: valid for a node, and the
+ * next run finishes it.
+ */
+#ifndef CMTSTORE_PRUNER_H
+#define CMTSTORE_PRUNER_H
+
+#include "cmtstore/lsm.h"
+#include "cmtstore/state.h"
+#include "cmtstore/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cmt_pruner cmt_pruner;
+
+typedef enum cmt_prune_action {
+    CMT_ACTION_PRUNE,             /* remove what is below the retain height */
+    CMT_ACTION_COMPACT,           /* give space back, keep every pair */
+    CMT_ACTION_PRUNE_AND_COMPACT, /* remove, and leave no space behind in what was touched */
+} cmt_prune_action;
+
+typedef struct cmt_pruner_options {
+    const char *data_dir; /* holds blockstore.db and state.db */
+    cmt_prune_action action;
+    /** Lowest height kept; 0: use keep_blocks. */
+    int64_t retain_height;
+    /** Keep this many blocks; 0: use retain_height. */
+    int64_t keep_blocks;
+    bool sweep;
+    bool force;   /* lift the floors that --force lifts */
+    bool dry_run; /* plan only: takes no lock, works beside a running node */
+    bool families; /* fill cmt_prune_plan.families (always filled in a dry run) */
+    uint64_t min_free_bytes;
+    const cmt_logger *logger;
+    const cmt_progress_hook *progress;
+} cmt_pruner_options;
+
+/** Keys of one family, as a plan or report counts them. */
+typedef struct cmt_family_plan {
+    const char *database; /* "blockstore" or "state" */
+    const char *family;   /* "H:", "BH:", "validatorsKey:" … */
+    int64_t dead_heights; /* heights whose key or keys die */
+    uint64_t dead_bytes;  /* stored bytes, estimate from table indexes */
+    uint64_t total_bytes;
+} cmt_family_plan;
+
+#define CMT_FAMILY_PLANS 9
+
+typedef struct cmt_prune_plan {
+    int64_t base;
+    int64_t height;
+    int64_t last_block_height; /* of the state */
+    int64_t retain_height;
+    int64_t evidence_height;
+    char decided_by[96]; /* which rule set retain_height, in words */
+    bool nothing_to_do;
+    bool finishes_earlier; /* an interrupted prune is completed */
+    bool sweeps;           /* leftovers below base are removed */
+    bool search_complete;  /* the search for leftovers was exhaustive */
+    cmt_family_plan families[CMT_FAMILY_PLANS];
+    size_t family_count;
+    cmt_lsm_edit_counts blockstore; /* what becomes of the tables */
+    cmt_lsm_edit_counts state;
+    uint64_t peak_extra_bytes; /* needed on disk beside the databases */
+    uint64_t freed_bytes;      /* estimate */
+    int64_t estimated_ms;
+} cmt_prune_plan;
+
+typedef struct cmt_prune_result {
+    int64_t base_before;
+    int64_t base;
+    int64_t height;
+    int64_t retain_height;
+    int64_t evidence_height;
+    int64_t blocks_pruned;
+    /** Pairs that were visible and are gone; -1 when whole tables went unread and counting would
+     *  have meant reading them. */
+    int64_t keys_deleted;
+    uint64_t bytes_before; /* files of both databases, measured */
+    uint64_t bytes_after;
+    cmt_lsm_edit_counts blockstore;
+    cmt_lsm_edit_counts state;
+    int64_t ready_ms;    /* until the node may start */
+    int64_t elapsed_ms;  /* until the space is back */
+    uint64_t trash_left; /* files that could not be removed */
+    bool nothing_to_do;
+} cmt_prune_result;
+
+/**
+ * Find the stores, take both locks of each (unless dry_run), read base and heights.
+ *
+ * @retval CMT_NOT_FOUND    a database is missing
+ * @retval CMT_UNSUPPORTED  engine or layout that this version does not write
+ * @retval CMT_BUSY         a node is running
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_pruner_open(const cmt_pruner_options *options,
+                                                  cmt_pruner **out, cmt_error *err);
+
+/**
+ * Decide the retain height, check the floors, work out both rules and what becomes of each table.
+ * Writes nothing.
+ *
+ * @retval CMT_OUT_OF_RANGE  the retain height breaks a floor; the message says which and what to do
+ * @retval CMT_STALE         dry run beside a running node: files changed; open again
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_pruner_plan(cmt_pruner *pruner, cmt_prune_plan *plan,
+                                                  cmt_error *err);
+
+/** Carry the plan out up to the moment the node may start; both locks are released on return.
+ *  @retval CMT_CANCELLED  the progress hook asked to stop before the first switch; nothing
+ *                         changed */
+CMT_API CMT_MUST_CHECK cmt_status cmt_pruner_run(cmt_pruner *pruner, cmt_prune_result *result,
+                                                 cmt_error *err);
+
+/** Empty the trash.  Nothing in a database directory is touched.  Completes @p result. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_pruner_finish(cmt_pruner *pruner, cmt_prune_result *result,
+                                                    cmt_error *err);
+
+/** Release everything.  NULL is fine. */
+CMT_API void cmt_pruner_close(cmt_pruner *pruner);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

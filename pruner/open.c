@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Finding the two databases, telling their engine, taking the locks, reading their roots.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "clock.h"
+#include "pruner_internal.h"
+
+const char *cmt_pruner__path(const cmt_pruner__side *side)
+{
+    return (const char *)side->path.data;
+}
+
+cmt_status cmt_pruner__directory_bytes(const char *path, uint64_t *bytes, cmt_error *err)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return cmt_error_set(err, CMT_IO, "list %s: %s", path, strerror(errno));
+    uint64_t total = 0;
+    struct dirent *entry;
+    struct stat st;
+    while ((entry = readdir(dir)) != NULL)
+        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(st.st_mode))
+            total += (uint64_t)st.st_size;
+    closedir(dir);
+    *bytes = total;
+    return CMT_OK;
+}
+
+/* Only LevelDB format is written; everything else is refused before anything is touched. */
+static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cmt_error *err)
+{
+    cmt_engine engine = CMT_ENGINE_UNKNOWN;
+    cmt_error seen = CMT_ERROR_INIT;
+    cmt_status st = cmt_engine_detect(pruner->data_dir, side->name, &engine, &side->path, &seen);
+    if (st != CMT_OK)
+        return cmt_error_set(err, st, "%s", seen.message);
+    switch (engine) {
+    case CMT_ENGINE_GOLEVELDB:
+    case CMT_ENGINE_CLEVELDB:
+        return CMT_OK;
+    case CMT_ENGINE_NONE:
+        return cmt_error_set(err, CMT_NOT_FOUND,
+                             "no %s database: %s; give the node's --home or its data directory",
+                             side->name, seen.message);
+    case CMT_ENGINE_UNKNOWN:
+        return cmt_error_set(err, CMT_UNSUPPORTED, "%s; nothing was changed", seen.message);
+    case CMT_ENGINE_ROCKSDB:
+    case CMT_ENGINE_PEBBLEDB:
+    case CMT_ENGINE_BADGERDB:
+    case CMT_ENGINE_BOLTDB:
+        break;
+    }
+    return cmt_error_set(err, CMT_UNSUPPORTED,
+                         "%s is a %s database; this version changes goleveldb and cleveldb databases "
+                         "only",
+                         cmt_pruner__path(side), cmt_engine_name(engine));
+}
+
+static cmt_status open_side(const cmt_pruner *pruner, cmt_pruner__side *side, cmt_error *err)
+{
+    const cmt_lsm_edit_options options = {
+        .min_free_bytes = pruner->options.min_free_bytes,
+        .logger = pruner->options.logger,
+        .progress = pruner->options.progress,
+        .name = side->name,
+        .observe = pruner->options.dry_run,
+    };
+    CMT_TRY(cmt_pruner__directory_bytes(cmt_pruner__path(side), &side->bytes_before, err));
+    CMT_TRY(cmt_lsm_edit_open(cmt_pruner__path(side), &options, &side->edit, err));
+    return cmt_db_from_view(cmt_lsm_edit_view(side->edit), &side->db, err);
+}
+
+static cmt_status open_stores(cmt_pruner *p, cmt_error *err)
+{
+    CMT_TRY(cmt_block_store_open(p->blocks.db, &p->block_store, err));
+    CMT_TRY(cmt_state_store_open(p->states.db, &p->state_store, err));
+    if (p->options.action != CMT_ACTION_COMPACT &&
+        (cmt_block_store_layout(p->block_store) != CMT_KEY_LAYOUT_V1 ||
+         cmt_state_store_is_v2(p->state_store)))
+        return cmt_error_set(err, CMT_UNSUPPORTED,
+                             "%s uses key layout v2; this version prunes layout v1 only", p->data_dir);
+    cmt_status st = cmt_state_store_load(p->state_store, &p->state, err);
+    if (st == CMT_NOT_FOUND && p->options.action == CMT_ACTION_COMPACT)
+        return CMT_OK;
+    if (st == CMT_NOT_FOUND)
+        return cmt_error_set(err, CMT_NOT_FOUND,
+                             "%s holds no state: the node has not saved any yet",
+                             cmt_pruner__path(&p->states));
+    return st;
+}
+
+static cmt_status open_all(cmt_pruner *p, cmt_error *err)
+{
+    CMT_TRY(find_side(p, &p->blocks, err));
+    CMT_TRY(find_side(p, &p->states, err));
+    if (!p->options.dry_run) {
+        CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->blocks), &p->blocks.lock, err));
+        CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->states), &p->states.lock, err));
+    }
+    /* The state first: beside a running node it may then be behind the blocks, never ahead. */
+    CMT_TRY(open_side(p, &p->states, err));
+    CMT_TRY(open_side(p, &p->blocks, err));
+    return open_stores(p, err);
+}
+
+cmt_status cmt_pruner_open(const cmt_pruner_options *options, cmt_pruner **out, cmt_error *err)
+{
+    *out = NULL;
+    cmt_pruner *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a pruner");
+    p->started_ns = cmt_clock_ns();
+    p->options = *options;
+    p->blocks.name = "blockstore";
+    p->states.name = "state";
+    p->data_dir = strdup(options->data_dir);
+    cmt_status st = p->data_dir == NULL
+                        ? cmt_error_set(err, CMT_NO_MEMORY, "no memory for a pruner")
+                        : open_all(p, err);
+    if (st != CMT_OK) {
+        cmt_pruner_close(p);
+        return st;
+    }
+    *out = p;
+    return CMT_OK;
+}
+
+void cmt_pruner__unlock(cmt_pruner *p)
+{
+    cmt_db_lock_release(p->states.lock);
+    cmt_db_lock_release(p->blocks.lock);
+    p->states.lock = p->blocks.lock = NULL;
+}
+
+static void close_side(cmt_pruner__side *side)
+{
+    cmt_db_close(side->db);
+    cmt_lsm_edit_free(side->edit); /* removes what was written but not committed, under the lock */
+}
+
+void cmt_pruner_close(cmt_pruner *p)
+{
+    if (p == NULL)
+        return;
+    cmt_block_store_close(p->block_store);
+    cmt_state_store_close(p->state_store);
+    close_side(&p->blocks);
+    close_side(&p->states);
+    cmt_pruner__unlock(p);
+    cmt_lsm_trash_close(p->trash[0]);
+    cmt_lsm_trash_close(p->trash[1]);
+    if (p->have_rules) {
+        cmt_block_prune_free(&p->block_prune);
+        cmt_state_prune_free(&p->state_prune);
+    }
+    free(p->hash_points);
+    free(p->state_puts);
+    cmt_buf_free(&p->blocks.path);
+    cmt_buf_free(&p->states.path);
+    free(p->data_dir);
+    free(p);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The plan: both rules, the two edits' inputs, and what they come to.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pruner_internal.h"
+
+/* Up to this many stored bytes the keys that go are counted by reading them. */
+#define COUNT_BYTES ((uint64_t)16 << 20)
+/* A prune that shall also give space back rewrites a table from this dead share on … */
+#define COMPACT_SHARE 0.05
+/* … and the rest of the tables it touches while that costs no more than it frees. */
+#define COMPACT_SPARE_PERCENT 100
+/* Rough speeds, for the estimate of a plan only. */
+#define WRITE_BYTES_PER_MS 200000
+#define FIXED_MS 30
+
+/* ---- callbacks of the edits ----------------------------------------------------------------- */
+
+static cmt_status check_block_key(void *context, cmt_slice key, cmt_error *err)
+{
+    const cmt_pruner *p = context;
+    return cmt_block_prune_check(&p->block_prune, key, err);
+}
+
+static cmt_status judge_hash(void *context, cmt_slice key, cmt_slice value, bool *dead,
+                             cmt_error *err)
+{
+    const cmt_pruner *p = context;
+    return cmt_block_prune_is_dead(&p->block_prune, key, value, dead, err);
+}
+
+static cmt_status check_state_key(void *context, cmt_slice key, cmt_error *err)
+{
+    const cmt_pruner *p = context;
+    return cmt_state_prune_check(&p->state_prune, key, err);
+}
+
+/* ---- inputs of the edits -------------------------------------------------------------------- */
+
+static const cmt_range *hash_range(void)
+{
+    static const cmt_range range = {{(const uint8_t *)"BH:", 3}, {(const uint8_t *)"BH;", 3}};
+    return &range;
+}
+
+static void set_effort(const cmt_pruner *p, cmt_lsm_edit_spec *spec)
+{
+    if (p->options.action != CMT_ACTION_PRUNE_AND_COMPACT)
+        return;
+    spec->rewrite_share = COMPACT_SHARE;
+    spec->spare_percent = COMPACT_SPARE_PERCENT;
+    spec->reclaim = true;
+}
+
+cmt_lsm_edit_spec cmt_pruner__block_spec(cmt_pruner *p)
+{
+    cmt_block_prune *rule = &p->block_prune;
+    cmt_lsm_edit_spec spec = {
+        .dead = rule->ranges.ranges,
+        .dead_count = rule->ranges.count,
+        .check = check_block_key,
+        .context = p,
+    };
+    if (rule->hash_by_value && rule->dead_hash.count > 0) {
+        spec.judged = hash_range();
+        spec.judged_count = 1;
+        spec.judged_share = rule->hash_share;
+        spec.judge = judge_hash;
+    }
+    spec.points = p->hash_points;
+    spec.point_count = rule->hash_count;
+    if (rule->new_state.size > 0) {
+        p->block_put = (cmt_lsm_put){CMT_SLICE("blockStore"), cmt_buf_slice(&rule->new_state)};
+        spec.puts = &p->block_put;
+        spec.put_count = 1;
+    }
+    set_effort(p, &spec);
+    return spec;
+}
+
+cmt_lsm_edit_spec cmt_pruner__state_spec(cmt_pruner *p)
+{
+    cmt_state_prune *rule = &p->state_prune;
+    cmt_lsm_edit_spec spec = {
+        .dead = rule->ranges.ranges,
+        .dead_count = rule->ranges.count,
+        .check = check_state_key,
+        .context = p,
+        .puts = p->state_puts,
+        .put_count = rule->put_count,
+    };
+    set_effort(p, &spec);
+    return spec;
+}
+
+/* ---- the rules ------------------------------------------------------------------------------ */
+
+static cmt_status make_rules(cmt_pruner *p, cmt_error *err)
+{
+    int64_t base = cmt_block_store_base(p->block_store);
+    int64_t height = cmt_block_store_height(p->block_store);
+    int64_t last = p->state.last_block_height;
+    int64_t from = base;
+    CMT_TRY(cmt_state_prune_unfinished_from(p->state_store, base, &from, err));
+    const cmt_block_prune_request block_request = {
+        .retain_height = p->retain_height,
+        .initial_height = p->state.initial_height,
+        .window = {.last_block_height = last,
+                   .last_block_time = p->state.last_block_time,
+                   .max_age_num_blocks = p->state.params.evidence_max_age_num_blocks,
+                   .max_age_duration_ns = p->state.params.evidence_max_age_duration_ns},
+        .sweep = p->options.sweep,
+        .unfinished = from < base,
+    };
+    CMT_TRY(cmt_block_prune_make(p->block_store, &block_request, &p->block_prune, err));
+    const cmt_state_prune_request state_request = {
+        .base = base,
+        .retain_height = p->retain_height,
+        .evidence_height = p->block_prune.evidence_height,
+        .from = from,
+        .last_height = (height > last ? height : last) + 2,
+        .sweep = p->options.sweep,
+    };
+    cmt_status st = cmt_state_prune_make(p->state_store, &state_request, &p->state_prune, err);
+    if (st != CMT_OK) {
+        cmt_block_prune_free(&p->block_prune);
+        return st;
+    }
+    p->have_rules = true;
+    p->plan.finishes_earlier = from < base;
+    return CMT_OK;
+}
+
+/* The lists that the rules keep in their own form. */
+static cmt_status make_lists(cmt_pruner *p, cmt_error *err)
+{
+    const cmt_block_prune *rule = &p->block_prune;
+    p->hash_points = malloc((rule->hash_count + 1) * sizeof *p->hash_points);
+    p->state_puts = malloc((p->state_prune.put_count + 1) * sizeof *p->state_puts);
+    if (p->hash_points == NULL || p->state_puts == NULL)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a plan");
+    for (size_t i = 0; i < rule->hash_count; i++)
+        p->hash_points[i] = (cmt_slice){rule->hashes.data + i * CMT_BLOCK_HASH_KEY_SIZE,
+                                        CMT_BLOCK_HASH_KEY_SIZE};
+    for (size_t i = 0; i < p->state_prune.put_count; i++)
+        p->state_puts[i] = (cmt_lsm_put){cmt_key_slice(&p->state_prune.puts[i].key),
+                                         cmt_buf_slice(&p->state_prune.puts[i].value)};
+    return CMT_OK;
+}
+
+static cmt_status plan_prune(cmt_pruner *p, cmt_error *err)
+{
+    cmt_prune_plan *plan = &p->plan;
+    CMT_TRY(cmt_pruner__decide(p, &p->retain_height, plan->decided_by, sizeof plan->decided_by,
+                               err));
+    CMT_TRY(make_rules(p, err));
+    CMT_TRY(make_lists(p, err));
+    plan->retain_height = p->retain_height;
+    plan->evidence_height = p->block_prune.evidence_height;
+    plan->sweeps = p->block_prune.leftovers || p->state_prune.leftovers;
+    plan->search_complete = p->block_prune.search_complete && p->state_prune.search_complete;
+    cmt_lsm_edit_spec block_spec = cmt_pruner__block_spec(p);
+    cmt_lsm_edit_spec state_spec = cmt_pruner__state_spec(p);
+    CMT_TRY(cmt_lsm_edit_plan(p->blocks.edit, &block_spec, err));
+    return cmt_lsm_edit_plan(p->states.edit, &state_spec, err);
+}
+
+static cmt_status plan_compact(cmt_pruner *p, cmt_error *err)
+{
+    p->retain_height = cmt_block_store_base(p->block_store);
+    p->plan.retain_height = p->retain_height;
+    p->plan.search_complete = true;
+    CMT_TRY(cmt_lsm_edit_plan_compact(p->blocks.edit, err));
+    return cmt_lsm_edit_plan_compact(p->states.edit, err);
+}
+
+static void sum_up(cmt_pruner *p)
+{
+    cmt_prune_plan *plan = &p->plan;
+    const cmt_lsm_edit_counts *counts[] = {&plan->blockstore, &plan->state};
+    plan->base = cmt_block_store_base(p->block_store);
+    plan->height = cmt_block_store_height(p->block_store);
+    plan->last_block_height = p->state.last_block_height;
+    plan->blockstore = cmt_lsm_edit_get_counts(p->blocks.edit);
+    plan->state = cmt_lsm_edit_get_counts(p->states.edit);
+    p->blocks.has_work = !plan->blockstore.nothing_to_do;
+    p->states.has_work = !plan->state.nothing_to_do;
+    plan->nothing_to_do = !p->blocks.has_work && !p->states.has_work;
+    for (size_t i = 0; i < 2 && !plan->nothing_to_do; i++) {
+        if (counts[i]->nothing_to_do)
+            continue;
+        plan->peak_extra_bytes += counts[i]->bytes_write_bound;
+        plan->freed_bytes += counts[i]->bytes_dropped + counts[i]->bytes_dead;
+        plan->estimated_ms +=
+            FIXED_MS + (int64_t)(counts[i]->bytes_write_bound / WRITE_BYTES_PER_MS);
+    }
+}
+
+cmt_status cmt_pruner_plan(cmt_pruner *p, cmt_prune_plan *plan, cmt_error *err)
+{
+    p->plan = (cmt_prune_plan){0};
+    if (p->planned)
+        return cmt_error_set(err, CMT_INVALID, "a pruner plans once");
+    if (p->options.action == CMT_ACTION_COMPACT)
+        CMT_TRY(plan_compact(p, err));
+    else
+        CMT_TRY(plan_prune(p, err));
+    sum_up(p);
+    if (p->have_rules && (p->options.dry_run || p->options.families))
+        CMT_TRY(cmt_pruner__plan_families(p, err));
+    p->planned = true;
+    *plan = p->plan;
+    return CMT_OK;
+}
+
+/* ---- counting ------------------------------------------------------------------------------- */
+
+static cmt_status count_range(cmt_db *db, const cmt_range *range, const cmt_block_prune *judge,
+                              int64_t *keys, cmt_error *err)
+{
+    cmt_db_iter *iter;
+    CMT_TRY(cmt_db_iter_new(db, range, &iter, err));
+    cmt_status st = cmt_db_iter_first(iter, err);
+    while (st == CMT_OK) {
+        bool dead = true;
+        if (judge != NULL)
+            st = cmt_block_prune_is_dead(judge, cmt_db_iter_key(iter), cmt_db_iter_value(iter),
+                                         &dead, err);
+        *keys += dead;
+        if (st == CMT_OK)
+            st = cmt_db_iter_next(iter, err);
+    }
+    cmt_db_iter_free(iter);
+    return st == CMT_NOT_FOUND ? CMT_OK : st;
+}
+
+static cmt_status count_points(cmt_pruner *p, int64_t *keys, cmt_error *err)
+{
+    cmt_buf value = CMT_BUF_INIT;
+    cmt_status st = CMT_OK;
+    for (size_t i = 0; i < p->block_prune.hash_count && st == CMT_OK; i++) {
+        st = cmt_db_get(p->blocks.db, p->hash_points[i], &value, err);
+        *keys += st == CMT_OK;
+        if (st == CMT_NOT_FOUND)
+            st = CMT_OK;
+    }
+    cmt_buf_free(&value);
+    return st;
+}
+
+static cmt_status count_side(cmt_pruner__side *side, const cmt_lsm_edit_spec *spec,
+                             const cmt_block_prune *judge, int64_t *keys, cmt_error *err)
+{
+    for (size_t i = 0; i < spec->dead_count; i++)
+        CMT_TRY(count_range(side->db, &spec->dead[i], NULL, keys, err));
+    for (size_t i = 0; i < spec->judged_count; i++)
+        CMT_TRY(count_range(side->db, &spec->judged[i], judge, keys, err));
+    return CMT_OK;
+}
+
+cmt_status cmt_pruner__count_keys(cmt_pruner *p, int64_t *keys, cmt_error *err)
+{
+    int64_t count = 0;
+    *keys = p->have_rules ? -1 : 0;
+    if (!p->have_rules || p->plan.freed_bytes > COUNT_BYTES)
+        return CMT_OK;
+    cmt_lsm_edit_spec block_spec = cmt_pruner__block_spec(p);
+    cmt_lsm_edit_spec state_spec = cmt_pruner__state_spec(p);
+    CMT_TRY(count_side(&p->blocks, &block_spec, &p->block_prune, &count, err));
+    CMT_TRY(count_points(p, &count, err));
+    CMT_TRY(count_side(&p->states, &state_spec, NULL, &count, err));
+    *keys = count;
+    return CMT_OK;
+}

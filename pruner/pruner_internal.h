@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The pruner's parts: open.c finds and locks, retain.c decides the height, plan.c works out what
+ * happens, run.c does it.
+ */
+#ifndef CMT_PRUNER_INTERNAL_H
+#define CMT_PRUNER_INTERNAL_H
+
+#include "cmtstore/pruner.h"
+
+/** One of the two databases. */
+typedef struct cmt_pruner__side {
+    const char *name; /* "blockstore" or "state" */
+    cmt_buf path;     /* with a terminating NUL */
+    cmt_db_lock *lock;
+    cmt_lsm_edit *edit;
+    cmt_db *db;
+    bool has_work;
+    uint64_t bytes_before; /* files of the directory, measured at open */
+} cmt_pruner__side;
+
+struct cmt_pruner {
+    cmt_pruner_options options;
+    char *data_dir;
+    int64_t started_ns;
+    cmt_pruner__side blocks;
+    cmt_pruner__side states;
+    cmt_block_store *block_store;
+    cmt_state_store *state_store;
+    cmt_state state;
+
+    /* the plan */
+    bool planned;
+    int64_t retain_height;
+    cmt_block_prune block_prune;
+    cmt_state_prune state_prune;
+    bool have_rules;
+    cmt_slice *hash_points;
+    cmt_lsm_put block_put;
+    cmt_lsm_put *state_puts;
+    cmt_prune_plan plan;
+
+    /* what remains to be done after the run */
+    cmt_lsm_trash *trash[2];
+};
+
+const char *cmt_pruner__path(const cmt_pruner__side *side);
+
+/** Bytes of the regular files in a directory. */
+CMT_MUST_CHECK cmt_status cmt_pruner__directory_bytes(const char *path, uint64_t *bytes,
+                                                      cmt_error *err);
+
+/** Release both locks. */
+void cmt_pruner__unlock(cmt_pruner *pruner);
+
+/** The retain height that the options ask for, within the floors.  @p decided_by gets the rule. */
+CMT_MUST_CHECK cmt_status cmt_pruner__decide(cmt_pruner *pruner, int64_t *retain_height,
+                                             char *decided_by, size_t decided_by_size,
+                                             cmt_error *err);
+
+/** Fill in the key families of the plan. */
+CMT_MUST_CHECK cmt_status cmt_pruner__plan_families(cmt_pruner *pruner, cmt_error *err);
+
+/** The edit's input for either side. */
+cmt_lsm_edit_spec cmt_pruner__block_spec(cmt_pruner *pruner);
+cmt_lsm_edit_spec cmt_pruner__state_spec(cmt_pruner *pruner);
+
+/** How many visible keys the plan removes; -1 when finding out would mean reading too much. */
+CMT_MUST_CHECK cmt_status cmt_pruner__count_keys(cmt_pruner *pruner, int64_t *keys, cmt_error *err);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Carrying a plan out.
+ *
+ * ORDER  prepare both completely · switch the block store · switch the state store · move obsolete files
+ * away in both · release the locks ("ready") · empty the trash.  Blocks first: the other way round a crash
+ * would leave blocks without the validators that replaying them needs.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "pruner_internal.h"
+
+/* Unlinking waits for the disk, not for the processor. */
+#define UNLINK_THREADS 4
+
+static void fill_result(const cmt_pruner *p, cmt_prune_result *r)
+{
+    bool compact = p->options.action == CMT_ACTION_COMPACT;
+    *r = (cmt_prune_result){
+        .base_before = p->plan.base,
+        .base = compact ? p->plan.base : p->retain_height,
+        .height = p->plan.height,
+        .retain_height = p->retain_height,
+        .evidence_height = p->plan.evidence_height,
+        .blocks_pruned = compact ? 0 : p->retain_height - p->plan.base,
+        .bytes_before = p->blocks.bytes_before + p->states.bytes_before,
+        .nothing_to_do = p->plan.nothing_to_do,
+    };
+}
+
+static bool same_parent(const char *a, const char *b)
+{
+    char *x = realpath(a, NULL);
+    char *y = realpath(b, NULL);
+    bool same = false;
+    if (x != NULL && y != NULL) {
+        size_t n = (size_t)(strrchr(x, '/') - x);
+        same = n == (size_t)(strrchr(y, '/') - y) && strncmp(x, y, n) == 0;
+    }
+    free(x);
+    free(y);
+    return same;
+}
+
+/* A trash that cannot be made is no reason to fail: files are then unlinked where they are. */
+static void open_trash(cmt_pruner *p)
+{
+    cmt_error why = CMT_ERROR_INIT;
+    const char *blocks = cmt_pruner__path(&p->blocks);
+    const char *states = cmt_pruner__path(&p->states);
+    if (cmt_lsm_trash_open(blocks, &p->trash[0], &why) == CMT_OK &&
+        !same_parent(blocks, states) &&
+        cmt_lsm_trash_open(states, &p->trash[1], &why) != CMT_OK)
+        p->trash[1] = NULL;
+    if (why.code != CMT_OK)
+        cmt_log(p->options.logger, CMT_LOG_WARN,
+                "no trash directory, files are removed in place  err=\"%s\"", why.message);
+}
+
+static cmt_lsm_trash *trash_of(const cmt_pruner *p, const cmt_pruner__side *side)
+{
+    if (side == &p->states && p->trash[0] != NULL &&
+        !same_parent(cmt_pruner__path(&p->blocks), cmt_pruner__path(&p->states)))
+        return p->trash[1];
+    return p->trash[0];
+}
+
+static cmt_status prepare_both(cmt_pruner *p, cmt_error *err)
+{
+    if (p->blocks.has_work)
+        CMT_TRY(cmt_lsm_edit_prepare(p->blocks.edit, err));
+    if (p->states.has_work)
+        CMT_TRY(cmt_lsm_edit_prepare(p->states.edit, err));
+    return CMT_OK;
+}
+
+static cmt_status retire(cmt_pruner *p, cmt_pruner__side *side, cmt_prune_result *r)
+{
+    uint64_t left = 0;
+    cmt_error why = CMT_ERROR_INIT;
+    cmt_status st = cmt_lsm_edit_retire(side->edit, trash_of(p, side), &left, &why);
+    r->trash_left += left;
+    if (st != CMT_OK)
+        cmt_log(p->options.logger, CMT_LOG_WARN,
+                "obsolete files stay; the node will remove them  database=%s err=\"%s\"", side->name,
+                why.message);
+    return st;
+}
+
+/* The switches.  Once the block store has switched, nothing is undone: a failure behind that point is
+ * reported, and the next run finishes. */
+static cmt_status commit_both(cmt_pruner *p, cmt_prune_result *r, cmt_error *err)
+{
+    if (p->blocks.has_work)
+        CMT_TRY(cmt_lsm_edit_commit(p->blocks.edit, err));
+    if (p->states.has_work) {
+        cmt_status st = cmt_lsm_edit_commit(p->states.edit, err);
+        if (st != CMT_OK) {
+            if (p->blocks.has_work) {
+                retire(p, &p->blocks, r);
+                return cmt_error_prefix(err, st,
+                                        "the block store is done, the state store is not; run the "
+                                        "command again to finish");
+            }
+            return st;
+        }
+    }
+    if (p->blocks.has_work)
+        retire(p, &p->blocks, r);
+    if (p->states.has_work)
+        retire(p, &p->states, r);
+    return CMT_OK;
+}
+
+static cmt_status measure_after(cmt_pruner *p, cmt_prune_result *r, cmt_error *err)
+{
+    uint64_t blocks;
+    uint64_t states;
+    CMT_TRY(cmt_pruner__directory_bytes(cmt_pruner__path(&p->blocks), &blocks, err));
+    CMT_TRY(cmt_pruner__directory_bytes(cmt_pruner__path(&p->states), &states, err));
+    r->bytes_after = blocks + states;
+    return CMT_OK;
+}
+
+cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *err)
+{
+    if (!p->planned || p->options.dry_run)
+        return cmt_error_set(err, CMT_INVALID, "run a pruner that has planned and is not a dry run");
+    fill_result(p, result);
+    CMT_TRY(cmt_pruner__count_keys(p, &result->keys_deleted, err));
+    if (!p->plan.nothing_to_do) {
+        open_trash(p);
+        CMT_TRY(prepare_both(p, err));
+        CMT_TRY(commit_both(p, result, err));
+    }
+    CMT_TRY(measure_after(p, result, err));
+    result->blockstore = cmt_lsm_edit_get_counts(p->blocks.edit);
+    result->state = cmt_lsm_edit_get_counts(p->states.edit);
+    cmt_pruner__unlock(p);
+    result->ready_ms = cmt_clock_ms_since(p->started_ns);
+    result->elapsed_ms = result->ready_ms;
+    if (!p->plan.nothing_to_do && result->blocks_pruned > 0)
+        cmt_log(p->options.logger, CMT_LOG_INFO,
+                "pruned blocks  pruned=%" PRId64 " retain_height=%" PRId64 " base=%" PRId64,
+                result->blocks_pruned, result->retain_height, result->base);
+    return CMT_OK;
+}
+
+/* Is there anything that killed runs left? */
+static bool others_left_trash(const cmt_pruner *p)
+{
+    uint64_t bytes = 0;
+    cmt_error ignored;
+    return cmt_lsm_trash_bytes(cmt_pruner__path(&p->blocks), &bytes, &ignored) == CMT_OK &&
+           bytes > 0;
+}
+
+cmt_status cmt_pruner_finish(cmt_pruner *p, cmt_prune_result *result, cmt_error *err)
+{
+    cmt_status st = CMT_OK;
+    if (p->trash[0] == NULL && others_left_trash(p))
+        open_trash(p);
+    for (size_t i = 0; i < 2; i++) {
+        if (p->trash[i] == NULL)
+            continue;
+        cmt_status emptied =
+            cmt_lsm_trash_empty(p->trash[i], UNLINK_THREADS, p->options.progress, err);
+        cmt_status adopted = cmt_lsm_trash_adopt(p->trash[i], UNLINK_THREADS, err);
+        if (st == CMT_OK)
+            st = emptied != CMT_OK ? emptied : adopted;
+        cmt_lsm_trash_close(p->trash[i]);
+        p->trash[i] = NULL;
+    }
+    result->elapsed_ms = cmt_clock_ms_since(p->started_ns);
+    return st;
+}
