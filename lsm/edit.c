@@ -29,6 +29,7 @@
 #include "log.h"
 
 #define DEFAULT_MIN_FREE ((uint64_t)16 << 20)
+#define PREFETCH_BYTES ((uint64_t)64 << 20)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
@@ -272,8 +273,30 @@ static cmt_status write_manifest(cmt_lsm_edit *edit, cmt_error *err)
     return cmt_dir_sync(edit->view->dir_fd, edit->view->path, err);
 }
 
+/* Have the kernel fetch what will be read, while other work goes on.  Only tables that are read nearly
+ * whole: of the others just some blocks are wanted. */
+static cmt_status prefetch(cmt_lsm_edit *edit, cmt_error *err)
+{
+    const cmt_lsm__version *v = &edit->view->version;
+    uint64_t budget = PREFETCH_BYTES;
+    for (size_t i = 0; i < v->count && !edit->compacting; i++) {
+        const cmt_lsm__table_plan *plan = &edit->plans[i];
+        cmt_lsm__table *table;
+        bool read = plan->fate == CMT_LSM_MERGE ||
+                    (plan->fate == CMT_LSM_REWRITE && plan->skip_bytes < v->tables[i].size / 8);
+        if (!read || v->tables[i].size > budget)
+            continue;
+        budget -= v->tables[i].size;
+        CMT_TRY(cmt_lsm__cache_table(&edit->view->cache, &v->tables[i], &table, err));
+        posix_fadvise(table->fd, 0, 0, POSIX_FADV_WILLNEED);
+        cmt_lsm__table_release(table);
+    }
+    return CMT_OK;
+}
+
 static cmt_status write_new_state(cmt_lsm_edit *edit, cmt_error *err)
 {
+    CMT_TRY(prefetch(edit, err));
     if (edit->compacting) {
         CMT_TRY(cmt_lsm__write_compaction(edit, err));
     } else {

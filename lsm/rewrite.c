@@ -8,12 +8,16 @@
  */
 #include "edit_internal.h"
 
+/* Blocks side by side are read together, up to this much. */
+#define READ_BYTES ((uint64_t)512 << 10)
+
 typedef struct rewriter {
     cmt_lsm_edit *edit;
     cmt_lsm__builder builder;
     cmt_lsm__judge judge;
     unsigned level;
-    cmt_buf raw;      /* a stored block */
+    cmt_buf raw;    /* stored blocks, side by side */
+    cmt_buf pieces; /* the blocks of a table that are read: array of piece */
     uint64_t done;
 } rewriter;
 
@@ -74,26 +78,14 @@ static cmt_status copy_block(rewriter *w, cmt_lsm__block *block, cmt_slice store
     return st;
 }
 
-static cmt_status rewrite_block(rewriter *w, cmt_lsm__table *table, cmt_lsm__handle handle,
-                                bool untouched, cmt_error *err)
-{
-    size_t size = (size_t)handle.size + CMT_LSM_BLOCK_TRAILER;
-    cmt_lsm__block *block;
-    cmt_buf_clear(&w->raw);
-    if (cmt_buf_reserve(&w->raw, size) != CMT_OK)
-        return cmt_lsm__no_memory(err);
-    CMT_TRY(cmt_file_read_at(table->fd, table->name, handle.offset, w->raw.data, size, err));
-    w->edit->view->cache.bytes_read += size;
-    w->raw.size = size;
-    CMT_TRY(cmt_lsm__block_unpack(table, handle, w->raw.data, &block, err));
-    cmt_status st = untouched ? copy_block(w, block, cmt_buf_slice(&w->raw), err)
-                              : filter_block(w, block, err);
-    cmt_lsm__block_release(block);
-    w->done += size;
-    return st;
-}
+/* A data block of the table being rewritten. */
+typedef struct piece {
+    cmt_lsm__handle handle;
+    bool untouched; /* no dead key in it: copied as stored */
+} piece;
 
-static cmt_status rewrite_blocks(rewriter *w, cmt_lsm__table *table, cmt_error *err)
+/* List the blocks that are not wholly dead. */
+static cmt_status list_pieces(rewriter *w, cmt_lsm__table *table, cmt_error *err)
 {
     cmt_lsm_edit *edit = w->edit;
     cmt_lsm__cursor index = {0};
@@ -101,21 +93,20 @@ static cmt_status rewrite_blocks(rewriter *w, cmt_lsm__table *table, cmt_error *
     cmt_slice largest = cmt_lsm__user_key(table->meta->largest);
     cmt_status st = cmt_buf_set(&lo, cmt_lsm__user_key(table->meta->smallest));
     cmt_lsm__cursor_set(&index, table->index);
+    cmt_buf_clear(&w->pieces);
     if (st == CMT_OK)
         st = cmt_lsm__cursor_first(&index, err);
     while (st == CMT_OK && index.valid) {
         cmt_slice hi = cmt_lsm__user_key(cmt_buf_slice(&index.key));
         cmt_slice low = cmt_buf_slice(&lo);
-        cmt_lsm__handle handle = {0};
+        piece p = {0};
         if (cmt_slice_compare(hi, largest) > 0)
             hi = largest;
-        st = cmt_lsm__handle_decode(table, index.value, &handle, err);
-        if (st == CMT_OK && !cmt_lsm__inside_dead(edit, low, hi)) {
-            bool untouched = !cmt_lsm__touches_dead(edit, low, hi) &&
-                             !cmt_lsm__touches_judged(edit, low, hi);
-            st = rewrite_block(w, table, handle, untouched, err);
-        }
-        if (st == CMT_OK && cmt_buf_set(&lo, hi) != CMT_OK)
+        st = cmt_lsm__handle_decode(table, index.value, &p.handle, err);
+        p.untouched = !cmt_lsm__touches_dead(edit, low, hi) && !cmt_lsm__touches_judged(edit, low, hi);
+        bool gone = cmt_lsm__inside_dead(edit, low, hi);
+        if (st == CMT_OK && ((!gone && cmt_buf_append(&w->pieces, &p, sizeof p) != CMT_OK) ||
+                             cmt_buf_set(&lo, hi) != CMT_OK))
             st = cmt_lsm__no_memory(err);
         if (st == CMT_OK)
             st = cmt_lsm__cursor_next(&index, err);
@@ -123,6 +114,56 @@ static cmt_status rewrite_blocks(rewriter *w, cmt_lsm__table *table, cmt_error *
     cmt_lsm__cursor_free(&index);
     cmt_buf_free(&lo);
     return st;
+}
+
+/* How many of the pieces from `first` on lie side by side and are read in one go. */
+static size_t run_length(const piece *pieces, size_t count, uint64_t *bytes)
+{
+    size_t n = 1;
+    *bytes = pieces[0].handle.size + CMT_LSM_BLOCK_TRAILER;
+    while (n < count && pieces[n].handle.offset == pieces[0].handle.offset + *bytes &&
+           *bytes + pieces[n].handle.size < READ_BYTES) {
+        *bytes += pieces[n].handle.size + CMT_LSM_BLOCK_TRAILER;
+        n++;
+    }
+    return n;
+}
+
+static cmt_status rewrite_run(rewriter *w, cmt_lsm__table *table, const piece *pieces, size_t count,
+                              uint64_t bytes, cmt_error *err)
+{
+    uint64_t start = pieces[0].handle.offset;
+    cmt_buf_clear(&w->raw);
+    if (cmt_buf_reserve(&w->raw, (size_t)bytes) != CMT_OK)
+        return cmt_lsm__no_memory(err);
+    CMT_TRY(cmt_file_read_at(table->fd, table->name, start, w->raw.data, (size_t)bytes, err));
+    w->edit->view->cache.bytes_read += bytes;
+    for (size_t i = 0; i < count; i++) {
+        cmt_slice stored = {w->raw.data + (pieces[i].handle.offset - start),
+                            (size_t)pieces[i].handle.size + CMT_LSM_BLOCK_TRAILER};
+        cmt_lsm__block *block;
+        CMT_TRY(cmt_lsm__block_unpack(table, pieces[i].handle, stored.data, &block, err));
+        cmt_status st = pieces[i].untouched ? copy_block(w, block, stored, err)
+                                            : filter_block(w, block, err);
+        cmt_lsm__block_release(block);
+        CMT_TRY(st);
+    }
+    w->done += bytes;
+    return CMT_OK;
+}
+
+static cmt_status rewrite_blocks(rewriter *w, cmt_lsm__table *table, cmt_error *err)
+{
+    CMT_TRY(list_pieces(w, table, err));
+    const piece *pieces = (const piece *)(const void *)w->pieces.data;
+    size_t count = w->pieces.size / sizeof *pieces;
+    for (size_t i = 0; i < count;) {
+        uint64_t bytes;
+        size_t n = run_length(pieces + i, count - i, &bytes);
+        CMT_TRY(rewrite_run(w, table, pieces + i, n, bytes, err));
+        i += n;
+    }
+    return CMT_OK;
 }
 
 /* May the output end before `next` begins?  Not between two entries of one user key. */
@@ -179,5 +220,6 @@ cmt_status cmt_lsm__write_levels(cmt_lsm_edit *edit, cmt_error *err)
     cmt_lsm__builder_fini(&w.builder);
     cmt_lsm__judge_fini(&w.judge);
     cmt_buf_free(&w.raw);
+    cmt_buf_free(&w.pieces);
     return st;
 }
