@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Libraries of the system, each as an imported target.  Debian's snappy and leveldb come without .pc files.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+# cmt_find_library(<name> HEADER <header> LIBRARY <library>): an imported target cmt::<name>.
+function(cmt_find_library name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "HEADER;LIBRARY" "")
+    find_path(CMT_${name}_INCLUDE_DIR ${arg_HEADER} REQUIRED)
+    find_library(CMT_${name}_LIBRARY ${arg_LIBRARY} REQUIRED)
+    mark_as_advanced(CMT_${name}_INCLUDE_DIR CMT_${name}_LIBRARY)
+    add_library(cmt::${name} UNKNOWN IMPORTED)
+    set_target_properties(cmt::${name} PROPERTIES
+        IMPORTED_LOCATION "${CMT_${name}_LIBRARY}"
+        INTERFACE_INCLUDE_DIRECTORIES "${CMT_${name}_INCLUDE_DIR}")
+endfunction()
+
+pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+find_program(CMT_PROTOC_C protoc-c REQUIRED)
+cmt_find_library(snappy HEADER snappy-c.h LIBRARY snappy)
+find_path(CMT_TOML11_INCLUDE_DIR toml.hpp REQUIRED)
+mark_as_advanced(CMT_PROTOC_C CMT_TOML11_INCLUDE_DIR)
+
+if(CMT_TESTS)
+    pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
+    cmt_find_library(leveldb HEADER leveldb/c.h LIBRARY leveldb)
+endif()
