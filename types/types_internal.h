@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the decoders of this module share: generated structs into ours, with CometBFT's bounds.
+ */
+#ifndef CMT_TYPES_INTERNAL_H
+#define CMT_TYPES_INTERNAL_H
+
+#include "cmtstore/types.h"
+
+#include "cmtstore.pb-c.h"
+
+/* The zero value of Go's time.Time, 0001-01-01: what an absent timestamp stands for. */
+#define CMT_GO_ZERO_TIME ((cmt_time){-62135596800, 0})
+
+/* The largest total power of a validator set.  Source: types/validator_set.go MaxTotalVotingPower */
+#define CMT_VOTING_POWER_MAX (INT64_MAX / 8)
+
+/* No record is larger; a block itself is stored in parts. */
+#define CMT_RECORD_BYTES_MAX ((size_t)128 << 20)
+
+/* @p what names message and field in errors. */
+
+/** Empty or CMT_HASH_SIZE bytes.  Source: types/validation.go ValidateHash */
+CMT_MUST_CHECK cmt_status cmt_types_hash(const char *what, ProtobufCBinaryData bytes, cmt_hash *out,
+                                         cmt_error *err);
+/** An app hash: CometBFT takes any length, we as much as a cmt_hash holds.
+ *  @retval CMT_UNSUPPORTED  longer */
+CMT_MUST_CHECK cmt_status cmt_types_app_hash(const char *what, ProtobufCBinaryData bytes,
+                                             cmt_hash *out, cmt_error *err);
+/** Exactly CMT_ADDRESS_SIZE bytes. */
+CMT_MUST_CHECK cmt_status cmt_types_address(const char *what, ProtobufCBinaryData bytes,
+                                            cmt_hash *out, cmt_error *err);
+CMT_MUST_CHECK cmt_status cmt_types_chain_id(const char *what, ProtobufCBinaryData bytes,
+                                             char out[CMT_CHAIN_ID_MAX + 1], cmt_error *err);
+/** @p id may be NULL: absent. */
+CMT_MUST_CHECK cmt_status cmt_types_block_id(const char *what, const Cmt__Pb__BlockID *id,
+                                             cmt_block_id *out, cmt_error *err);
+/** @p time may be NULL: absent. */
+CMT_MUST_CHECK cmt_status cmt_types_time(const char *what, const Cmt__Pb__Timestamp *time,
+                                         cmt_time *out, cmt_error *err);
+/** CMT_CORRUPT unless @p value is in [lo,hi]. */
+CMT_MUST_CHECK cmt_status cmt_types_bounds(const char *what, int64_t value, int64_t lo, int64_t hi,
+                                           cmt_error *err);
+
+/** Σ voting power.  @retval CMT_CORRUPT  a negative power, or a total above CMT_VOTING_POWER_MAX */
+CMT_MUST_CHECK cmt_status cmt_types_total_power(const cmt_validator *validators, size_t count,
+                                                int64_t *out, cmt_error *err);
+
+#endif
