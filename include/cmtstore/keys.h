@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Keys that carry a height.  In layout v1 a height is decimal text without padding ("H:9" sorts
+ * behind "H:10"), so a run of heights is not a range of keys.  This module turns heights into keys
+ * and back, and sets of heights into the fewest key ranges that hold all dead and no live key.
+ *
+ * Source: cometbft store/store.go calcBlockMetaKey and its neighbours,
+ *         state/store.go calcValidatorsKey …
+ */
+#ifndef CMTSTORE_KEYS_H
+#define CMTSTORE_KEYS_H
+
+#include "cmtstore/db.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Keys PREFIX<height> or, when indexed, PREFIX<height>:<index>. */
+typedef struct cmt_key_family {
+    const char *prefix; /* "H:" */
+    bool indexed;       /* true for "P:" only */
+} cmt_key_family;
+
+/* Block store. */
+CMT_API extern const cmt_key_family cmt_family_meta;        /* H:  */
+CMT_API extern const cmt_key_family cmt_family_part;        /* P:  */
+CMT_API extern const cmt_key_family cmt_family_commit;      /* C:  */
+CMT_API extern const cmt_key_family cmt_family_seen_commit; /* SC: */
+CMT_API extern const cmt_key_family cmt_family_ext_commit;  /* EC: */
+/* State store. */
+CMT_API extern const cmt_key_family cmt_family_validators; /* validatorsKey: */
+CMT_API extern const cmt_key_family cmt_family_params;     /* consensusParamsKey: */
+CMT_API extern const cmt_key_family cmt_family_results;    /* abciResponsesKey: */
+
+/** Room for the longest key, with a terminating NUL. */
+#define CMT_KEY_MAX 64
+
+typedef struct cmt_key {
+    char text[CMT_KEY_MAX];
+    size_t size;
+} cmt_key;
+
+/** PREFIX<height>, and ":<index>" for an indexed family. */
+CMT_API cmt_key cmt_key_make(const cmt_key_family *family, int64_t height, uint32_t index);
+CMT_API cmt_slice cmt_key_slice(const cmt_key *key);
+
+/** True if @p key is in the family and in the one form CometBFT writes (no sign, no leading zero,
+ *  nothing behind).  @p index may be NULL and is 0 for a family without index. */
+CMT_API bool cmt_key_parse(const cmt_key_family *family, cmt_slice key, int64_t *height,
+                           uint32_t *index);
+
+/** Heights [lo,hi). */
+typedef struct cmt_heights {
+    int64_t lo;
+    int64_t hi;
+} cmt_heights;
+
+/** A sorted list of disjoint, non-empty runs of heights.  Zero-initialise;
+ *  cmt_height_set_free(). */
+typedef struct cmt_height_set {
+    cmt_heights *runs;
+    size_t count;
+    size_t capacity;
+} cmt_height_set;
+
+CMT_API void cmt_height_set_free(cmt_height_set *set);
+/** Add [lo,hi), merging with what touches it.  Empty runs are ignored. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_height_set_add(cmt_height_set *set, int64_t lo, int64_t hi);
+/** Take [lo,hi) out. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_height_set_remove(cmt_height_set *set, int64_t lo,
+                                                        int64_t hi);
+CMT_API bool cmt_height_set_contains(const cmt_height_set *set, int64_t height);
+/** True if any height of [lo,hi) is in the set. */
+CMT_API bool cmt_height_set_overlaps(const cmt_height_set *set, int64_t lo, int64_t hi);
+
+/** An owned, growing list of key ranges (bounds are owned by the list). */
+typedef struct cmt_range_list {
+    cmt_range *ranges;
+    size_t count;
+    size_t capacity;
+} cmt_range_list;
+
+CMT_API void cmt_range_list_free(cmt_range_list *list);
+/** Append a copy of [lo,hi). */
+CMT_API CMT_MUST_CHECK cmt_status cmt_range_list_add(cmt_range_list *list, cmt_slice lo,
+                                                     cmt_slice hi);
+/** Sort by key and check that no two ranges overlap.  @retval CMT_INVALID two overlap */
+CMT_API CMT_MUST_CHECK cmt_status cmt_range_list_sort(cmt_range_list *list);
+
+/**
+ * Append to @p out the fewest ranges that cover every key of @p family whose height is in @p dead
+ * and none whose height is in @p live.  Heights in neither set are taken not to exist: a range may
+ * run over them.  dead and live must not overlap.
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_key_ranges(const cmt_key_family *family,
+                                                 const cmt_height_set *dead,
+                                                 const cmt_height_set *live, cmt_range_list *out);
+
+/** All keys that start with the prefix of @p family.  @p end holds the upper bound's bytes. */
+CMT_API cmt_range cmt_key_family_range(const cmt_key_family *family, cmt_key *end);
+
+/** Write @p key for a message into @p text (at least 8 bytes), unprintable bytes as \xNN, cut with
+ *  "..." where it is too long.  Returns @p text. */
+CMT_API const char *cmt_key_describe(cmt_slice key, char *text, size_t size);
+
+/* ---- looking for heights ----------------------------------------------------------------- */
+
+/** The lowest height in [lo,hi) of which @p db holds a key of @p family.
+ *  @retval CMT_NOT_FOUND  none */
+CMT_API CMT_MUST_CHECK cmt_status cmt_key_first_in(cmt_db *db, const cmt_key_family *family,
+                                                   int64_t lo, int64_t hi, int64_t *height,
+                                                   cmt_error *err);
+
+/**
+ * The lowest height from which on every height below @p below has a key of @p family; @p below when
+ * below-1 has none.  Found in doubling steps downwards, then checked height by height while no more
+ * than @p budget_bytes are read for that; what could not be checked is taken to be there.
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_key_run_below(cmt_db *db, const cmt_key_family *family,
+                                                    int64_t below, uint64_t budget_bytes,
+                                                    int64_t *lo, cmt_error *err);
+
+/**
+ * Find the heights below @p below of which @p db holds a key of @p family: the run just below it
+ * and other long runs in doubling steps, the rest one by one, then the runs height by height.
+ *
+ * Reads at most @p budget_bytes, a quarter more for probes where that was not enough, and a
+ * doubling walk (some sixty seeks at most) for each long run.
+ *
+ * @param found     out: the heights found (owned by the caller).  Every run begins and ends with a
+ *                  height that exists.  In a run that the budget did not let be read height by
+ *                  height, those in between are taken to exist; never so when budget is left.
+ * @param complete  out: true when no height that exists is missing from @p found
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_key_leftovers(cmt_db *db, const cmt_key_family *family,
+                                                    int64_t below, uint64_t budget_bytes,
+                                                    cmt_height_set *found, bool *complete,
+                                                    cmt_error *err);
+
+/* ---- layout ------------------------------------------------------------------------------ */
+
+/** How a store writes keys with heights: v1 as above, v2 (CometBFT >= 1.0) in orderedcode. */
+typedef struct cmt_layout {
+    bool v2;
+    bool has_version; /* the `version` key is there: a CometBFT >= 1.0 has opened the database */
+    bool used;        /* there are keys with heights */
+} cmt_layout;
+
+/** What the keys with heights of one store look like. */
+typedef struct cmt_layout_keys {
+    const char *store; /* "block store", for messages */
+    const cmt_key_family *const *families;
+    size_t family_count;
+    uint8_t v2_first; /* first bytes of its keys in layout v2 */
+    uint8_t v2_last;
+} cmt_layout_keys;
+
+/**
+ * Tell the layout from the keys that are there, and check that `version` does not contradict them.
+ * @retval CMT_UNSUPPORTED  it does, it is unknown, or there are keys of both layouts
+ * Source: CometBFT >= 1.0 store/store.go NewBlockStore, state/store.go NewStore
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_layout_detect(cmt_db *db, const cmt_layout_keys *keys,
+                                                    cmt_layout *out, cmt_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
