@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The block store: reading it, and the rule that says which of its keys a prune removes.
+ *
+ * A block store holds one contiguous run of blocks, heights [base,height].  Per height h:
+ * `H:h` meta, `P:h:i` parts, `C:h` the commit carried by block h+1, `SC:h` the commit seen,
+ * `EC:h` the extended commit, `BH:<hash>` -> h.
+ */
+#ifndef CMTSTORE_STORE_H
+#define CMTSTORE_STORE_H
+
+#include "cmtstore/keys.h"
+#include "cmtstore/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum cmt_key_layout { CMT_KEY_LAYOUT_V1 = 1, CMT_KEY_LAYOUT_V2 = 2 } cmt_key_layout;
+
+typedef struct cmt_block_store cmt_block_store;
+
+/**
+ * Open a block store over @p db, which stays the caller's and must outlive the store.
+ * An empty database is an empty store (base = height = 0).
+ *
+ * The layout is told from the keys; a `version` key that contradicts them is CMT_UNSUPPORTED.
+ * @retval CMT_UNSUPPORTED  not a CometBFT block store
+ * Source: store/store.go NewBlockStore, LoadBlockStoreState
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_open(cmt_db *db, cmt_block_store **out,
+                                                       cmt_error *err);
+CMT_API void cmt_block_store_close(cmt_block_store *store);
+
+CMT_API int64_t cmt_block_store_base(const cmt_block_store *store);
+CMT_API int64_t cmt_block_store_height(const cmt_block_store *store);
+CMT_API cmt_key_layout cmt_block_store_layout(const cmt_block_store *store);
+/** True if a CometBFT >= 1.0 has opened the database: it has a `version` key. */
+CMT_API bool cmt_block_store_has_version(const cmt_block_store *store);
+
+/* Loads.  All return CMT_NOT_FOUND (no message) for what is absent, CMT_CORRUPT for what does not
+ * decode, CMT_UNSUPPORTED in layout v2 (for now). */
+
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_load_meta(cmt_block_store *store, int64_t height,
+                                                            cmt_block_meta *out, cmt_error *err);
+/** The block's serialized bytes, put together from its parts.
+ *  @retval CMT_NOT_FOUND  a part is missing */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_load_block(cmt_block_store *store, int64_t height,
+                                                             cmt_buf *out, cmt_error *err);
+/** The height of the block with this hash (32 bytes). */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_load_height_by_hash(cmt_block_store *store,
+                                                                      cmt_slice hash,
+                                                                      int64_t *height,
+                                                                      cmt_error *err);
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_load_block_by_hash(cmt_block_store *store,
+                                                                     cmt_slice hash, cmt_buf *out,
+                                                                     cmt_error *err);
+/** One part as stored (a Part message). */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_load_part(cmt_block_store *store, int64_t height,
+                                                            uint32_t index, cmt_buf *out,
+                                                            cmt_error *err);
+/** Commits as stored; @p info may be NULL. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_load_commit(cmt_block_store *store,
+                                                              int64_t height, cmt_buf *out,
+                                                              cmt_commit_info *info,
+                                                              cmt_error *err);
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_load_seen_commit(cmt_block_store *store,
+                                                                   int64_t height, cmt_buf *out,
+                                                                   cmt_commit_info *info,
+                                                                   cmt_error *err);
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_load_ext_commit(cmt_block_store *store,
+                                                                  int64_t height, cmt_buf *out,
+                                                                  cmt_commit_info *info,
+                                                                  cmt_error *err);
+
+/* ---- the prune rule ---------------------------------------------------------------------- */
+
+/** What a prune of the block store is asked to do. */
+typedef struct cmt_block_prune_request {
+    int64_t retain_height;      /* lowest block kept, in [base,height] */
+    int64_t initial_height;     /* of the chain: C:(initial_height-1) is never removed */
+    cmt_evidence_window window; /* from the state store */
+    bool sweep;                 /* also remove what earlier prunes left below base */
+    bool unfinished;            /* the state store still has to catch up with an earlier prune */
+} cmt_block_prune_request;
+
+/**
+ * Which keys die: a pure function of key, value (for `BH:`) and the heights below.  Made once by
+ * reading little; then asked by whoever carries the prune out.
+ */
+typedef struct cmt_block_prune {
+    int64_t base; /* before */
+    int64_t height;
+    int64_t retain_height;
+    /** First height whose evidence has not expired, searched from the lowest `H:` that exists
+     *  (sweep, unfinished) or from base; retain_height when all below it have. */
+    int64_t evidence_height;
+    bool base_moves;      /* retain_height > base */
+    bool leftovers;       /* something below base is to be removed */
+    bool search_complete; /* false: the search for leftovers below base ended by its budget */
+
+    cmt_height_set dead_meta;        /* H:  */
+    cmt_height_set dead_part;        /* P:  */
+    cmt_height_set dead_commit;      /* C:  */
+    cmt_height_set dead_seen_commit; /* SC: */
+    cmt_height_set dead_ext_commit;  /* EC: */
+    cmt_height_set dead_hash;        /* BH: whose value is one of these heights */
+
+    cmt_range_list ranges; /* key ranges of all but BH:, sorted */
+    /** True: `BH:` is judged by value.  False: `hashes` lists the dead BH: keys, sorted. */
+    bool hash_by_value;
+    double hash_share; /* dead share of BH: by count, for hash_by_value */
+    cmt_buf hashes;    /* hash_count keys of CMT_BLOCK_HASH_KEY_SIZE bytes each */
+    size_t hash_count;
+
+    cmt_buf new_state; /* BlockStoreState to be written under "blockStore"; empty: not written */
+} cmt_block_prune;
+
+/** "BH:" and 64 hex digits. */
+#define CMT_BLOCK_HASH_KEY_SIZE 67
+
+/** Everything that starts with this belongs to the hash index. */
+CMT_API cmt_range cmt_block_hash_range(void);
+
+/**
+ * Work out the rule.  Reads metas at the evidence boundary, probes for leftovers below base, and
+ * for a small prune the metas of the dead blocks.
+ *
+ * @retval CMT_OUT_OF_RANGE  retain_height outside [base,height]; texts as CometBFT's
+ * @retval CMT_CORRUPT       the block at retain_height is not there, or a meta does not decode
+ * Source: store/store.go PruneBlocks
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_prune_make(cmt_block_store *store,
+                                                       const cmt_block_prune_request *request,
+                                                       cmt_block_prune *out, cmt_error *err);
+CMT_API void cmt_block_prune_free(cmt_block_prune *prune);
+
+/** True if the pair dies.  For `BH:` the value decides.
+ *  @retval CMT_CORRUPT  a BH: value is not a height */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_prune_is_dead(const cmt_block_prune *prune,
+                                                          cmt_slice key, cmt_slice value,
+                                                          bool *dead, cmt_error *err);
+
+/** CMT_OK if a key found inside one of `ranges` is one that dies; CMT_CORRUPT names a foreign
+ *  key. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_prune_check(const cmt_block_prune *prune, cmt_slice key,
+                                                        cmt_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The prune rule of the state store.
+ *
+ * With from F, retain height R and evidence height E, CometBFT deletes
+ *   abciResponsesKey:    of [F,R)
+ *   consensusParamsKey:  of [F,R), but for what the record at R points at
+ *   validatorsKey:       of [F,E), but for what kept records point at
+ * See kept.c for the latter two.  The sweep does the same below F.
+ */
+#include "state_internal.h"
+
+#include "cleanup.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* Heights above the last one that are taken to be in use; see the block store's rule. */
+#define LIVE_MARGIN 1000
+#define SEARCH_LARGE ((uint64_t)256 << 10)
+
+cmt_status cmt_state__search_budget(cmt_state_store *store, const cmt_key_family *family,
+                                    uint64_t *bytes, cmt_error *err)
+{
+    cmt_key end;
+    uint64_t size;
+    CMT_TRY(cmt_db_approximate_bytes(store->db, cmt_key_family_range(family, &end), &size, err));
+    *bytes = size <= CMT_STATE__SEARCH_SMALL ? CMT_STATE__SEARCH_SMALL : SEARCH_LARGE;
+    return CMT_OK;
+}
+
+static cmt_status check_request(const cmt_state_store *store,
+                                const cmt_state_prune_request *request, cmt_error *err)
+{
+    CMT_TRY(cmt_state__require_v1(store, err));
+    int64_t from = request->from;
+    int64_t to = request->retain_height;
+    if (from <= 0 || to <= 0)
+        return cmt_error_set(
+            err, CMT_OUT_OF_RANGE,
+            "from height %" PRId64 " and to height %" PRId64 " must be greater than 0", from, to);
+    if (from > request->base || request->base > to)
+        return cmt_error_set(err, CMT_OUT_OF_RANGE,
+                             "from height %" PRId64 ", base height %" PRId64
+                             " and to height %" PRId64 " must follow each other",
+                             from, request->base, to);
+    return CMT_OK;
+}
+
+/* ---- one family -------------------------------------------------------------------------- */
+
+typedef struct family_rule {
+    const cmt_key_family *family;
+    int64_t end;                /* heights from here on stay */
+    const cmt_height_set *kept; /* heights below that stay */
+    bool exact;                 /* what is not known to be absent below F has to stay */
+    cmt_height_set *dead;
+} family_rule;
+
+static cmt_status add_runs_below(cmt_height_set *set, const cmt_height_set *runs, int64_t below)
+{
+    for (size_t i = 0; i < runs->count; i++) {
+        int64_t hi = runs->runs[i].hi < below ? runs->runs[i].hi : below;
+        CMT_TRY(cmt_height_set_add(set, runs->runs[i].lo, hi));
+    }
+    return CMT_OK;
+}
+
+static cmt_status remove_all(cmt_height_set *set, const cmt_height_set *other)
+{
+    for (size_t i = 0; i < other->count; i++)
+        CMT_TRY(cmt_height_set_remove(set, other->runs[i].lo, other->runs[i].hi));
+    return CMT_OK;
+}
+
+static cmt_status make_sets(const family_rule *rule, const cmt_state_prune_request *request,
+                            const cmt_height_set *left, bool sweep, cmt_height_set *live)
+{
+    CMT_TRY(cmt_height_set_add(rule->dead, request->from, rule->end));
+    if (sweep)
+        CMT_TRY(add_runs_below(rule->dead, left, rule->end));
+    CMT_TRY(remove_all(rule->dead, rule->kept));
+
+    int64_t top = request->last_height < INT64_MAX - LIVE_MARGIN - 1
+                      ? request->last_height + LIVE_MARGIN + 1
+                      : INT64_MAX;
+    CMT_TRY(add_runs_below(live, left, INT64_MAX));
+    CMT_TRY(remove_all(live, rule->dead));
+    CMT_TRY(cmt_height_set_add(live, rule->end, top));
+    return add_runs_below(live, rule->kept, INT64_MAX);
+}
+
+static cmt_status make_family(cmt_state_store *store, const family_rule *rule,
+                              const cmt_state_prune_request *request, cmt_state_prune *out,
+                              cmt_error *err)
+{
+    uint64_t budget = CMT_STATE__SEARCH_SMALL;
+    if (!rule->exact)
+        CMT_TRY(cmt_state__search_budget(store, rule->family, &budget, err));
+    CMT_AUTO(cmt_height_set_free) cmt_height_set left = {NULL, 0, 0};
+    bool complete;
+    CMT_TRY(
+        cmt_key_leftovers(store->db, rule->family, request->from, budget, &left, &complete, err));
+    bool sweep = request->sweep;
+    cmt_status st = CMT_OK;
+    if (!complete) {
+        out->search_complete = false;
+        if (rule->exact) {
+            sweep = false;
+            st = cmt_height_set_add(&left, 0, request->from);
+        }
+    }
+    CMT_AUTO(cmt_height_set_free) cmt_height_set live = {NULL, 0, 0};
+    if (st == CMT_OK)
+        st = make_sets(rule, request, &left, sweep, &live);
+    if (st == CMT_OK)
+        st = cmt_key_ranges(rule->family, rule->dead, &live, &out->ranges);
+    if (st != CMT_OK)
+        return cmt_error_set(err, st, "no memory for dead heights and key ranges");
+    out->leftovers = out->leftovers || cmt_height_set_overlaps(rule->dead, 0, request->from);
+    return CMT_OK;
+}
+
+/* ---- the rule ---------------------------------------------------------------------------- */
+
+static cmt_status put_results_pruned(cmt_state_store *store, cmt_state_prune *out, cmt_error *err)
+{
+    cmt_retain_heights heights;
+    CMT_TRY(cmt_state_store_retain_heights(store, &heights, err));
+    if (!heights.has_results_pruned || heights.results_pruned >= out->retain_height)
+        return CMT_OK;
+    static const cmt_key key = {"lastABCIResponsesRetainHeight",
+                                sizeof "lastABCIResponsesRetainHeight" - 1};
+    CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
+    if (cmt_signed_varint_encode(out->retain_height, &value) != CMT_OK)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a height");
+    return cmt_state__put(out, &key, &value, err);
+}
+
+static int compare_puts(const void *a, const void *b)
+{
+    return cmt_slice_compare(cmt_key_slice(&((const cmt_state_put *)a)->key),
+                             cmt_key_slice(&((const cmt_state_put *)b)->key));
+}
+
+static cmt_status make(cmt_state_store *store, const cmt_state_prune_request *request,
+                       cmt_state__kept *kept, cmt_state_prune *out, cmt_error *err)
+{
+    CMT_TRY(check_request(store, request, err));
+    int64_t retain = request->retain_height;
+    int64_t validators_end = request->evidence_height < retain ? request->evidence_height : retain;
+    out->from = request->from;
+    out->retain_height = retain;
+    out->evidence_height = request->evidence_height;
+    out->search_complete = true;
+    CMT_TRY(cmt_state__find_kept(store, request, kept, out, err));
+
+    cmt_height_set none = {NULL, 0, 0};
+    const family_rule rules[] = {
+        {&cmt_family_validators, validators_end, &kept->validators, true, &out->dead_validators},
+        {&cmt_family_params, retain, &kept->params, true, &out->dead_params},
+        {&cmt_family_results, retain, &none, false, &out->dead_results},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        CMT_TRY(make_family(store, &rules[i], request, out, err));
+    if (cmt_range_list_sort(&out->ranges) != CMT_OK)
+        return cmt_error_set(err, CMT_INVALID, "key ranges of the state store overlap");
+
+    CMT_TRY(put_results_pruned(store, out, err));
+    if (out->put_count > 1)
+        qsort(out->puts, out->put_count, sizeof *out->puts, compare_puts);
+    return CMT_OK;
+}
+
+static void kept_free(cmt_state__kept *kept)
+{
+    cmt_height_set_free(&kept->validators);
+    cmt_height_set_free(&kept->params);
+}
+
+cmt_status cmt_state_prune_make(cmt_state_store *store, const cmt_state_prune_request *request,
+                                cmt_state_prune *out, cmt_error *err)
+{
+    *out = (cmt_state_prune){0};
+    CMT_AUTO(kept_free) cmt_state__kept kept = {0};
+    cmt_status st = make(store, request, &kept, out, err);
+    if (st != CMT_OK)
+        cmt_state_prune_free(out);
+    return st;
+}
+
+void cmt_state_prune_free(cmt_state_prune *prune)
+{
+    if (prune == NULL)
+        return;
+    cmt_height_set_free(&prune->dead_validators);
+    cmt_height_set_free(&prune->dead_params);
+    cmt_height_set_free(&prune->dead_results);
+    cmt_range_list_free(&prune->ranges);
+    for (size_t i = 0; i < prune->put_count; i++)
+        cmt_buf_free(&prune->puts[i].value);
+    free(prune->puts);
+    *prune = (cmt_state_prune){0};
+}
+
+bool cmt_state_prune_is_dead(const cmt_state_prune *prune, cmt_slice key)
+{
+    int64_t height;
+    if (cmt_key_parse(&cmt_family_validators, key, &height, NULL))
+        return cmt_height_set_contains(&prune->dead_validators, height);
+    if (cmt_key_parse(&cmt_family_params, key, &height, NULL))
+        return cmt_height_set_contains(&prune->dead_params, height);
+    if (cmt_key_parse(&cmt_family_results, key, &height, NULL))
+        return cmt_height_set_contains(&prune->dead_results, height);
+    return false;
+}
+
+/* Results that a search missed, because its budget ended it, may stand in a range: they go. */
+cmt_status cmt_state_prune_check(const cmt_state_prune *prune, cmt_slice key, cmt_error *err)
+{
+    int64_t height;
+    if (cmt_state_prune_is_dead(prune, key) ||
+        (!prune->search_complete && cmt_key_parse(&cmt_family_results, key, &height, NULL) &&
+         height < prune->from))
+        return CMT_OK;
+    char text[128];
+    return cmt_error_set(err, CMT_CORRUPT,
+                         "state store: the key %s stands among keys to be removed, but is none",
+                         cmt_key_describe(key, text, sizeof text));
+}
