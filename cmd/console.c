@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What log lines, progress and questions share.
+ */
+#include "console.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+void cmd_console_init(cmd_console *console, const cmd_options *options)
+{
+    *console = (cmd_console){
+        .terminal = isatty(STDERR_FILENO) == 1,
+        .quiet = options->quiet,
+        .json = options->log_json,
+    };
+    if (options->quiet)
+        console->level = CMT_LOG_ERROR;
+    else if (options->has_log_level)
+        console->level = options->log_level;
+    else
+        console->level = console->terminal ? CMT_LOG_WARN : CMT_LOG_INFO;
+    console->logger = (cmt_logger){cmd_log_line, console};
+    console->progress = (cmt_progress_hook){cmd_progress_report, console};
+}
+
+void cmd_console_clear(cmd_console *console)
+{
+    flockfile(stderr);
+    if (console->bar_shown)
+        fputs("\r\033[K", stderr);
+    console->bar_shown = false;
+    funlockfile(stderr);
+}
+
+void cmd_console_finishing(cmd_console *console)
+{
+    console->finishing = true;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Gathering what info tells, from one snapshot of each database.
+ */
+#include "facts.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* First byte of the keys of each family in layout v2. */
+#define V2_FIRST_BYTE 0x80
+
+static const cmd_family families[CMD_FAMILIES] = {
+    {"blockstore", "H:", "block metas", 0, 0},
+    {"blockstore", "P:", "block parts", 0, 0},
+    {"blockstore", "C:", "commits", 0, 0},
+    {"blockstore", "SC:", "seen commits", 0, 0},
+    {"blockstore", "EC:", "extended commits", 0, 0},
+    {"blockstore", "BH:", "heights by hash", 0, CMD_NOT_COUNTED},
+    {"state", "validatorsKey:", "validator sets", 0, 0},
+    {"state", "consensusParamsKey:", "consensus parameters", 0, 0},
+    {"state", "abciResponsesKey:", "block results", 0, 0},
+};
+
+/* Both databases open for reading. */
+typedef struct snapshot {
+    cmt_db *blockstore_db;
+    cmt_db *state_db;
+    cmt_block_store *blocks;
+    cmt_state_store *states;
+} snapshot;
+
+static void close_snapshot(snapshot *s)
+{
+    cmt_state_store_close(s->states);
+    cmt_block_store_close(s->blocks);
+    cmt_db_close(s->state_db);
+    cmt_db_close(s->blockstore_db);
+}
+
+static cmt_status open_snapshot(const cmd_target *target, snapshot *s, cmt_error *err)
+{
+    const cmt_db_view_options options = {.pin = true};
+    CMT_TRY(cmt_db_open_view(target->blockstore, &options, &s->blockstore_db, err));
+    CMT_TRY(cmt_db_open_view(target->state, &options, &s->state_db, err));
+    CMT_TRY(cmt_block_store_open(s->blockstore_db, &s->blocks, err));
+    return cmt_state_store_open(s->state_db, &s->states, err);
+}
+
+/* Adds up the files of a database directory, or the one file of a bolt database. */
+static cmt_status measure_files(const char *path, uint64_t *bytes, cmt_error *err)
+{
+    struct stat st;
+    *bytes = 0;
+    if (stat(path, &st) != 0)
+        return cmt_error_set(err, CMT_IO, "stat %s: %s", path, strerror(errno));
+    if (S_ISREG(st.st_mode)) {
+        *bytes = (uint64_t)st.st_size;
+        return CMT_OK;
+    }
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return cmt_error_set(err, CMT_IO, "list %s: %s", path, strerror(errno));
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        /* A running node may remove a file in between: it no longer counts. */
+        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(st.st_mode))
+            *bytes += (uint64_t)st.st_size;
+    closedir(dir);
+    return CMT_OK;
+}
+
+static cmt_status count_tables(const char *path, cmt_lsm_view_stats *out, cmt_error *err)
+{
+    cmt_lsm_view *view = NULL;
+    CMT_TRY(cmt_lsm_view_open(path, NULL, &view, err));
+    *out = cmt_lsm_view_get_stats(view);
+    cmt_lsm_view_close(view);
+    return CMT_OK;
+}
+
+/* In both layouts the keys of a family are one range; the bounds are written into @p lo and @p hi. */
+static cmt_range family_range(size_t index, bool v2, uint8_t lo[32], uint8_t hi[32])
+{
+    size_t size = v2 ? 1 : strlen(families[index].name);
+    if (v2)
+        lo[0] = (uint8_t)(V2_FIRST_BYTE + index);
+    else
+        memcpy(lo, families[index].name, size);
+    memcpy(hi, lo, size);
+    hi[size - 1]++;
+    return (cmt_range){{lo, size}, {hi, size}};
+}
+
+static cmt_status measure_families(const snapshot *s, cmd_facts *out, cmt_error *err)
+{
+    bool blocks_v2 = out->layout == CMT_KEY_LAYOUT_V2;
+    bool states_v2 = cmt_state_store_is_v2(s->states);
+    for (size_t i = 0; i < CMD_FAMILIES; i++) {
+        uint8_t lo[32];
+        uint8_t hi[32];
+        bool in_blocks = strcmp(families[i].database, "blockstore") == 0;
+        cmt_range range = family_range(i, in_blocks ? blocks_v2 : states_v2, lo, hi);
+        CMT_TRY(cmt_db_approximate_bytes(in_blocks ? s->blockstore_db : s->state_db, range,
+                                         &out->families[i].bytes, err));
+    }
+    return CMT_OK;
+}
+
+static int64_t count_heights(const cmt_height_set *set)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < set->count; i++)
+        count += set->runs[i].hi - set->runs[i].lo;
+    return count;
+}
+
+static cmt_block_prune_request block_request(const cmd_facts *facts, int64_t retain_height)
+{
+    const cmt_state *state = &facts->state;
+    return (cmt_block_prune_request){
+        .retain_height = retain_height,
+        .initial_height = state->initial_height,
+        .window = {state->last_block_height, state->last_block_time,
+                   state->params.evidence_max_age_num_blocks,
+                   state->params.evidence_max_age_duration_ns},
+        .sweep = true,
+        .unfinished = facts->unfinished,
+    };
+}
+
+/* Where a prune of everything would have to stop for the sake of evidence. */
+static cmt_status find_evidence_height(const snapshot *s, cmd_facts *out, cmt_error *err)
+{
+    int64_t last = out->state.last_block_height;
+    cmt_block_prune_request request = block_request(out, last < out->height ? last : out->height);
+    cmt_block_prune prune = {0};
+    CMT_TRY(cmt_block_prune_make(s->blocks, &request, &prune, err));
+    out->evidence_height = prune.evidence_height;
+    cmt_block_prune_free(&prune);
+    return CMT_OK;
+}
+
+/* What a prune to base itself would remove. */
+static cmt_status find_block_leftovers(const snapshot *s, cmd_facts *out, int64_t *evidence_height,
+                                       cmt_error *err)
+{
+    cmt_block_prune_request request = block_request(out, out->base);
+    cmt_block_prune prune = {0};
+    CMT_TRY(cmt_block_prune_make(s->blocks, &request, &prune, err));
+    const cmt_height_set *sets[] = {&prune.dead_meta, &prune.dead_part, &prune.dead_commit,
+                                    &prune.dead_seen_commit, &prune.dead_ext_commit};
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
+        out->families[i].leftovers = count_heights(sets[i]);
+    *evidence_height = prune.evidence_height;
+    out->leftovers_complete = prune.search_complete;
+    cmt_block_prune_free(&prune);
+    return CMT_OK;
+}
+
+static cmt_status find_state_leftovers(const snapshot *s, int64_t from, int64_t evidence_height,
+                                       cmd_facts *out, cmt_error *err)
+{
+    int64_t last =
+        out->height > out->state.last_block_height ? out->height : out->state.last_block_height;
+    cmt_state_prune_request request = {
+        .base = out->base,
+        .retain_height = out->base,
+        .evidence_height = evidence_height,
+        .from = from,
+        .last_height = last + 2,
+        .sweep = true,
+    };
+    cmt_state_prune prune = {0};
+    CMT_TRY(cmt_state_prune_make(s->states, &request, &prune, err));
+    const cmt_height_set *sets[] = {&prune.dead_validators, &prune.dead_params,
+                                    &prune.dead_results};
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
+        out->families[CMD_FAMILIES - 3 + i].leftovers = count_heights(sets[i]);
+    out->leftovers_complete = out->leftovers_complete && prune.search_complete;
+    cmt_state_prune_free(&prune);
+    return CMT_OK;
+}
+
+static cmt_status find_leftovers(const snapshot *s, cmd_facts *out, cmt_error *err)
+{
+    int64_t from;
+    CMT_TRY(cmt_state_prune_unfinished_from(s->states, out->base, &from, err));
+    out->unfinished = from < out->base;
+    int64_t evidence_height;
+    CMT_TRY(find_evidence_height(s, out, err));
+    CMT_TRY(find_block_leftovers(s, out, &evidence_height, err));
+    return find_state_leftovers(s, from, evidence_height, out, err);
+}
+
+static cmt_status read_stores(const snapshot *s, const cmt_logger *logger, cmd_facts *out,
+                              cmt_error *err)
+{
+    out->base = cmt_block_store_base(s->blocks);
+    out->height = cmt_block_store_height(s->blocks);
+    out->layout = cmt_block_store_layout(s->blocks);
+    cmt_status status = cmt_state_store_load(s->states, &out->state, err);
+    out->has_state = status == CMT_OK;
+    if (status != CMT_OK && status != CMT_NOT_FOUND)
+        return status;
+    CMT_TRY(measure_families(s, out, err));
+    bool v1 = out->layout == CMT_KEY_LAYOUT_V1 && !cmt_state_store_is_v2(s->states);
+    if (!v1)
+        return CMT_OK;
+    CMT_TRY(cmt_state_store_retain_heights(s->states, &out->retain_heights, err));
+    out->has_retain_heights = true;
+    if (out->base == 0 || !out->has_state || out->base > out->state.last_block_height)
+        return CMT_OK;
+    status = find_leftovers(s, out, err);
+    out->has_leftovers = status == CMT_OK;
+    if (status == CMT_OK || status == CMT_STALE)
+        return status;
+    /* The rest of the report is worth having all the same. */
+    cmt_log(logger, CMT_LOG_WARN, "cannot look for leftovers of earlier prunes err=%s",
+            err->message);
+    return CMT_OK;
+}
+
+/* The two databases may be links to different places, with a trash beside each. */
+static cmt_status measure_trash(const cmd_target *target, uint64_t *bytes, cmt_error *err)
+{
+    CMT_TRY(cmt_lsm_trash_bytes(target->blockstore, bytes, err));
+    char a[PATH_MAX];
+    char b[PATH_MAX];
+    if (realpath(target->blockstore, a) == NULL || realpath(target->state, b) == NULL)
+        return CMT_OK;
+    size_t parent = (size_t)(strrchr(a, '/') - a);
+    if (parent == (size_t)(strrchr(b, '/') - b) && memcmp(a, b, parent) == 0)
+        return CMT_OK;
+    uint64_t more = 0;
+    CMT_TRY(cmt_lsm_trash_bytes(target->state, &more, err));
+    *bytes += more;
+    return CMT_OK;
+}
+
+cmt_status cmd_facts_gather(const cmd_target *target, const cmt_logger *logger, cmd_facts *out,
+                            cmt_error *err)
+{
+    *out = (cmd_facts){.readable = cmd_target_is_leveldb(target)};
+    memcpy(out->families, families, sizeof families);
+    CMT_TRY(measure_files(target->blockstore, &out->blockstore_db.bytes, err));
+    CMT_TRY(measure_files(target->state, &out->state_db.bytes, err));
+    if (!out->readable)
+        return CMT_OK;
+    CMT_TRY(count_tables(target->blockstore, &out->blockstore_db.tables, err));
+    CMT_TRY(count_tables(target->state, &out->state_db.tables, err));
+    CMT_TRY(measure_trash(target, &out->trash_bytes, err));
+    snapshot s = {0};
+    cmt_status status = open_snapshot(target, &s, err);
+    if (status == CMT_OK)
+        status = read_stores(&s, logger, out, err);
+    close_snapshot(&s);
+    return status;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which databases are meant: home, config.toml, environment and flags put together.
+ */
+#ifndef CMT_CMD_HOME_H
+#define CMT_CMD_HOME_H
+
+#include "options.h"
+
+#include "cmtstore/config.h"
+#include "cmtstore/db.h"
+
+#include <limits.h>
+
+typedef struct cmd_target {
+    char home[PATH_MAX];     /* "" when a data directory was given */
+    char data_dir[PATH_MAX]; /* absolute, symbolic links resolved */
+    cmt_config config;       /* with the environment and the flags on top */
+    const char *declared_by; /* who says config.db_backend; NULL: nobody */
+    cmt_engine engine;       /* of the block store, told from its files */
+    char blockstore[PATH_MAX];
+    char state[PATH_MAX];
+} cmd_target;
+
+/**
+ * Resolve and check: both databases are there, of one engine, and it is the declared one.
+ *
+ * @retval CMT_NOT_FOUND    home, data directory or a database is missing (with a message)
+ * @retval CMT_INVALID      config.toml or the environment
+ * @retval CMT_UNSUPPORTED  another engine than declared, two engines, or an unknown one
+ */
+CMT_MUST_CHECK cmt_status cmd_target_resolve(const cmd_options *options, cmd_target *out,
+                                             cmt_error *err);
+
+/** True if the databases are in LevelDB's format: what this version reads and writes. */
+bool cmd_target_is_leveldb(const cmd_target *target);
+
+/** @retval CMT_UNSUPPORTED  they are not; the message names the engine */
+CMT_MUST_CHECK cmt_status cmd_target_require_leveldb(const cmd_target *target, cmt_error *err);
+
+#endif

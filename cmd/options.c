@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line: one table of options with the commands that take them, read by argp.
+ */
+#include "options.h"
+
+#include "help.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Keys of options without a short form. */
+enum {
+    KEY_HOME = 256,
+    KEY_BACKEND,
+    KEY_RETAIN_HEIGHT,
+    KEY_SWEEP,
+    KEY_NO_SWEEP,
+    KEY_FORCE,
+    KEY_DRY_RUN,
+    KEY_DATABASE,
+    KEY_VALUES,
+    KEY_LOG_LEVEL,
+    KEY_LOG_FORMAT,
+};
+
+#define ON(command) (1u << (command))
+#define WRITERS (ON(CMD_PRUNE) | ON(CMD_COMPACT) | ON(CMD_PRUNE_AND_COMPACT))
+#define PRUNERS (ON(CMD_PLAN) | ON(CMD_PRUNE) | ON(CMD_PRUNE_AND_COMPACT))
+#define EVERYWHERE (~0u)
+
+typedef struct option_rule {
+    struct argp_option option;
+    unsigned commands; /* that take it */
+} option_rule;
+
+#define TITLE(text, group)                                                                         \
+    {                                                                                              \
+        NULL, 0, NULL, 0, text, group                                                              \
+    }
+
+static const option_rule rules[] = {
+    {TITLE("Which node:", 1), EVERYWHERE},
+    {{"home", KEY_HOME, "DIR", 0, "Home of the node: config/config.toml and data/ are below it", 0},
+     EVERYWHERE},
+    {{"db-backend", KEY_BACKEND, "NAME", 0, "The engine that the databases must have", 0},
+     EVERYWHERE},
+    {{"backend", KEY_BACKEND, NULL, OPTION_ALIAS, NULL, 0}, EVERYWHERE},
+
+    {TITLE("What to keep (--keep-blocks or --retain-height):", 2), PRUNERS},
+    {{"retain-height", KEY_RETAIN_HEIGHT, "H", 0, "Lowest height to keep", 0}, PRUNERS},
+    {{"keep-blocks", 'b', "N", 0,
+      "Keep the last N blocks (default: [storage.pruning] keep_blocks of config.toml, if above 0)",
+      0},
+     PRUNERS},
+    {{"sweep", KEY_SWEEP, NULL, 0,
+      "Also remove what earlier prunes left behind (default, unless config.toml says sweep = "
+      "false)",
+      0},
+     PRUNERS},
+    {{"no-sweep", KEY_NO_SWEEP, NULL, 0, "Leave what earlier prunes left behind, as CometBFT does",
+      0},
+     PRUNERS},
+    {{"force", KEY_FORCE, NULL, 0,
+      "Lift the floors that keep a rollback possible and respect a data companion", 0},
+     PRUNERS},
+
+    {TITLE("How to run:", 3), WRITERS | PRUNERS},
+    {{"dry-run", KEY_DRY_RUN, NULL, 0, "Show the plan and change nothing", 0}, WRITERS | PRUNERS},
+    {{"yes", 'y', NULL, 0, "Do not ask (without a terminal nothing is asked anyway)", 0},
+     WRITERS | PRUNERS},
+
+    {TITLE("What to print:", 4), ON(CMD_DUMP)},
+    {{"db", KEY_DATABASE, "NAME", 0, "blockstore or state", 0}, ON(CMD_DUMP)},
+    {{"values", KEY_VALUES, NULL, 0, "Values in hex instead of their lengths and digests", 0},
+     ON(CMD_DUMP)},
+
+    {TITLE("Output:", 5), EVERYWHERE},
+    {{"output", 'o', "FORMAT", 0, "text or json: one object on standard output", 0}, EVERYWHERE},
+    {{"quiet", 'q', NULL, 0, "No plan, no progress, no log lines but errors", 0}, EVERYWHERE},
+    {{"log-level", KEY_LOG_LEVEL, "LEVEL", 0,
+      "debug, info, warn or error (default: warn at a terminal, else info)", 0},
+     EVERYWHERE},
+    {{"log-format", KEY_LOG_FORMAT, "FORMAT", 0, "plain or json, for log lines on standard error",
+      0},
+     EVERYWHERE},
+    {{"help", 'h', NULL, 0, "This help; after a command, the help of that command", -1},
+     EVERYWHERE},
+    {{"version", 'V', NULL, 0, "The version of this program", -1}, EVERYWHERE},
+};
+
+static const struct {
+    cmd_command command;
+    const char *name;
+} commands[] = {
+    {CMD_INFO, "info"},
+    {CMD_PLAN, "plan"},
+    {CMD_PRUNE, "prune"},
+    {CMD_COMPACT, "compact"},
+    {CMD_PRUNE_AND_COMPACT, "prune-and-compact"},
+    {CMD_DUMP, "dump"},
+};
+
+/* What the argp callback fills. */
+typedef struct parsing {
+    cmd_options *out;
+    cmt_error *err;
+    cmt_status status;
+    unsigned given[COUNT(rules)]; /* times that the option of each rule was given */
+    const char *positional[2];
+    size_t positional_count;
+} parsing;
+
+static cmd_command find_command(const char *word)
+{
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        size_t k = 0;
+        while (word[k] != '\0' &&
+               (word[k] == commands[i].name[k] || (word[k] == '_' && commands[i].name[k] == '-')))
+            k++;
+        if (word[k] == '\0' && commands[i].name[k] == '\0')
+            return commands[i].command;
+    }
+    return CMD_NONE;
+}
+
+static const option_rule *find_rule(int key)
+{
+    for (size_t i = 0; i < COUNT(rules); i++)
+        if (rules[i].option.key == key && rules[i].option.name != NULL)
+            return &rules[i];
+    return NULL;
+}
+
+static const option_rule *find_long(const char *name, size_t size)
+{
+    for (size_t i = 0; i < COUNT(rules); i++) {
+        const char *known = rules[i].option.name;
+        if (known != NULL && strlen(known) == size && memcmp(known, name, size) == 0)
+            return &rules[i];
+    }
+    return NULL;
+}
+
+/* An alias takes what its original takes. */
+static bool takes_value(const option_rule *rule)
+{
+    return find_rule(rule->option.key)->option.arg != NULL;
+}
+
+/* ---- before argp: one spelling, and sentences of our own ------------------------------------- */
+
+/* "--some_flag=x" becomes "--some-flag=x", where it stands. */
+static void use_dashes(char *word)
+{
+    for (char *p = word; *p != '\0' && *p != '='; p++)
+        if (*p == '_')
+            *p = '-';
+}
+
+/* Checks the long option @p word; *value_follows: its value is the next argument. */
+static cmt_status check_long(const char *word, bool *value_follows, cmt_error *err)
+{
+    const char *name = word + 2;
+    size_t size = strcspn(name, "=");
+    const option_rule *rule = find_long(name, size);
+    if (rule == NULL)
+        return cmt_error_set(err, CMT_INVALID, "unknown option %.100s; see cmtstore --help", word);
+    if (!takes_value(rule) && name[size] == '=')
+        return cmt_error_set(err, CMT_INVALID, "--%s takes no value", rule->option.name);
+    *value_follows = takes_value(rule) && name[size] == '\0';
+    return CMT_OK;
+}
+
+/* Checks a cluster of short options. */
+static cmt_status check_short(const char *word, bool *value_follows, cmt_error *err)
+{
+    *value_follows = false;
+    for (const char *p = word + 1; *p != '\0'; p++) {
+        const option_rule *rule = find_rule((unsigned char)*p);
+        if (rule == NULL)
+            return cmt_error_set(err, CMT_INVALID, "unknown option %.100s; see cmtstore --help",
+                                 word);
+        if (takes_value(rule)) {
+            *value_follows = p[1] == '\0';
+            return CMT_OK;
+        }
+    }
+    return CMT_OK;
+}
+
+static cmt_status normalise(int argc, char **argv, cmt_error *err)
+{
+    bool is_value = false;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        bool is_option = !is_value && argv[i][0] == '-' && argv[i][1] != '\0';
+        is_value = false;
+        if (is_option && argv[i][1] == '-') {
+            use_dashes(argv[i]);
+            CMT_TRY(check_long(argv[i], &is_value, err));
+        } else if (is_option) {
+            CMT_TRY(check_short(argv[i], &is_value, err));
+        }
+    }
+    if (is_value)
+        return cmt_error_set(err, CMT_INVALID, "%.100s wants a value", argv[argc - 1]);
+    return CMT_OK;
+}
+
+/* ---- values ---------------------------------------------------------------------------------- */
+
+static cmt_status read_output(const char *text, cmd_options *out, cmt_error *err)
+{
+    out->json = strcmp(text, "json") == 0;
+    if (!out->json && strcmp(text, "text") != 0)
+        return cmt_error_set(err, CMT_INVALID, "--output wants text or json, not \"%.64s\"", text);
+    return CMT_OK;
+}
+
+static cmt_status read_log_level(const char *text, cmd_options *out, cmt_error *err)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (strcmp(text, names[i]) == 0) {
+            out->has_log_level = true;
+            out->log_level = (cmt_log_level)i;
+            return CMT_OK;
+        }
+    return cmt_error_set(err, CMT_INVALID,
+                         "--log-level wants debug, info, warn or error, not \"%.64s\"", text);
+}
+
+static cmt_status read_log_format(const char *text, cmd_options *out, cmt_error *err)
+{
+    out->log_json = strcmp(text, "json") == 0;
+    if (!out->log_json && strcmp(text, "plain") != 0)
+        return cmt_error_set(err, CMT_INVALID, "--log-format wants plain or json, not \"%.64s\"",
+                             text);
+    return CMT_OK;
+}
+
+static cmt_status read_database(const char *text, cmd_options *out, cmt_error *err)
+{
+    if (strcmp(text, "blockstore") != 0 && strcmp(text, "state") != 0)
+        return cmt_error_set(err, CMT_INVALID, "--db wants blockstore or state, not \"%.64s\"",
+                             text);
+    out->database = text;
+    return CMT_OK;
+}
+
+/* A path or name that is given but empty is a script's unset variable. */
+static cmt_status read_name(const char *flag, const char *text, const char **out, cmt_error *err)
+{
+    if (text[0] == '\0')
+        return cmt_error_set(err, CMT_INVALID, "%s is empty", flag);
+    *out = text;
+    return CMT_OK;
+}
+
+static cmt_status read_option(int key, const char *text, cmd_options *out, cmt_error *err)
+{
+    switch (key) {
+    case KEY_HOME:
+        return read_name("--home", text, &out->home, err);
+    case KEY_BACKEND:
+        return read_name("--db-backend", text, &out->db_backend, err);
+    case KEY_RETAIN_HEIGHT:
+        return cmd_parse_count("--retain-height", text, &out->retain_height, err);
+    case 'b':
+        return cmd_parse_count("--keep-blocks", text, &out->keep_blocks, err);
+    case KEY_SWEEP:
+        out->sweep = CMD_ON;
+        return CMT_OK;
+    case KEY_NO_SWEEP:
+        out->sweep = CMD_OFF;
+        return CMT_OK;
+    case KEY_FORCE:
+        out->force = true;
+        return CMT_OK;
+    case KEY_DRY_RUN:
+        out->dry_run = true;
+        return CMT_OK;
+    case 'y':
+        out->yes = true;
+        return CMT_OK;
+    case KEY_DATABASE:
+        return read_database(text, out, err);
+    case KEY_VALUES:
+        out->values = true;
+        return CMT_OK;
+    case 'o':
+        return read_output(text, out, err);
+    case 'q':
+        out->quiet = true;
+        return CMT_OK;
+    case KEY_LOG_LEVEL:
+        return read_log_level(text, out, err);
+    case KEY_LOG_FORMAT:
+        return read_log_format(text, out, err);
+    case 'h':
+        out->ask = CMD_ASK_HELP;
+        return CMT_OK;
+    default: /* 'V': the table has no other */
+        out->ask = out->ask == CMD_ASK_HELP ? CMD_ASK_HELP : CMD_ASK_VERSION;
+        return CMT_OK;
+    }
+}
+
+static error_t take(int key, char *text, struct argp_state *state)
+{
+    parsing *p = state->input;
+    if (key == ARGP_KEY_ARG) {
+        if (p->positional_count == COUNT(p->positional)) {
+            p->status =
+                cmt_error_set(p->err, CMT_INVALID, "one argument too many: \"%.100s\"", text);
+            return EINVAL;
+        }
+        p->positional[p->positional_count++] = text;
+        return 0;
+    }
+    const option_rule *rule = find_rule(key);
+    if (rule == NULL)
+        return ARGP_ERR_UNKNOWN;
+    p->given[rule - rules]++;
+    p->status = read_option(key, text, p->out, p->err);
+    return p->status == CMT_OK ? 0 : EINVAL;
+}
+
+/* Leaves out argp's remark on options that have a short and a long form. */
+static char *filter_help(int key, const char *text, void *input)
+{
+    (void)input;
+    return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)(uintptr_t)text;
+}
+
+/* ---- after argp: what belongs together -------------------------------------------------------- */
+
+/* [DATA_DIR] COMMAND, or the other way round. */
+static cmt_status read_positional(const parsing *p, cmd_options *out, cmt_error *err)
+{
+    const char *first = p->positional_count > 0 ? p->positional[0] : NULL;
+    const char *second = p->positional_count > 1 ? p->positional[1] : NULL;
+    if (first == NULL)
+        return CMT_OK;
+    out->command = find_command(second != NULL ? second : first);
+    if (second == NULL)
+        return out->command != CMD_NONE
+                   ? CMT_OK
+                   : cmt_error_set(err, CMT_INVALID,
+                                   "\"%.100s\" is not a command; see cmtstore --help", first);
+    out->data_dir = first;
+    if (out->command == CMD_NONE) {
+        out->command = find_command(first);
+        out->data_dir = second;
+    } else if (find_command(first) != CMD_NONE) {
+        return cmt_error_set(
+            err, CMT_INVALID,
+            "two commands, %.40s and %.40s; if the first is a directory, write ./%.40s", first,
+            second, first);
+    }
+    if (out->command == CMD_NONE)
+        return cmt_error_set(err, CMT_INVALID,
+                             "neither \"%.100s\" nor \"%.100s\" is a command; see cmtstore --help",
+                             first, second);
+    return out->data_dir[0] != '\0'
+               ? CMT_OK
+               : cmt_error_set(err, CMT_INVALID, "the data directory is empty");
+}
+
+static cmt_status check_given(const parsing *p, const cmd_options *out, cmt_error *err)
+{
+    for (size_t i = 0; i < COUNT(rules); i++)
+        if (p->given[i] > 0 && (rules[i].commands & ON(out->command)) == 0)
+            return cmt_error_set(err, CMT_INVALID,
+                                 "--%s does not go with %s; see cmtstore %s --help",
+                                 rules[i].option.name, cmd_command_name(out->command),
+                                 cmd_command_name(out->command));
+    if (out->retain_height > 0 && out->keep_blocks > 0)
+        return cmt_error_set(err, CMT_INVALID,
+                             "give either --retain-height or --keep-blocks, not both");
+    if (out->home != NULL && out->data_dir != NULL)
+        return cmt_error_set(err, CMT_INVALID, "give either --home or a data directory, not both");
+    if (out->command == CMD_DUMP && out->database == NULL)
+        return cmt_error_set(err, CMT_INVALID, "dump wants --db blockstore or --db state");
+    return CMT_OK;
+}
+
+const char *cmd_command_name(cmd_command command)
+{
+    for (size_t i = 0; i < COUNT(commands); i++)
+        if (commands[i].command == command)
+            return commands[i].name;
+    return "";
+}
+
+cmt_status cmd_options_parse(int argc, char **argv, cmd_options *out, cmt_error *err)
+{
+    *out = (cmd_options){.ask = CMD_ASK_RUN, .command = CMD_NONE};
+    CMT_TRY(normalise(argc, argv, err));
+    struct argp_option table[COUNT(rules) + 1] = {{0}};
+    for (size_t i = 0; i < COUNT(rules); i++)
+        table[i] = rules[i].option;
+    parsing p = {.out = out, .err = err, .status = CMT_OK};
+    const struct argp argp = {.options = table, .parser = take};
+    unsigned flags = ARGP_NO_HELP | ARGP_NO_ERRS | ARGP_NO_EXIT;
+    error_t failed = argp_parse(&argp, argc, argv, flags, NULL, &p);
+    if (p.status != CMT_OK)
+        return p.status;
+    if (failed != 0)
+        return cmt_error_set(err, CMT_INVALID,
+                             "the command line cannot be read; see cmtstore --help");
+    CMT_TRY(read_positional(&p, out, err));
+    if (out->ask != CMD_ASK_RUN)
+        return CMT_OK;
+    if (out->command == CMD_NONE)
+        return cmt_error_set(err, CMT_INVALID, "no command; see cmtstore --help");
+    return check_given(&p, out, err);
+}
+
+void cmd_options_help(cmd_command command)
+{
+    struct argp_option table[COUNT(rules) + 1] = {{0}};
+    size_t count = 0;
+    for (size_t i = 0; i < COUNT(rules); i++)
+        if (command == CMD_NONE ? rules[i].commands == EVERYWHERE : rules[i].commands & ON(command))
+            table[count++] = rules[i].option;
+    char name[64];
+    snprintf(name, sizeof name, "cmtstore%s%s", command != CMD_NONE ? " " : "",
+             cmd_command_name(command));
+    const struct argp argp = {.options = table,
+                              .help_filter = filter_help,
+                              .args_doc = cmd_help_arguments(command),
+                              .doc = cmd_help_text(command)};
+    argp_help(&argp, stdout,
+              ARGP_HELP_STD_HELP & ~(unsigned)(ARGP_HELP_EXIT_OK | ARGP_HELP_BUG_ADDR), name);
+}
+
+cmt_status cmd_parse_count(const char *what, const char *text, int64_t *out, cmt_error *err)
+{
+    int64_t value = 0;
+    bool valid = text[0] != '\0';
+    for (const char *p = text; *p != '\0' && valid; p++)
+        valid = *p >= '0' && *p <= '9' && !__builtin_mul_overflow(value, 10, &value) &&
+                !__builtin_add_overflow(value, *p - '0', &value);
+    if (!valid || value < 1)
+        return cmt_error_set(err, CMT_INVALID,
+                             "%s wants a whole number of 1 or more, not \"%.64s\"", what, text);
+    *out = value;
+    return CMT_OK;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line.
+ */
+#ifndef CMT_CMD_OPTIONS_H
+#define CMT_CMD_OPTIONS_H
+
+#include "cmtstore/base.h"
+
+typedef enum cmd_command {
+    CMD_NONE,
+    CMD_INFO,
+    CMD_PLAN,
+    CMD_PRUNE,
+    CMD_COMPACT,
+    CMD_PRUNE_AND_COMPACT,
+    CMD_DUMP,
+} cmd_command;
+
+/** The word on the command line; "" for CMD_NONE. */
+const char *cmd_command_name(cmd_command command);
+
+/* A flag that may be given either way, or not at all. */
+typedef enum cmd_choice { CMD_UNSET, CMD_OFF, CMD_ON } cmd_choice;
+
+typedef enum cmd_ask { CMD_ASK_RUN, CMD_ASK_HELP, CMD_ASK_VERSION } cmd_ask;
+
+typedef struct cmd_options {
+    cmd_ask ask;
+    cmd_command command;
+    const char *home;       /* --home, or NULL */
+    const char *data_dir;   /* the positional argument, or NULL */
+    const char *db_backend; /* --db-backend, or NULL */
+    int64_t retain_height;  /* 0: not given */
+    int64_t keep_blocks;    /* 0: not given */
+    cmd_choice sweep;
+    bool force;
+    bool dry_run;
+    bool yes;
+    bool quiet;
+    bool json;
+    bool values;
+    const char *database; /* dump --db */
+    bool has_log_level;
+    cmt_log_level log_level;
+    bool log_json;
+} cmd_options;
+
+/**
+ * Read the command line.  Options may stand before and after the command; in long ones dash and
+ * underscore are the same.  Strings are borrowed from @p argv, which is rearranged and
+ * gets its underscores changed.
+ * @retval CMT_INVALID  usage
+ */
+CMT_MUST_CHECK cmt_status cmd_options_parse(int argc, char **argv, cmd_options *out,
+                                            cmt_error *err);
+
+/** Print the help of a command, or of the program for CMD_NONE, on standard output. */
+void cmd_options_help(cmd_command command);
+
+/** A decimal number of 1 or more, digits only; @p what names it in the message. */
+CMT_MUST_CHECK cmt_status cmd_parse_count(const char *what, const char *text, int64_t *out,
+                                          cmt_error *err);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Signals set a flag that the progress hook passes on.
+ */
+#include "signals.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static volatile sig_atomic_t stop_requested;
+
+static void request_stop(int number)
+{
+    (void)number;
+    stop_requested = 1;
+}
+
+static void catch_once(int number)
+{
+    struct sigaction old;
+    /* Ignored from the start (nohup, background jobs of a shell): stays so. */
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
+        return;
+    /* SA_RESETHAND: the second one ends us, which is as safe as a crash. */
+    struct sigaction action = {.sa_handler = request_stop,
+                               .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+void cmd_signals_install(void)
+{
+    catch_once(SIGINT);
+    catch_once(SIGTERM);
+    catch_once(SIGHUP);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigemptyset(&ignore.sa_mask);
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
+}
+
+bool cmd_signals_stop_requested(void)
+{
+    return stop_requested != 0;
+}
