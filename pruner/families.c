@@ -82,7 +82,8 @@ cmt_status cmt_pruner__plan_families(cmt_pruner *p, cmt_error *err)
         {&p->blocks, cmt_family_commit.prefix, &b->dead_commit, &b->ranges, block_tables},
         {&p->blocks, cmt_family_seen_commit.prefix, &b->dead_seen_commit, &b->ranges, block_tables},
         {&p->blocks, cmt_family_ext_commit.prefix, &b->dead_ext_commit, &b->ranges, block_tables},
-        {&p->blocks, "BH:", &b->dead_hash, NULL, block_tables},
+        /* The index loses a block's key together with its parts. */
+        {&p->blocks, "BH:", &b->dead_part, NULL, block_tables},
         {&p->states, cmt_family_validators.prefix, &s->dead_validators, &s->ranges, state_tables},
         {&p->states, cmt_family_params.prefix, &s->dead_params, &s->ranges, state_tables},
         {&p->states, cmt_family_results.prefix, &s->dead_results, &s->ranges, state_tables},
