@@ -44,6 +44,7 @@ cmt_status cmt_lsm__builder_begin(cmt_lsm__builder *b, uint64_t number, cmt_erro
     cmt_lsm__table_name(number, false, b->name);
     CMT_TRY(cmt_file_create_at(b->dir_fd, b->name, &b->owner, &b->fd, err));
     b->number = number;
+    b->file_crc = 0;
     b->offset = 0;
     b->in_block = 0;
     cmt_buf *const buffers[] = {&b->out,   &b->block,          &b->restarts, &b->index,
@@ -61,6 +62,7 @@ static cmt_status no_memory(const cmt_lsm__builder *b, cmt_error *err)
 static cmt_status write_out(cmt_lsm__builder *b, cmt_error *err)
 {
     CMT_TRY(cmt_file_write(b->fd, b->name, b->out.data, b->out.size, err));
+    b->file_crc = cmt_crc32c(b->file_crc, b->out.data, b->out.size);
     *b->bytes_written += b->out.size;
     cmt_buf_clear(&b->out);
     return CMT_OK;

@@ -24,6 +24,7 @@ typedef struct cmt_lsm__builder {
     cmt_buf first_key;
     cmt_buf last_key;
     cmt_buf scratch;
+    uint32_t file_crc;       /* CRC-32C of all bytes so far: what reading back must give */
     uint64_t *bytes_written; /* counter of the edit */
 } cmt_lsm__builder;
 
@@ -49,7 +50,7 @@ CMT_MUST_CHECK cmt_status cmt_lsm__builder_add_block(cmt_lsm__builder *builder, 
                                                      cmt_error *err);
 
 /** Complete, fsync and close the file; @p meta gets number, size and bounds (borrowed from the
- *  builder until it begins another table). */
+ *  builder until it begins another table), builder->file_crc is that of the whole file. */
 CMT_MUST_CHECK cmt_status cmt_lsm__builder_finish(cmt_lsm__builder *builder,
                                                   cmt_lsm__table_meta *meta, cmt_error *err);
 

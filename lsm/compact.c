@@ -20,57 +20,50 @@
 
 typedef struct judge {
     cmt_lsm_edit *edit;
-    cmt_buf key;     /* user key of the group */
-    size_t *holders; /* tables that hold an entry of it */
-    size_t holder_count;
+    cmt_buf key;                      /* user key of the group */
+    const cmt_lsm__table_meta *first; /* holds its newest entry; NULL: the journal */
     size_t entries;
-    bool newest_is_put;
     uint64_t steps;
 } judge;
 
-static void close_group(judge *j)
+static void mark_dirty(judge *j, const cmt_lsm__table_meta *table)
 {
-    if (j->entries > 1 || (j->entries == 1 && !j->newest_is_put))
-        for (size_t i = 0; i < j->holder_count; i++) {
-            cmt_lsm__table_plan *plan = &j->edit->plans[j->holders[i]];
-            if (plan->fate == CMT_LSM_KEEP)
-                plan->fate = CMT_LSM_REWRITE;
-        }
-    j->entries = j->holder_count = 0;
+    if (table == NULL)
+        return;
+    cmt_lsm__table_plan *plan = &j->edit->plans[table - j->edit->view->version.tables];
+    if (plan->fate == CMT_LSM_KEEP)
+        plan->fate = CMT_LSM_REWRITE;
 }
 
-static cmt_status judge_entry(judge *j, const cmt_lsm__source *s, size_t limit, cmt_error *err)
+static cmt_status judge_entry(judge *j, const cmt_lsm__source *s, cmt_error *err)
 {
     cmt_slice user = cmt_lsm__user_key(s->key);
+    const cmt_lsm__table_meta *table = cmt_lsm__source_table(s);
     if (j->entries == 0 || !cmt_slice_equal(user, cmt_buf_slice(&j->key))) {
-        close_group(j);
         if (cmt_buf_set(&j->key, user) != CMT_OK)
             return cmt_lsm__no_memory(err);
-        j->newest_is_put = cmt_lsm__type(s->key) == CMT_LSM_TYPE_PUT;
-    }
-    j->entries++;
-    const cmt_lsm__table_meta *table = cmt_lsm__source_table(s);
-    if (table == NULL)
+        j->first = table;
+        j->entries = 1;
+        if (cmt_lsm__type(s->key) != CMT_LSM_TYPE_PUT)
+            mark_dirty(j, table);
         return CMT_OK;
-    size_t index = (size_t)(table - j->edit->view->version.tables);
-    if ((j->holder_count == 0 || j->holders[j->holder_count - 1] != index) &&
-        j->holder_count < limit)
-        j->holders[j->holder_count++] = index;
+    }
+    if (j->entries++ == 1)
+        mark_dirty(j, j->first);
+    mark_dirty(j, table);
     return CMT_OK;
 }
 
-static cmt_status judge_all(judge *j, cmt_lsm__merge *merge, size_t limit, uint64_t total,
-                            cmt_error *err)
+static cmt_status judge_all(judge *j, cmt_lsm__merge *merge, uint64_t total, cmt_error *err)
 {
     CMT_TRY(cmt_lsm__merge_first(merge, err));
     while (merge->current != NULL) {
-        CMT_TRY(judge_entry(j, merge->current, limit, err));
+        CMT_TRY(judge_entry(j, merge->current, err));
         if (++j->steps % 8192 == 0)
             CMT_TRY(cmt_lsm__edit_progress(j->edit, "scan", j->edit->view->cache.bytes_read, total,
                                            err));
         CMT_TRY(cmt_lsm__merge_next(merge, err));
     }
-    close_group(j);
     return CMT_OK;
 }
 
@@ -78,14 +71,9 @@ cmt_status cmt_lsm_edit_plan_compact(cmt_lsm_edit *edit, cmt_error *err)
 {
     cmt_lsm_view *view = edit->view;
     const cmt_lsm__version *v = &view->version;
-    /* A user key that is split over tables of one level appears in neighbours: one slot per table is
-     * always enough, one per source and neighbour nearly always. */
-    size_t limit = v->count + 1;
-    judge j = {.edit = edit, .holders = malloc(limit * sizeof *j.holders)};
+    judge j = {.edit = edit};
     cmt_lsm__merge merge;
     uint64_t total = 0;
-    if (j.holders == NULL)
-        return cmt_lsm__no_memory(err);
     for (size_t i = 0; i < v->count; i++) {
         edit->plans[i] = (cmt_lsm__table_plan){
             .fate = v->tables[i].level == 0 ? CMT_LSM_MERGE : CMT_LSM_KEEP};
@@ -94,10 +82,9 @@ cmt_status cmt_lsm_edit_plan_compact(cmt_lsm_edit *edit, cmt_error *err)
     cmt_lsm__merge_init(&merge);
     cmt_status st = cmt_lsm__view_sources(view, NULL, &merge, err);
     if (st == CMT_OK)
-        st = judge_all(&j, &merge, limit, total, err);
+        st = judge_all(&j, &merge, total, err);
     cmt_lsm__merge_fini(&merge);
     cmt_buf_free(&j.key);
-    free(j.holders);
     CMT_TRY(st);
     edit->spec = (cmt_lsm_edit_spec){0};
     edit->compacting = true;
@@ -187,6 +174,8 @@ static cmt_status place(writer *w, const cmt_lsm__source *s, cmt_error *err)
     }
     if (!open) {
         choose_level(w, user);
+        /* What goes back to this level must not reach over what is placed there now. */
+        CMT_TRY(finish(w, &w->levels[w->placed_level], w->placed_level, err));
         CMT_TRY(cmt_lsm__edit_begin_table(w->edit, &o->builder, err));
     }
     return cmt_lsm__builder_add(&o->builder, s->key, s->value, err);
@@ -218,6 +207,8 @@ static cmt_status write_entries(writer *w, cmt_lsm__merge *merge, cmt_error *err
         if (newest && cmt_buf_set(&key, user) != CMT_OK)
             return cmt_lsm__no_memory(err);
         have = true;
+        if (cmt_lsm__sequence(s->key) >= w->edit->sequence)
+            return cmt_lsm__sequence_too_high(w->edit, err);
         if (newest && cmt_lsm__type(s->key) == CMT_LSM_TYPE_PUT) {
             const cmt_lsm__table_meta *table = cmt_lsm__source_table(s);
             if (table == NULL || table->level == 0)

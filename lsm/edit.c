@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "edit_internal.h"
 #include "log.h"
 
@@ -177,15 +178,33 @@ cmt_status cmt_lsm__edit_begin_table(cmt_lsm_edit *edit, cmt_lsm__builder *build
 {
     if (edit->written_count == edit->written_capacity) {
         size_t capacity = edit->written_capacity * 2 + 16;
-        uint64_t *written = realloc(edit->written, capacity * sizeof *written);
+        cmt_lsm__written *written = realloc(edit->written, capacity * sizeof *written);
         if (written == NULL)
             return cmt_lsm__no_memory(err);
         edit->written = written;
         edit->written_capacity = capacity;
     }
     CMT_TRY(cmt_lsm__builder_begin(builder, edit->next_number, err));
-    edit->written[edit->written_count++] = edit->next_number++;
+    edit->written[edit->written_count++] = (cmt_lsm__written){.number = edit->next_number++};
     return CMT_OK;
+}
+
+cmt_status cmt_lsm__sequence_too_high(const cmt_lsm_edit *edit, cmt_error *err)
+{
+    return cmt_error_set(err, CMT_CORRUPT,
+                         "%s holds an entry with a sequence above all that its MANIFEST and tables "
+                         "announce; nothing was changed",
+                         edit->view->path);
+}
+
+static void note_written(cmt_lsm_edit *edit, const cmt_lsm__table_meta *table, uint32_t crc)
+{
+    for (size_t i = edit->written_count; i-- > 0;)
+        if (edit->written[i].number == table->number) {
+            edit->written[i].size = table->size;
+            edit->written[i].crc = crc;
+            return;
+        }
 }
 
 cmt_status cmt_lsm__edit_finish_table(cmt_lsm_edit *edit, cmt_lsm__builder *builder, unsigned level,
@@ -198,6 +217,7 @@ cmt_status cmt_lsm__edit_finish_table(cmt_lsm_edit *edit, cmt_lsm__builder *buil
         cmt_lsm__arena_copy(&edit->arena, table.largest, &table.largest) != CMT_OK)
         return cmt_lsm__no_memory(err);
     edit->counts.tables_written++;
+    note_written(edit, &table, builder->file_crc);
     return add_new(edit, &table, err);
 }
 
@@ -221,7 +241,7 @@ static cmt_status check_space(cmt_lsm_edit *edit, cmt_error *err)
         return cmt_error_set(err, CMT_IO, "statvfs %s: %s", edit->view->path, strerror(errno));
     uint64_t available = (uint64_t)fs.f_bavail * fs.f_frsize;
     uint64_t need = edit->counts.bytes_write_bound + edit->min_free_bytes;
-    if (available < need)
+    if (available < need || need < edit->min_free_bytes)
         return cmt_error_set(
             err, CMT_NO_SPACE,
             "%s: %llu MiB are free, but %llu MiB are needed to write the new tables; free some space "
@@ -294,18 +314,30 @@ static cmt_status prefetch(cmt_lsm_edit *edit, cmt_error *err)
     return CMT_OK;
 }
 
+static void log_step(const cmt_lsm_edit *edit, const char *step, int64_t *since)
+{
+    int64_t now = cmt_clock_ns();
+    cmt_log(edit->logger, CMT_LOG_DEBUG, "%s  database=%s us=%lld written=%llu", step, edit->name,
+            (long long)((now - *since) / 1000), (unsigned long long)edit->counts.bytes_written);
+    *since = now;
+}
+
 static cmt_status write_new_state(cmt_lsm_edit *edit, cmt_error *err)
 {
+    int64_t since = cmt_clock_ns();
     CMT_TRY(prefetch(edit, err));
     if (edit->compacting) {
         CMT_TRY(cmt_lsm__write_compaction(edit, err));
     } else {
         CMT_TRY(cmt_lsm__write_levels(edit, err));
+        log_step(edit, "wrote the deeper levels", &since);
         CMT_TRY(cmt_lsm__write_level0(edit, err));
     }
     CMT_TRY(cmt_dir_sync(edit->view->dir_fd, edit->view->path, err));
+    log_step(edit, "wrote the tables", &since);
     CMT_TRY(cmt_lsm__verify_written(edit, err));
     CMT_TRY(check_new_version(edit, err));
+    log_step(edit, "read the tables back", &since);
     return write_manifest(edit, err);
 }
 
@@ -319,7 +351,7 @@ static void undo(cmt_lsm_edit *edit)
         unlinkat(dir_fd, edit->manifest, 0);
     for (size_t i = 0; i < edit->written_count; i++) {
         char name[CMT_LSM_NAME_MAX];
-        cmt_lsm__table_name(edit->written[i], false, name);
+        cmt_lsm__table_name(edit->written[i].number, false, name);
         unlinkat(dir_fd, name, 0);
     }
     edit->written_count = 0;

@@ -42,6 +42,13 @@ typedef enum cmt_lsm__stage {
     CMT_LSM_COMMITTED,
 } cmt_lsm__stage;
 
+/** A table that the edit creates. */
+typedef struct cmt_lsm__written {
+    uint64_t number;
+    uint64_t size; /* 0 while it is being written */
+    uint32_t crc;  /* of the whole file */
+} cmt_lsm__written;
+
 struct cmt_lsm_edit {
     cmt_lsm_view *view;
     cmt_file_owner owner; /* of CURRENT: new files get it */
@@ -64,7 +71,7 @@ struct cmt_lsm_edit {
     cmt_lsm__table_meta *new_tables;  /* the new version: kept tables and written ones */
     size_t new_count;
     size_t new_capacity;
-    uint64_t *written; /* numbers of the tables created, for reading back and for undoing */
+    struct cmt_lsm__written *written; /* the tables created, for reading back and for undoing */
     size_t written_count;
     size_t written_capacity;
     char manifest[CMT_LSM_NAME_MAX]; /* of the new state; empty until created */
@@ -119,9 +126,12 @@ CMT_MUST_CHECK cmt_status cmt_lsm__edit_keep_table(cmt_lsm_edit *edit,
 CMT_MUST_CHECK cmt_status cmt_lsm__edit_progress(cmt_lsm_edit *edit, const char *phase,
                                                  uint64_t done, uint64_t total, cmt_error *err);
 
+/** An entry's sequence is not below the edit's: then I4 does not hold. */
+cmt_status cmt_lsm__sequence_too_high(const cmt_lsm_edit *edit, cmt_error *err);
+
 /* verify.c */
 
-/** Read every written table back: checksums, order, bounds, sequences. */
+/** Read every written table back: it is what was meant, to the byte. */
 CMT_MUST_CHECK cmt_status cmt_lsm__verify_written(cmt_lsm_edit *edit, cmt_error *err);
 
 #endif

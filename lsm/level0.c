@@ -179,6 +179,13 @@ static cmt_status put_entry(writer *w, cmt_slice internal, cmt_slice value, cmt_
     return cmt_lsm__builder_add(&w->builder, internal, value, err);
 }
 
+static cmt_status put_old(writer *w, const cmt_lsm__source *s, cmt_error *err)
+{
+    if (cmt_lsm__sequence(s->key) >= w->edit->sequence)
+        return cmt_lsm__sequence_too_high(w->edit, err);
+    return put_entry(w, s->key, s->value, err);
+}
+
 static cmt_status put_new(writer *w, cmt_slice user, unsigned type, cmt_slice value, cmt_error *err)
 {
     if (cmt_lsm__make_internal(user, w->edit->sequence, type, &w->key) != CMT_OK)
@@ -220,7 +227,7 @@ static cmt_status write_key(writer *w, cmt_slice key, const cmt_range **ranges, 
     else if (point || dead)
         CMT_TRY(put_new(w, key, CMT_LSM_TYPE_DELETE, (cmt_slice){NULL, 0}, err));
     else
-        CMT_TRY(put_entry(w, w->base.merge.current->key, w->base.merge.current->value, err));
+        CMT_TRY(put_old(w, w->base.merge.current, err));
     w->put += put;
     w->point += point;
     if (base)

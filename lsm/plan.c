@@ -161,11 +161,12 @@ static cmt_status measure_block(cmt_lsm_edit *edit, cmt_lsm__table *table, cmt_l
         cmt_slice user = cmt_lsm__user_key(cmt_buf_slice(&cursor.key));
         bool dead = false;
         uint64_t size = cursor.key.size + cursor.value.size;
-        /* Judging costs look-ups; for the decision the estimate will do. */
+        /* Judging costs look-ups; for the decision the estimate will do.  Never 0: the table must be
+         * examined (I2). */
         if (!contains(edit->spec.judged, edit->spec.judged_count, user))
             st = cmt_lsm__is_dead(edit, NULL, user, &dead, err);
         else
-            gone += (uint64_t)((double)size * edit->spec.judged_share);
+            gone += 1 + (uint64_t)((double)size * edit->spec.judged_share);
         all += size;
         gone += dead ? size : 0;
         if (st == CMT_OK)
@@ -203,7 +204,7 @@ static cmt_status measure_blocks(cmt_lsm_edit *edit, cmt_lsm__table *table,
             plan->skip_bytes += handle.size;
         } else if (cmt_lsm__touches_dead(edit, low, hi)) {
             st = measure_block(edit, table, handle, &plan->dead_bytes, err);
-        } else if (cmt_lsm__touches_judged(edit, low, hi) && edit->spec.judged_share > 0) {
+        } else if (cmt_lsm__touches_judged(edit, low, hi)) {
             plan->dead_bytes += 1 + (uint64_t)((double)handle.size * edit->spec.judged_share);
         }
         if (st == CMT_OK && cmt_buf_set(&lo, hi) != CMT_OK)

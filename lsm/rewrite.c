@@ -18,6 +18,8 @@ typedef struct rewriter {
     unsigned level;
     cmt_buf raw;    /* stored blocks, side by side */
     cmt_buf pieces; /* the blocks of a table that are read: array of piece */
+    cmt_buf first; /* of a block that is copied */
+    cmt_buf last;
     uint64_t done;
 } rewriter;
 
@@ -46,7 +48,9 @@ static cmt_status filter_block(rewriter *w, cmt_lsm__block *block, cmt_error *er
         bool dead;
         st = cmt_lsm__is_dead(w->edit, &w->judge, cmt_lsm__user_key(key), &dead, err);
         if (st == CMT_OK && !dead) {
-            st = begin(w, err);
+            st = cmt_lsm__sequence(key) >= w->edit->sequence
+                     ? cmt_lsm__sequence_too_high(w->edit, err)
+                     : begin(w, err);
             if (st == CMT_OK)
                 st = cmt_lsm__builder_add(&w->builder, key, cursor.value, err);
         }
@@ -57,25 +61,34 @@ static cmt_status filter_block(rewriter *w, cmt_lsm__block *block, cmt_error *er
     return st;
 }
 
-/* Copy a block without a dead key as it is stored. */
+/* Copy a block without a dead key as it is stored, once its entries have been seen to be in order. */
 static cmt_status copy_block(rewriter *w, cmt_lsm__block *block, cmt_slice stored, cmt_error *err)
 {
     cmt_lsm__cursor cursor = {0};
-    cmt_buf first = CMT_BUF_INIT;
+    cmt_buf_clear(&w->first);
+    cmt_buf_clear(&w->last);
     cmt_lsm__cursor_set(&cursor, block);
     cmt_status st = cmt_lsm__cursor_first(&cursor, err);
-    if (st == CMT_OK && cursor.valid && cmt_buf_set(&first, cmt_buf_slice(&cursor.key)) != CMT_OK)
+    if (st == CMT_OK && cursor.valid && cmt_buf_set(&w->first, cmt_buf_slice(&cursor.key)) != CMT_OK)
         st = cmt_lsm__no_memory(err);
-    if (st == CMT_OK)
-        st = cmt_lsm__cursor_last(&cursor, err);
-    if (st == CMT_OK && cursor.valid)
-        st = begin(w, err);
-    if (st == CMT_OK && cursor.valid)
-        st = cmt_lsm__builder_add_block(&w->builder, stored, cmt_buf_slice(&first),
-                                        cmt_buf_slice(&cursor.key), err);
-    cmt_buf_free(&first);
+    while (st == CMT_OK && cursor.valid) {
+        cmt_slice key = cmt_buf_slice(&cursor.key);
+        if (w->last.size > 0 && cmt_lsm__internal_compare(cmt_buf_slice(&w->last), key) >= 0)
+            st = cmt_error_set(err, CMT_CORRUPT, "table %06llu: keys out of order",
+                               (unsigned long long)block->table);
+        else if (cmt_lsm__sequence(key) >= w->edit->sequence)
+            st = cmt_lsm__sequence_too_high(w->edit, err);
+        else if (cmt_buf_set(&w->last, key) != CMT_OK)
+            st = cmt_lsm__no_memory(err);
+        if (st == CMT_OK)
+            st = cmt_lsm__cursor_next(&cursor, err);
+    }
     cmt_lsm__cursor_free(&cursor);
-    return st;
+    if (st != CMT_OK || w->first.size == 0)
+        return st;
+    CMT_TRY(begin(w, err));
+    return cmt_lsm__builder_add_block(&w->builder, stored, cmt_buf_slice(&w->first),
+                                      cmt_buf_slice(&w->last), err);
 }
 
 /* A data block of the table being rewritten. */
@@ -221,5 +234,7 @@ cmt_status cmt_lsm__write_levels(cmt_lsm_edit *edit, cmt_error *err)
     cmt_lsm__judge_fini(&w.judge);
     cmt_buf_free(&w.raw);
     cmt_buf_free(&w.pieces);
+    cmt_buf_free(&w.first);
+    cmt_buf_free(&w.last);
     return st;
 }

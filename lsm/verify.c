@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading new tables back before they count: what is on disk is what was meant.
+ * Reading new tables back before they count.
+ *
+ * That their keys ascend, that their entries decode and that no sequence is too high was seen while
+ * they were written; here the bytes of each file are compared, by checksum, with those that were meant,
+ * and the index is walked once more as a reader would.
  */
 #include <stdlib.h>
 
 #include "cleanup.h"
+#include "crc32c.h"
 #include "edit_internal.h"
+
+#define CHUNK ((uint64_t)512 << 10)
 
 static cmt_status wrong(const cmt_lsm__table *table, const char *what, cmt_error *err)
 {
@@ -15,68 +22,90 @@ static cmt_status wrong(const cmt_lsm__table *table, const char *what, cmt_error
                          table->name, what);
 }
 
-/* Keys ascend, sequences do not pass the edit's, the bounds are those recorded. */
-static cmt_status check_entry(const cmt_lsm_edit *edit, const cmt_lsm__table *table,
-                              const cmt_lsm__source *s, cmt_buf *last, cmt_error *err)
+static cmt_status compare_bytes(cmt_lsm_edit *edit, const cmt_lsm__table *table,
+                                const cmt_lsm__written *written, cmt_buf *chunk, cmt_error *err)
 {
-    if (last->size == 0 && !cmt_slice_equal(s->key, table->meta->smallest))
-        return wrong(table, "first key", err);
-    if (last->size > 0 && cmt_lsm__internal_compare(cmt_buf_slice(last), s->key) >= 0)
-        return wrong(table, "order of keys", err);
-    if (cmt_lsm__sequence(s->key) > edit->sequence)
-        return cmt_error_set(err, CMT_CORRUPT,
-                             "%s holds an entry with a sequence above all that its MANIFEST and "
-                             "tables announce; nothing was changed",
-                             edit->view->path);
-    if (cmt_buf_set(last, s->key) != CMT_OK)
+    uint32_t crc = 0;
+    if (table->meta->size != written->size)
+        return wrong(table, "size", err);
+    cmt_buf_clear(chunk);
+    if (cmt_buf_reserve(chunk, (size_t)CHUNK) != CMT_OK)
         return cmt_lsm__no_memory(err);
+    for (uint64_t at = 0; at < written->size;) {
+        uint64_t n = written->size - at < CHUNK ? written->size - at : CHUNK;
+        CMT_TRY(cmt_file_read_at(table->fd, table->name, at, chunk->data, (size_t)n, err));
+        crc = cmt_crc32c(crc, chunk->data, (size_t)n);
+        edit->view->cache.bytes_read += n;
+        at += n;
+    }
+    return crc == written->crc ? CMT_OK : wrong(table, "contents", err);
+}
+
+/* Index keys ascend, blocks join, and the last index key is the table's last key. */
+static cmt_status walk_index(const cmt_lsm__table *table, cmt_error *err)
+{
+    CMT_AUTO(cmt_lsm__cursor_free) cmt_lsm__cursor index = {0};
+    CMT_AUTO(cmt_buf_free) cmt_buf last = CMT_BUF_INIT;
+    uint64_t offset = 0;
+    cmt_lsm__cursor_set(&index, table->index);
+    CMT_TRY(cmt_lsm__cursor_first(&index, err));
+    while (index.valid) {
+        cmt_lsm__handle handle;
+        cmt_slice key = cmt_buf_slice(&index.key);
+        CMT_TRY(cmt_lsm__handle_decode(table, index.value, &handle, err));
+        if (handle.offset != offset ||
+            (last.size > 0 && cmt_lsm__internal_compare(cmt_buf_slice(&last), key) >= 0))
+            return wrong(table, "index", err);
+        offset = handle.offset + handle.size + CMT_LSM_BLOCK_TRAILER;
+        if (cmt_buf_set(&last, key) != CMT_OK)
+            return cmt_lsm__no_memory(err);
+        CMT_TRY(cmt_lsm__cursor_next(&index, err));
+    }
+    if (offset != table->data_end || !cmt_slice_equal(cmt_buf_slice(&last), table->meta->largest))
+        return wrong(table, "index", err);
     return CMT_OK;
 }
 
-static cmt_status verify_table(cmt_lsm_edit *edit, cmt_lsm__cache *cache,
-                               const cmt_lsm__table_meta *meta, cmt_error *err)
+static cmt_status verify_table(cmt_lsm_edit *edit, const cmt_lsm__table_meta *meta,
+                               const cmt_lsm__written *written, cmt_buf *chunk, cmt_error *err)
 {
-    CMT_AUTO(cmt_buf_free) cmt_buf last = CMT_BUF_INIT;
-    const cmt_lsm__table_meta **metas = malloc(sizeof *metas);
-    if (metas == NULL)
-        return cmt_lsm__no_memory(err);
-    metas[0] = meta;
     cmt_lsm__table *table;
-    cmt_lsm__source source;
-    cmt_lsm__source_init_tables(&source, cache, metas, 1, (cmt_slice){NULL, 0});
-    cmt_status st = cmt_lsm__cache_table(cache, meta, &table, err);
-    if (st == CMT_OK) {
-        st = cmt_lsm__source_first(&source, err);
-        while (st == CMT_OK && source.valid) {
-            st = check_entry(edit, table, &source, &last, err);
-            if (st == CMT_OK)
-                st = cmt_lsm__source_next(&source, err);
-        }
-        if (st == CMT_OK && !cmt_slice_equal(cmt_buf_slice(&last), meta->largest))
-            st = wrong(table, "last key", err);
-        cmt_lsm__table_release(table);
-    }
-    cmt_lsm__source_fini(&source);
+    CMT_TRY(cmt_lsm__table_open(edit->view->dir_fd, meta, &edit->view->cache.bytes_read, &table, err));
+    cmt_status st = compare_bytes(edit, table, written, chunk, err);
+    if (st == CMT_OK)
+        st = walk_index(table, err);
+    cmt_lsm__table_release(table);
     return st;
+}
+
+static const cmt_lsm__written *find_written(const cmt_lsm_edit *edit, uint64_t number)
+{
+    /* Numbers ascend as tables are created. */
+    size_t low = 0;
+    size_t high = edit->written_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (edit->written[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < edit->written_count && edit->written[low].number == number;
+    return found ? &edit->written[low] : NULL;
 }
 
 cmt_status cmt_lsm__verify_written(cmt_lsm_edit *edit, cmt_error *err)
 {
-    cmt_lsm__cache cache;
+    CMT_AUTO(cmt_buf_free) cmt_buf chunk = CMT_BUF_INIT;
     uint64_t done = 0;
-    CMT_TRY(cmt_lsm__cache_init(&cache, edit->view->dir_fd, edit->new_tables, edit->new_count,
-                                (size_t)1 << 20, 8, err));
-    cmt_status st = CMT_OK;
-    uint64_t first = edit->written_count > 0 ? edit->written[0] : UINT64_MAX;
-    for (size_t i = 0; i < edit->new_count && st == CMT_OK; i++) {
+    for (size_t i = 0; i < edit->new_count; i++) {
         const cmt_lsm__table_meta *meta = &edit->new_tables[i];
-        if (meta->number < first)
-            continue; /* an old table: numbers of the edit lie above all of them */
-        st = verify_table(edit, &cache, meta, err);
+        const cmt_lsm__written *written = find_written(edit, meta->number);
+        if (written == NULL)
+            continue; /* an old table */
+        CMT_TRY(verify_table(edit, meta, written, &chunk, err));
         done += meta->size;
-        if (st == CMT_OK)
-            st = cmt_lsm__edit_progress(edit, "verify", done, edit->counts.bytes_written, err);
+        CMT_TRY(cmt_lsm__edit_progress(edit, "verify", done, edit->counts.bytes_written, err));
     }
-    cmt_lsm__cache_fini(&cache);
-    return st;
+    return CMT_OK;
 }

@@ -105,9 +105,12 @@ static cmt_status open_all(cmt_pruner *p, cmt_error *err)
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->states), &p->states.lock, err));
     }
     /* The state first: beside a running node it may then be behind the blocks, never ahead. */
+    int64_t since = p->started_ns;
     CMT_TRY(open_side(p, &p->states, err));
     CMT_TRY(open_side(p, &p->blocks, err));
-    return open_stores(p, err);
+    CMT_TRY(open_stores(p, err));
+    cmt_pruner__log_step(p, "opened both databases", &since);
+    return CMT_OK;
 }
 
 cmt_status cmt_pruner_open(const cmt_pruner_options *options, cmt_pruner **out, cmt_error *err)
@@ -130,6 +133,14 @@ cmt_status cmt_pruner_open(const cmt_pruner_options *options, cmt_pruner **out, 
     }
     *out = p;
     return CMT_OK;
+}
+
+void cmt_pruner__log_step(const cmt_pruner *p, const char *step, int64_t *since)
+{
+    int64_t now = cmt_clock_ns();
+    cmt_log(p->options.logger, CMT_LOG_DEBUG, "%s  us=%lld", step,
+            (long long)((now - *since) / 1000));
+    *since = now;
 }
 
 void cmt_pruner__unlock(cmt_pruner *p)

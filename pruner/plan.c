@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "pruner_internal.h"
 
 /* Up to this many stored bytes the keys that go are counted by reading them. */
@@ -156,7 +157,9 @@ static cmt_status plan_prune(cmt_pruner *p, cmt_error *err)
     cmt_prune_plan *plan = &p->plan;
     CMT_TRY(cmt_pruner__decide(p, &p->retain_height, plan->decided_by, sizeof plan->decided_by,
                                err));
+    int64_t since = cmt_clock_ns();
     CMT_TRY(make_rules(p, err));
+    cmt_pruner__log_step(p, "worked out the rules", &since);
     CMT_TRY(make_lists(p, err));
     plan->retain_height = p->retain_height;
     plan->evidence_height = p->block_prune.evidence_height;
@@ -165,7 +168,9 @@ static cmt_status plan_prune(cmt_pruner *p, cmt_error *err)
     cmt_lsm_edit_spec block_spec = cmt_pruner__block_spec(p);
     cmt_lsm_edit_spec state_spec = cmt_pruner__state_spec(p);
     CMT_TRY(cmt_lsm_edit_plan(p->blocks.edit, &block_spec, err));
-    return cmt_lsm_edit_plan(p->states.edit, &state_spec, err);
+    CMT_TRY(cmt_lsm_edit_plan(p->states.edit, &state_spec, err));
+    cmt_pruner__log_step(p, "planned the tables", &since);
+    return CMT_OK;
 }
 
 static cmt_status plan_compact(cmt_pruner *p, cmt_error *err)

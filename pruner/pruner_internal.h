@@ -50,6 +50,9 @@ const char *cmt_pruner__path(const cmt_pruner__side *side);
 CMT_MUST_CHECK cmt_status cmt_pruner__directory_bytes(const char *path, uint64_t *bytes,
                                                       cmt_error *err);
 
+/** A debug line with the time since *since, which becomes now. */
+void cmt_pruner__log_step(const cmt_pruner *pruner, const char *step, int64_t *since);
+
 /** Release both locks. */
 void cmt_pruner__unlock(cmt_pruner *pruner);
 

@@ -130,11 +130,15 @@ cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *er
     if (!p->planned || p->options.dry_run)
         return cmt_error_set(err, CMT_INVALID, "run a pruner that has planned and is not a dry run");
     fill_result(p, result);
+    int64_t since = cmt_clock_ns();
     CMT_TRY(cmt_pruner__count_keys(p, &result->keys_deleted, err));
+    cmt_pruner__log_step(p, "counted the keys", &since);
     if (!p->plan.nothing_to_do) {
         open_trash(p);
         CMT_TRY(prepare_both(p, err));
+        cmt_pruner__log_step(p, "prepared both databases", &since);
         CMT_TRY(commit_both(p, result, err));
+        cmt_pruner__log_step(p, "switched and moved obsolete files away", &since);
     }
     CMT_TRY(measure_after(p, result, err));
     result->blockstore = cmt_lsm_edit_get_counts(p->blocks.edit);

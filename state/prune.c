@@ -17,7 +17,7 @@
 
 /* Heights above the last one that are taken to be in use; see the block store's rule. */
 #define LIVE_MARGIN 1000
-#define SEARCH_LARGE ((uint64_t)256 << 10)
+#define SEARCH_LARGE ((uint64_t)64 << 10)
 
 cmt_status cmt_state__search_budget(cmt_state_store *store, const cmt_key_family *family,
                                     uint64_t *bytes, cmt_error *err)

@@ -22,7 +22,7 @@
 
 /* How much may be read to look for leftovers: all of a small family, little of a large one. */
 #define SEARCH_SMALL ((uint64_t)4 << 20)
-#define SEARCH_LARGE ((uint64_t)256 << 10)
+#define SEARCH_LARGE ((uint64_t)64 << 10)
 
 int64_t cmt_store__live_end(const cmt_block_store *store)
 {
