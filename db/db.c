@@ -85,6 +85,12 @@ cmt_status cmt_db_approximate_bytes(cmt_db *db, cmt_range range, uint64_t *bytes
     return db->ops->approximate_bytes(db, range, bytes, err);
 }
 
+void cmt_db_will_need(cmt_db *db, cmt_range range)
+{
+    if (db->ops->will_need != NULL)
+        db->ops->will_need(db, range);
+}
+
 uint64_t cmt_db_bytes_read(const cmt_db *db)
 {
     return db->ops->bytes_read(db);

@@ -21,6 +21,7 @@ typedef struct cmt_db_ops {
     /** Make an iterator; @p bounds is only borrowed for the call. */
     cmt_status (*iter_new)(cmt_db *db, const cmt_range *bounds, cmt_db_iter **out, cmt_error *err);
     cmt_status (*approximate_bytes)(cmt_db *db, cmt_range range, uint64_t *bytes, cmt_error *err);
+    void (*will_need)(cmt_db *db, cmt_range range); /* NULL: nothing to fetch */
     uint64_t (*bytes_read)(const cmt_db *db);
     void (*close)(cmt_db *db);
 } cmt_db_ops;

@@ -113,6 +113,11 @@ static cmt_status view_approximate_bytes(cmt_db *db, cmt_range range, uint64_t *
     return cmt_lsm_view_approximate_bytes(view_of(db), range, bytes, err);
 }
 
+static void view_will_need(cmt_db *db, cmt_range range)
+{
+    cmt_lsm_view_will_need(view_of(db), range);
+}
+
 static uint64_t view_bytes_read(const cmt_db *db)
 {
     return cmt_lsm_view_bytes_read(view_of(db));
@@ -130,6 +135,7 @@ static const cmt_db_ops view_ops = {
     .get = view_get,
     .iter_new = view_iter_new,
     .approximate_bytes = view_approximate_bytes,
+    .will_need = view_will_need,
     .bytes_read = view_bytes_read,
     .close = view_close,
 };

@@ -92,6 +92,9 @@ bool cmt_lsm__touches_judged(const cmt_lsm_edit *edit, cmt_slice lo, cmt_slice h
 /** Is this user key dead?  Refuses a foreign key in a dead range. */
 CMT_MUST_CHECK cmt_status cmt_lsm__is_dead(cmt_lsm_edit *edit, cmt_lsm__judge *judge,
                                            cmt_slice user, bool *dead, cmt_error *err);
+/** The same for the key that @p source stands on, whose newest entry that is known to be. */
+CMT_MUST_CHECK cmt_status cmt_lsm__is_dead_newest(cmt_lsm_edit *edit, const cmt_lsm__source *source,
+                                                  bool *dead, cmt_error *err);
 void cmt_lsm__judge_fini(cmt_lsm__judge *judge);
 /** Sum up what the plan needs and frees. */
 void cmt_lsm__plan_totals(cmt_lsm_edit *edit);

@@ -4,6 +4,7 @@
  */
 #include "journal.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -106,6 +107,7 @@ static cmt_status read_one(int dir_fd, const char *name, loader *l, cmt_error *e
                              "once so that it is written into tables",
                              name, (unsigned long long)(CMT_LSM_JOURNALS_MAX >> 20));
     bool torn;
+    posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
     l->name = name;
     CMT_TRY(cmt_lsm__log_read(fd, name, size, on_batch, l, &torn, err));
     l->journal->files++;

@@ -127,6 +127,19 @@ static cmt_status judge_key(cmt_lsm_edit *edit, cmt_lsm__judge *j, cmt_slice use
     return CMT_OK;
 }
 
+cmt_status cmt_lsm__is_dead_newest(cmt_lsm_edit *edit, const cmt_lsm__source *source, bool *dead,
+                                   cmt_error *err)
+{
+    const cmt_lsm_edit_spec *spec = &edit->spec;
+    cmt_slice user = cmt_lsm__user_key(source->key);
+    if (!contains(spec->judged, spec->judged_count, user))
+        return cmt_lsm__is_dead(edit, NULL, user, dead, err);
+    *dead = false;
+    if (cmt_lsm__type(source->key) != CMT_LSM_TYPE_PUT)
+        return CMT_OK;
+    return spec->judge(spec->context, user, source->value, dead, err);
+}
+
 cmt_status cmt_lsm__is_dead(cmt_lsm_edit *edit, cmt_lsm__judge *judge, cmt_slice user, bool *dead,
                             cmt_error *err)
 {

@@ -339,6 +339,17 @@ static bool table_inside(const cmt_lsm__table_meta *t, const cmt_range *range)
             cmt_slice_compare(cmt_lsm__user_key(t->largest), range->hi) < 0);
 }
 
+/* Where in a table the keys of `range` may lie. */
+static cmt_status find_extent(cmt_lsm__table *table, const cmt_range *range, uint64_t *from,
+                              uint64_t *to, cmt_error *err)
+{
+    *to = table->data_end;
+    CMT_TRY(offset_of(table, range->lo, from, err));
+    if (range->hi.size > 0)
+        CMT_TRY(offset_of(table, range->hi, to, err));
+    return CMT_OK;
+}
+
 static cmt_status table_bytes(cmt_lsm_view *view, const cmt_lsm__table_meta *meta,
                               const cmt_range *range, uint64_t *bytes, cmt_error *err)
 {
@@ -349,16 +360,31 @@ static cmt_status table_bytes(cmt_lsm_view *view, const cmt_lsm__table_meta *met
         return CMT_OK;
     }
     cmt_lsm__table *table;
-    CMT_TRY(cmt_lsm__cache_table(&view->cache, meta, &table, err));
     uint64_t from = 0;
-    uint64_t to = table->data_end;
-    cmt_status st = offset_of(table, range->lo, &from, err);
-    if (st == CMT_OK && range->hi.size > 0)
-        st = offset_of(table, range->hi, &to, err);
+    uint64_t to = 0;
+    CMT_TRY(cmt_lsm__cache_table(&view->cache, meta, &table, err));
+    cmt_status st = find_extent(table, range, &from, &to, err);
     if (st == CMT_OK && to > from)
         *bytes += to - from;
     cmt_lsm__table_release(table);
     return st;
+}
+
+void cmt_lsm_view_will_need(cmt_lsm_view *view, cmt_range range)
+{
+    for (size_t i = 0; i < view->version.count; i++) {
+        cmt_lsm__table *table;
+        uint64_t from = 0;
+        uint64_t to = 0;
+        if (!cmt_lsm__table_overlaps(&view->version.tables[i], &range) ||
+            cmt_lsm__cache_table(&view->cache, &view->version.tables[i], &table, NULL) != CMT_OK)
+            continue;
+        /* The block in which the range ends is wanted too; its own end is not far. */
+        if (find_extent(table, &range, &from, &to, NULL) == CMT_OK)
+            posix_fadvise(table->fd, (off_t)from,
+                          (off_t)(to - from + CMT_LSM_BLOCK_TARGET), POSIX_FADV_WILLNEED);
+        cmt_lsm__table_release(table);
+    }
 }
 
 cmt_status cmt_lsm_view_approximate_bytes(cmt_lsm_view *view, cmt_range range, uint64_t *bytes,

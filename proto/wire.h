@@ -48,8 +48,8 @@ bool cmt_wire_next(cmt_wire_reader *reader, cmt_wire_field *out);
 /** @retval CMT_CORRUPT  the message is damaged; err names the byte */
 CMT_MUST_CHECK cmt_status cmt_wire_end(const cmt_wire_reader *reader, cmt_error *err);
 
-/* The value of a field that must have the type asked for: CMT_CORRUPT if it has not, as in CometBFT.
- * A field may come again; then the last one counts. */
+/* The value of a field that must have the type asked for: CMT_CORRUPT if it has not, as in
+ * CometBFT.  A field may come again; then the last one counts. */
 
 CMT_MUST_CHECK cmt_status cmt_wire_get_uint64(const cmt_wire_reader *reader,
                                               const cmt_wire_field *field, uint64_t *out,
@@ -60,7 +60,7 @@ CMT_MUST_CHECK cmt_status cmt_wire_get_int64(const cmt_wire_reader *reader,
 CMT_MUST_CHECK cmt_status cmt_wire_get_bytes(const cmt_wire_reader *reader,
                                              const cmt_wire_field *field, cmt_slice *out,
                                              cmt_error *err);
-/** A submessage that is borrowed whole.  Occurrences would have to be merged, which borrowing cannot do
+/** A submessage that is borrowed whole.  Several would have to be merged, which borrowing cannot do
  *  and no writer asks for: the second is CMT_CORRUPT.  @p seen is false before the first. */
 CMT_MUST_CHECK cmt_status cmt_wire_get_whole(const cmt_wire_reader *reader,
                                              const cmt_wire_field *field, bool *seen,

@@ -69,7 +69,7 @@ static cmt_status open_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
     const cmt_lsm_edit_options options = {
         .min_free_bytes = pruner->options.min_free_bytes,
         .logger = pruner->options.logger,
-        .progress = pruner->options.progress,
+        .progress = &pruner->progress,
         .name = side->name,
         .observe = pruner->options.dry_run,
     };
@@ -113,6 +113,18 @@ static cmt_status open_all(cmt_pruner *p, cmt_error *err)
     return CMT_OK;
 }
 
+static bool report_progress(void *context, const cmt_progress *progress)
+{
+    cmt_pruner *p = context;
+    const cmt_progress_hook *host = p->options.progress;
+    if (host == NULL || host->report == NULL)
+        return false;
+    pthread_mutex_lock(&p->progress_lock);
+    bool stop = host->report(host->context, progress);
+    pthread_mutex_unlock(&p->progress_lock);
+    return stop;
+}
+
 cmt_status cmt_pruner_open(const cmt_pruner_options *options, cmt_pruner **out, cmt_error *err)
 {
     *out = NULL;
@@ -121,6 +133,8 @@ cmt_status cmt_pruner_open(const cmt_pruner_options *options, cmt_pruner **out, 
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a pruner");
     p->started_ns = cmt_clock_ns();
     p->options = *options;
+    p->progress = (cmt_progress_hook){report_progress, p};
+    pthread_mutex_init(&p->progress_lock, NULL);
     p->blocks.name = "blockstore";
     p->states.name = "state";
     p->data_dir = strdup(options->data_dir);
@@ -176,5 +190,6 @@ void cmt_pruner_close(cmt_pruner *p)
     cmt_buf_free(&p->blocks.path);
     cmt_buf_free(&p->states.path);
     free(p->data_dir);
+    pthread_mutex_destroy(&p->progress_lock);
     free(p);
 }

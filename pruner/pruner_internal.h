@@ -6,6 +6,8 @@
 #ifndef CMT_PRUNER_INTERNAL_H
 #define CMT_PRUNER_INTERNAL_H
 
+#include <pthread.h>
+
 #include "cmtstore/pruner.h"
 
 /** One of the two databases. */
@@ -21,6 +23,9 @@ typedef struct cmt_pruner__side {
 
 struct cmt_pruner {
     cmt_pruner_options options;
+    /* Both sides report through this one at a time. */
+    cmt_progress_hook progress;
+    pthread_mutex_t progress_lock;
     char *data_dir;
     int64_t started_ns;
     cmt_pruner__side blocks;

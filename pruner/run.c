@@ -7,6 +7,7 @@
  * would leave blocks without the validators that replaying them needs.
  */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,13 +69,38 @@ static cmt_lsm_trash *trash_of(const cmt_pruner *p, const cmt_pruner__side *side
     return p->trash[0];
 }
 
+/* One side's preparation, on a thread of its own: the two databases share nothing but the host's
+ * progress hook (see open.c). */
+typedef struct preparation {
+    cmt_lsm_edit *edit;
+    cmt_status status;
+    cmt_error error;
+} preparation;
+
+static void *prepare_side(void *argument)
+{
+    preparation *side = argument;
+    side->status = cmt_lsm_edit_prepare(side->edit, &side->error);
+    return NULL;
+}
+
 static cmt_status prepare_both(cmt_pruner *p, cmt_error *err)
 {
+    preparation blocks = {.edit = p->blocks.edit};
+    preparation states = {.edit = p->states.edit};
+    pthread_t thread;
+    bool threaded = p->blocks.has_work && p->states.has_work &&
+                    pthread_create(&thread, NULL, prepare_side, &states) == 0;
     if (p->blocks.has_work)
-        CMT_TRY(cmt_lsm_edit_prepare(p->blocks.edit, err));
-    if (p->states.has_work)
-        CMT_TRY(cmt_lsm_edit_prepare(p->states.edit, err));
-    return CMT_OK;
+        prepare_side(&blocks);
+    if (threaded)
+        pthread_join(thread, NULL);
+    else if (p->states.has_work && blocks.status == CMT_OK)
+        prepare_side(&states);
+    const preparation *failed = blocks.status != CMT_OK ? &blocks : &states;
+    return failed->status == CMT_OK
+               ? CMT_OK
+               : cmt_error_set(err, failed->status, "%s", failed->error.message);
 }
 
 static cmt_status retire(cmt_pruner *p, cmt_pruner__side *side, cmt_prune_result *r)

@@ -26,6 +26,8 @@ cmt_status cmt_state__search_budget(cmt_state_store *store, const cmt_key_family
     uint64_t size;
     CMT_TRY(cmt_db_approximate_bytes(store->db, cmt_key_family_range(family, &end), &size, err));
     *bytes = size <= CMT_STATE__SEARCH_SMALL ? CMT_STATE__SEARCH_SMALL : SEARCH_LARGE;
+    if (size <= CMT_STATE__SEARCH_SMALL)
+        cmt_db_will_need(store->db, cmt_key_family_range(family, &end));
     return CMT_OK;
 }
 
@@ -95,8 +97,9 @@ static cmt_status make_family(cmt_state_store *store, const family_rule *rule,
                               cmt_error *err)
 {
     uint64_t budget = CMT_STATE__SEARCH_SMALL;
-    if (!rule->exact)
-        CMT_TRY(cmt_state__search_budget(store, rule->family, &budget, err));
+    CMT_TRY(cmt_state__search_budget(store, rule->family, &budget, err));
+    if (rule->exact)
+        budget = CMT_STATE__SEARCH_SMALL;
     CMT_AUTO(cmt_height_set_free) cmt_height_set left = {NULL, 0, 0};
     bool complete;
     CMT_TRY(

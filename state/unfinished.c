@@ -7,21 +7,22 @@
 
 #include "cleanup.h"
 
-/* A prune keeps the params that the record at base points at: alone they are no trace. */
-static cmt_status is_kept_target(cmt_state_store *store, int64_t base, bool *kept, cmt_error *err)
+/* Params change rarely: what an interrupted prune left has pointers in it.  Records in full are what a
+ * finished prune kept for others, unless there are more of them than that explains. */
+#define KEPT_MAX 100
+
+static cmt_status is_trace(cmt_state_store *store, int64_t lo, int64_t hi, bool *trace,
+                           cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
-    cmt_params_info info;
-    *kept = false;
-    cmt_status st = cmt_state__get_params(store, base - 1, &value, &info, err);
-    if (st == CMT_NOT_FOUND || (st == CMT_OK && info.is_pointer))
-        return CMT_OK;
-    CMT_TRY(st);
-    st = cmt_state__get_params(store, base, &value, &info, err);
-    if (st == CMT_NOT_FOUND)
-        return CMT_OK;
-    CMT_TRY(st);
-    *kept = info.is_pointer && info.last_height_changed == base - 1;
+    *trace = hi - lo > KEPT_MAX;
+    for (int64_t height = hi - 1; height >= lo && !*trace; height--) {
+        cmt_params_info info;
+        cmt_status st = cmt_state__get_params(store, height, &value, &info, err);
+        if (st != CMT_OK && st != CMT_NOT_FOUND)
+            return st;
+        *trace = st == CMT_OK && info.is_pointer;
+    }
     return CMT_OK;
 }
 
@@ -36,12 +37,8 @@ cmt_status cmt_state_prune_unfinished_from(cmt_state_store *store, int64_t base,
     int64_t params;
     CMT_TRY(cmt_key_run_below(store->db, &cmt_family_params, base, CMT_STATE__SEARCH_SMALL, &params,
                               err));
-    if (params == base - 1) {
-        bool kept;
-        CMT_TRY(is_kept_target(store, base, &kept, err));
-        if (kept)
-            params = base;
-    }
-    *from = results < params ? results : params;
+    bool trace;
+    CMT_TRY(is_trace(store, params, base, &trace, err));
+    *from = trace && params < results ? params : results;
     return CMT_OK;
 }

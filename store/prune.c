@@ -74,6 +74,8 @@ static cmt_status search_family(cmt_block_store *store, const cmt_key_family *fa
     uint64_t bytes;
     CMT_TRY(cmt_db_approximate_bytes(store->db, cmt_key_family_range(family, &end), &bytes, err));
     bool whole;
+    if (bytes <= SEARCH_SMALL)
+        cmt_db_will_need(store->db, cmt_key_family_range(family, &end));
     CMT_TRY(cmt_key_leftovers(store->db, family, store->state.base,
                               bytes <= SEARCH_SMALL ? SEARCH_SMALL : SEARCH_LARGE, found, &whole,
                               err));

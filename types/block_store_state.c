@@ -8,7 +8,8 @@
 
 #include <inttypes.h>
 
-/* Source: store/store.go LoadBlockStoreState.  After the only block was deleted, base is height + 1. */
+/* After the only block was deleted, base is height + 1.
+ * Source: store/store.go LoadBlockStoreState */
 cmt_status cmt_block_store_state_decode(cmt_slice bytes, cmt_block_store_state *out, cmt_error *err)
 {
     cmt_block_store_state state = {0, 0};

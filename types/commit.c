@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Commit and ExtendedCommit, with the checks that CometBFT makes on load.  Signatures are looked at,
- * not verified.
+ * Commit and ExtendedCommit, with the checks that CometBFT makes on load.  Signatures are looked
+ * at, not verified.
  */
 #include "types_internal.h"
 
@@ -92,7 +92,8 @@ static bool is_zero(const cmt_block_id *id)
     return id->hash.size == 0 && id->part_total == 0 && id->part_hash.size == 0;
 }
 
-/* Source: types/block.go Commit.ValidateBasic.  Height 0 is the empty commit before the first block. */
+/* Height 0 is the empty commit before the first block.
+ * Source: types/block.go Commit.ValidateBasic */
 static cmt_status check_commit(const cmt_commit_info *c, cmt_error *err)
 {
     CMT_TRY(cmt_types_bounds("Commit: height", c->height, 0, INT64_MAX, err));
@@ -109,8 +110,8 @@ static cmt_status check_commit(const cmt_commit_info *c, cmt_error *err)
 static cmt_status decode_plain(cmt_slice bytes, cmt_commit_info *out, cmt_error *err)
 {
     CMT_AUTO(cmt_pb_free) ProtobufCMessage *message = NULL;
-    CMT_TRY(cmt_pb_unpack(&cmt__pb__commit__descriptor, bytes, CMT_RECORD_BYTES_MAX, &message,
-                          err));
+    CMT_TRY(
+        cmt_pb_unpack(&cmt__pb__commit__descriptor, bytes, CMT_RECORD_BYTES_MAX, &message, err));
     const Cmt__Pb__Commit *c = (const Cmt__Pb__Commit *)message;
     out->height = c->height;
     out->round = c->round;

@@ -98,6 +98,6 @@ cmt_status cmt_types_bounds(const char *what, int64_t value, int64_t lo, int64_t
 {
     if (value >= lo && value <= hi)
         return CMT_OK;
-    return cmt_error_set(err, CMT_CORRUPT,
-                         "%s: %" PRId64 " is not in [%" PRId64 ",%" PRId64 "]", what, value, lo, hi);
+    return cmt_error_set(err, CMT_CORRUPT, "%s: %" PRId64 " is not in [%" PRId64 ",%" PRId64 "]",
+                         what, value, lo, hi);
 }

@@ -19,8 +19,8 @@ static cmt_status decode_hashes(const Cmt__Pb__Header *h, cmt_header *out, cmt_e
     CMT_TRY(cmt_types_hash("Header: last_commit_hash", h->last_commit_hash, &out->last_commit_hash,
                            err));
     CMT_TRY(cmt_types_hash("Header: data_hash", h->data_hash, &out->data_hash, err));
-    CMT_TRY(cmt_types_hash("Header: validators_hash", h->validators_hash, &out->validators_hash,
-                           err));
+    CMT_TRY(
+        cmt_types_hash("Header: validators_hash", h->validators_hash, &out->validators_hash, err));
     CMT_TRY(cmt_types_hash("Header: next_validators_hash", h->next_validators_hash,
                            &out->next_validators_hash, err));
     CMT_TRY(cmt_types_hash("Header: consensus_hash", h->consensus_hash, &out->consensus_hash, err));
@@ -46,8 +46,8 @@ static cmt_status decode_header(const Cmt__Pb__Header *h, cmt_header *out, cmt_e
     CMT_TRY(cmt_types_bounds("Header: height", h->height, 1, INT64_MAX, err));
     out->height = h->height;
     CMT_TRY(cmt_types_time("Header: time", h->time, &out->time, err));
-    CMT_TRY(cmt_types_block_id("Header: last_block_id", h->last_block_id, &out->last_block_id,
-                               err));
+    CMT_TRY(
+        cmt_types_block_id("Header: last_block_id", h->last_block_id, &out->last_block_id, err));
     return decode_hashes(h, out, err);
 }
 

@@ -3,7 +3,7 @@
  * ConsensusParams of every generation, and the forms that stand for "look elsewhere".
  *
  * The generations differ in what follows field 4: 5 is ABCIParams (0.38 to 0.40; read by 1.0), 6 is
- * AuthorityParams in 0.39 and 0.40 but SynchronyParams from 1.0 on, 7 is FeatureParams (from 1.0 on).
+ * AuthorityParams in 0.39 and 0.40 but SynchronyParams from 1.0 on, 7 is FeatureParams (1.0).
  */
 #include "types_internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Proposer priorities moved forward, to the bit as CometBFT does it: a set in the database holds what
- * this arithmetic gave there.
+ * Proposer priorities moved forward, to the bit as CometBFT does it: a set in the database holds
+ * what this arithmetic gave there.
  *
  * One call is not the same as several that add up to it: the rescaling and the centring happen once
  * per call.
@@ -46,10 +46,9 @@ cmt_status cmt_types_total_power(const cmt_validator *validators, size_t count, 
     for (size_t i = 0; i < count; i++) {
         int64_t power = validators[i].voting_power;
         if (power < 0)
-            return cmt_error_set(err, CMT_CORRUPT,
-                                 "ValidatorSet: validator %zu: voting power %" PRId64
-                                 " is negative",
-                                 i, power);
+            return cmt_error_set(
+                err, CMT_CORRUPT,
+                "ValidatorSet: validator %zu: voting power %" PRId64 " is negative", i, power);
         if (power > CMT_VOTING_POWER_MAX - total)
             return cmt_error_set(err, CMT_CORRUPT,
                                  "ValidatorSet: the total voting power exceeds %" PRId64,
@@ -87,18 +86,17 @@ static void rescale(cmt_validator_set *set)
 }
 
 /* shiftByAvgProposerPriority; big.Int's Div rounds down for a positive divisor. */
-static void centre(cmt_validator_set *set)
+static void centre(cmt_validator *validators, size_t count)
 {
     int128 sum = 0;
-    for (size_t i = 0; i < set->count; i++)
-        sum += set->validators[i].proposer_priority;
-    int128 count = (int128)set->count;
-    int128 average = sum / count;
-    if (sum % count < 0)
+    for (size_t i = 0; i < count; i++)
+        sum += validators[i].proposer_priority;
+    int128 average = sum / (int128)count;
+    if (sum % (int128)count < 0)
         average--;
-    for (size_t i = 0; i < set->count; i++) {
-        cmt_validator *v = &set->validators[i];
-        v->proposer_priority = clip_sub(v->proposer_priority, (int64_t)average);
+    for (size_t i = 0; i < count; i++) {
+        int64_t *priority = &validators[i].proposer_priority;
+        *priority = clip_sub(*priority, (int64_t)average);
     }
 }
 
@@ -113,11 +111,11 @@ static int compare(const cmt_validator *a, const cmt_validator *b)
 /* incrementProposerPriority: one round.  Returns who proposes, NULL if two cannot be told apart. */
 static cmt_validator *step(cmt_validator_set *set)
 {
-    cmt_validator *first = NULL;
+    cmt_validator *first = set->validators;
     for (size_t i = 0; i < set->count; i++) {
         cmt_validator *v = &set->validators[i];
         v->proposer_priority = clip_add(v->proposer_priority, v->voting_power);
-        int order = first == NULL ? 1 : compare(first, v);
+        int order = v == first ? -1 : compare(first, v);
         if (order == 0)
             return NULL;
         if (order > 0)
@@ -133,11 +131,12 @@ cmt_status cmt_validator_set_increment(cmt_validator_set *set, int32_t times, cm
     if (times < 1)
         return cmt_error_set(err, CMT_INVALID, "move proposer priorities by %" PRId32 " heights",
                              times);
-    if (set->count == 0)
+    size_t count = set->count;
+    if (count == 0)
         return cmt_error_set(err, CMT_INVALID, "move proposer priorities of an empty set");
-    CMT_TRY(cmt_types_total_power(set->validators, set->count, &set->total_voting_power, err));
+    CMT_TRY(cmt_types_total_power(set->validators, count, &set->total_voting_power, err));
     rescale(set);
-    centre(set);
+    centre(set->validators, count);
     const cmt_validator *proposer = NULL;
     for (int32_t i = 0; i < times; i++) {
         proposer = step(set);

@@ -31,10 +31,10 @@ cmt_status cmt_state_decode(cmt_slice bytes, cmt_state *out, cmt_error *err)
     cmt_state state;
     CMT_TRY(cmt_types_chain_id("State: chain_id", s->chain_id, state.chain_id, err));
     CMT_TRY(decode_heights(s, &state, err));
-    CMT_TRY(cmt_types_block_id("State: last_block_id", s->last_block_id, &state.last_block_id,
-                               err));
-    CMT_TRY(cmt_types_time("State: last_block_time", s->last_block_time, &state.last_block_time,
-                           err));
+    CMT_TRY(
+        cmt_types_block_id("State: last_block_id", s->last_block_id, &state.last_block_id, err));
+    CMT_TRY(
+        cmt_types_time("State: last_block_time", s->last_block_time, &state.last_block_time, err));
     cmt_slice params = {s->consensus_params.data, s->consensus_params.len};
     CMT_TRY(cmt_consensus_params_decode(params, &state.params, err));
     CMT_TRY(cmt_types_app_hash("State: last_results_hash", s->last_results_hash,

@@ -12,7 +12,7 @@
 /* The zero value of Go's time.Time, 0001-01-01: what an absent timestamp stands for. */
 #define CMT_GO_ZERO_TIME ((cmt_time){-62135596800, 0})
 
-/* The largest total power of a validator set.  Source: types/validator_set.go MaxTotalVotingPower */
+/* The largest total power of a set.  Source: types/validator_set.go MaxTotalVotingPower */
 #define CMT_VOTING_POWER_MAX (INT64_MAX / 8)
 
 /* No record is larger; a block itself is stored in parts. */
@@ -42,7 +42,8 @@ CMT_MUST_CHECK cmt_status cmt_types_time(const char *what, const Cmt__Pb__Timest
 CMT_MUST_CHECK cmt_status cmt_types_bounds(const char *what, int64_t value, int64_t lo, int64_t hi,
                                            cmt_error *err);
 
-/** Σ voting power.  @retval CMT_CORRUPT  a negative power, or a total above CMT_VOTING_POWER_MAX */
+/** The sum of all voting powers.
+ *  @retval CMT_CORRUPT  one is negative, or the sum is above CMT_VOTING_POWER_MAX */
 CMT_MUST_CHECK cmt_status cmt_types_total_power(const cmt_validator *validators, size_t count,
                                                 int64_t *out, cmt_error *err);
 

@@ -179,8 +179,8 @@ typedef struct cmt_progress {
     bool bytes; /* done and total count bytes; otherwise items */
 } cmt_progress;
 
-/** Called between steps, from the calling thread.  Returning true asks the operation to stop at
- *  its next consistent point; it then returns CMT_CANCELLED. */
+/** Called between steps, from whichever thread works, never two at a time.  Returning true asks the
+ *  operation to stop at its next consistent point; it then returns CMT_CANCELLED. */
 typedef struct cmt_progress_hook {
     bool (*report)(void *context, const cmt_progress *progress);
     void *context;

@@ -133,6 +133,9 @@ CMT_API cmt_slice cmt_db_iter_value(const cmt_db_iter *iter);
 CMT_API CMT_MUST_CHECK cmt_status cmt_db_approximate_bytes(cmt_db *db, cmt_range range,
                                                            uint64_t *bytes, cmt_error *err);
 
+/** Hint: the keys in @p range will be read soon.  Files are fetched ahead, without waiting. */
+CMT_API void cmt_db_will_need(cmt_db *db, cmt_range range);
+
 /** Bytes read from files since the database was opened (0 for memory): what a search has cost. */
 CMT_API uint64_t cmt_db_bytes_read(const cmt_db *db);
 

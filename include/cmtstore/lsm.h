@@ -92,6 +92,9 @@ CMT_API cmt_slice cmt_lsm_iter_value(const cmt_lsm_iter *iter);
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_view_approximate_bytes(cmt_lsm_view *view,
                                                                  cmt_range range, uint64_t *bytes,
                                                                  cmt_error *err);
+/** Hint: the keys in @p range will be read soon.  The kernel fetches them ahead; no wait, no failure. */
+CMT_API void cmt_lsm_view_will_need(cmt_lsm_view *view, cmt_range range);
+
 /** Bytes read from table files since the view was opened. */
 CMT_API uint64_t cmt_lsm_view_bytes_read(const cmt_lsm_view *view);
 
@@ -146,7 +149,7 @@ typedef struct cmt_lsm_edit_options {
     const cmt_logger *logger;
     const cmt_progress_hook *progress;
     const char *name; /* for progress and messages: "blockstore" */
-    bool observe;     /* only to plan, without locks, beside a node that may be running: every table is
+    bool observe; /* only to plan, without locks, beside a node that may be running: every table is
                          held open, and what a node at work explains is CMT_STALE */
 } cmt_lsm_edit_options;
 
@@ -157,10 +160,10 @@ typedef struct cmt_lsm_edit_counts {
     uint64_t tables_marked;    /* stay, with tombstones for their dead keys */
     uint64_t tables_written;
     uint64_t tombstones;
-    uint64_t bytes_before; /* tables and logs of the old state */
-    uint64_t bytes_after;  /* tables of the new state; known after prepare */
-    uint64_t bytes_dropped;    /* of dropped tables */
-    uint64_t bytes_dead;       /* of dead entries in tables that are read: an estimate */
+    uint64_t bytes_before;  /* tables and logs of the old state */
+    uint64_t bytes_after;   /* tables of the new state; known after prepare */
+    uint64_t bytes_dropped; /* of dropped tables */
+    uint64_t bytes_dead;    /* of dead entries in tables that are read: an estimate */
     uint64_t bytes_read;
     uint64_t bytes_written;     /* known after prepare */
     uint64_t bytes_write_bound; /* what prepare may write at most: what must be free */

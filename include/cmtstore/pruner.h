@@ -35,8 +35,8 @@ typedef struct cmt_pruner_options {
     /** Keep this many blocks; 0: use retain_height. */
     int64_t keep_blocks;
     bool sweep;
-    bool force;   /* lift the floors that --force lifts */
-    bool dry_run; /* plan only: takes no lock, works beside a running node */
+    bool force;    /* lift the floors that --force lifts */
+    bool dry_run;  /* plan only: takes no lock, works beside a running node */
     bool families; /* fill cmt_prune_plan.families (always filled in a dry run) */
     uint64_t min_free_bytes;
     const cmt_logger *logger;

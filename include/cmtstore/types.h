@@ -73,7 +73,9 @@ typedef struct cmt_block_meta {
     int64_t num_txs;
 } cmt_block_meta;
 
-/** Decode a BlockMeta.  @retval CMT_CORRUPT not one, or outside CometBFT's bounds
+/** Decode a BlockMeta.
+ *  @retval CMT_CORRUPT      not one, or outside CometBFT's bounds
+ *  @retval CMT_UNSUPPORTED  an app hash longer than a cmt_hash; CometBFT puts no bound on it
  *  Source: types/block_meta.go BlockMetaFromTrustedProto */
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_meta_decode(cmt_slice bytes, cmt_block_meta *out,
                                                         cmt_error *err);
@@ -180,6 +182,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_validator_set_encode(const cmt_validator_s
 
 /** IncrementProposerPriority: rescale once, centre once, then @p times rounds.
  *  @retval CMT_INVALID  times < 1 or the set is empty
+ *  @retval CMT_CORRUPT  two validators share an address; the priorities are then of no use
  *  Source: types/validator_set.go IncrementProposerPriority */
 CMT_API CMT_MUST_CHECK cmt_status cmt_validator_set_increment(cmt_validator_set *set, int32_t times,
                                                               cmt_error *err);

@@ -54,9 +54,8 @@ START_TEST(reads_absent_and_nil_votes)
     ck_assert_int_eq(decode_hex(COMMIT_OF("02", "0801"), false, &info, NULL), CMT_OK);
     ck_assert_int_eq(decode_hex(COMMIT_OF("29", "0803" ADDRESS TIME "220155"), false, &info, NULL),
                      CMT_OK);
-    ck_assert_int_eq(decode_hex("1005" COMMIT_OF("0f", V_ABSENT) "220f" V_ABSENT, false, &info,
-                                NULL),
-                     CMT_OK);
+    ck_assert_int_eq(
+        decode_hex("1005" COMMIT_OF("0f", V_ABSENT) "220f" V_ABSENT, false, &info, NULL), CMT_OK);
     ck_assert(info.round == 5 && info.signatures == 2);
 }
 END_TEST
@@ -86,7 +85,9 @@ static const struct {
      "signature 0: validator address of 0 bytes instead of 20"},
     {COMMIT_OF("28", "0802 1213 11111111111111111111111111111111111111" TIME "220155"),
      "signature 0: validator address of 19 bytes instead of 20"},
-    {COMMIT_OF("08", "0802 1a02 10ff" "2200"), "a field does not decode"}, /* nanos cut short */
+    {COMMIT_OF("08", "0802 1a02 10ff"
+                     "2200"),
+     "a field does not decode"},                                    /* nanos cut short */
     {"1a021200 2202 0804", "signature 0: unknown block id flag 4"}, /* looked at also in height 0 */
 };
 

@@ -99,6 +99,7 @@ END_TEST
 /* RELEASE KEY VALUE */
 static void damage_stored(const test_line *line)
 {
+    TEST_MUST(line->count == 3);
     test_decoder *decode = test_decoder_of(line->words[1]);
     if (decode == NULL)
         return;

@@ -86,8 +86,8 @@ static cmt_status decode_changed(change *apply, cmt_block_meta *out, cmt_error *
     return st;
 }
 
-static uint8_t filler[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-                          "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+static uint8_t filler[] = "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"
+                          "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy";
 
 static ProtobufCBinaryData of_size(size_t size)
 {
@@ -137,7 +137,10 @@ CHANGE(block_too_large, m->block_size = CMT_BLOCK_BYTES_MAX + 1)
 CHANGE(txs_negative, m->num_txs = -1)
 CHANGE(too_many_txs, m->num_txs = INT64_MAX)
 
-#define CASE(name) {name, #name}
+#define CASE(name)                                                                                 \
+    {                                                                                              \
+        name, #name                                                                                \
+    }
 static const struct {
     change *apply;
     const char *name;
@@ -232,7 +235,7 @@ START_TEST(accepts_what_is_just_within_bounds)
     ck_assert_uint_eq(meta.header.last_block_id.part_total, 1601);
     ck_assert_uint_eq(meta.header.last_block_id.part_hash.size, 32);
     ck_assert_uint_eq(meta.header.app_hash.size, 64);
-    ck_assert_uint_eq(meta.header.app_hash.bytes[63], 'x');
+    ck_assert_uint_eq(meta.header.app_hash.bytes[63], 'y');
     ck_assert_uint_eq(meta.header.data_hash.size, 0);
 }
 END_TEST

@@ -49,8 +49,8 @@ START_TEST(reads_full_records_of_every_generation)
 END_TEST
 
 static const char *const all_infos[] = {
-    V_PARAMS_INFO_034, V_PARAMS_INFO_037,    V_PARAMS_INFO_038,
-    V_PARAMS_INFO_040, V_PARAMS_INFO_10,     V_PARAMS_POINTER,
+    V_PARAMS_INFO_034,    V_PARAMS_INFO_037,          V_PARAMS_INFO_038,
+    V_PARAMS_INFO_040,    V_PARAMS_INFO_10,           V_PARAMS_POINTER,
     V_PARAMS_POINTER_034, "0a0010ffffffffffffffff7f", "0a00"};
 
 START_TEST(writes_records_as_they_were_read)
@@ -84,8 +84,8 @@ START_TEST(tells_empty_from_full)
 {
     static const char *const empty[] = {
         "",
-        "0a00 1202 1200 1a00 2200",                /* 0.34 */
-        "0a00 1202 1200 1a00 2200 2a00",           /* 0.38, if it ever did */
+        "0a00 1202 1200 1a00 2200",      /* 0.34 */
+        "0a00 1202 1200 1a00 2200 2a00", /* 0.38, if it ever did */
         "0a00 1202 1200 1a00 2200 2a00 3200",
         "0a00 1202 1200 1a00 2200 3a04 0a00 1200", /* 1.0 */
         "0a04 0800 1000",                          /* zeros, written out */

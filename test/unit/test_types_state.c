@@ -57,20 +57,20 @@ END_TEST
 START_TEST(refuses_heights_that_cannot_be)
 {
     static const char *const cases[] = {
-        "080110ffffffffffffffffff01",           /* height -1 */
-        "08ffffffffffffffffff011005",           /* base -1 */
-        "08091007",                             /* base 9, height 7 */
-        "0802",                                 /* base 2, height 0 */
+        "080110ffffffffffffffffff01",                   /* height -1 */
+        "08ffffffffffffffffff011005",                   /* base -1 */
+        "08091007",                                     /* base 9, height 7 */
+        "0802",                                         /* base 2, height 0 */
         "08808080808080808080011080808080808080808001", /* both -2^63 */
-        "0a01011001",                           /* base as bytes */
+        "0a01011001",                                   /* base as bytes */
         "08",
         "0801100180",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cmt_block_store_state state = {5, 6};
         cmt_error err = CMT_ERROR_INIT;
-        ck_assert_msg(decode_block_store_state(cases[i], &state, &err) == CMT_CORRUPT,
-                      "%s passed", cases[i]);
+        ck_assert_msg(decode_block_store_state(cases[i], &state, &err) == CMT_CORRUPT, "%s passed",
+                      cases[i]);
         ck_assert(state.base == 5 && state.height == 6);
     }
 }

@@ -127,8 +127,8 @@ static void check_state(cmt_slice value)
 static void check_results(const char *release, cmt_slice value)
 {
     ProtobufCMessage *message;
-    ck_assert_int_eq(cmt_pb_unpack(&cmt__pb__response_finalize_block__descriptor, value,
-                                   value.size, &message, NULL),
+    ck_assert_int_eq(cmt_pb_unpack(&cmt__pb__response_finalize_block__descriptor, value, value.size,
+                                   &message, NULL),
                      CMT_OK);
     const Cmt__Pb__ResponseFinalizeBlock *r = (const Cmt__Pb__ResponseFinalizeBlock *)message;
     ck_assert_int_eq(r->app_hash.len > 0, strcmp(release, "0.37") != 0);

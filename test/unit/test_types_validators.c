@@ -80,9 +80,9 @@ static const char *const round_trips[] = {
     V_SET_04,
     V_SET_10,
     MIXED,
-    MIXED "182a",           /* a total, as CometBFT never writes it */
+    MIXED "182a", /* a total, as CometBFT never writes it */
     MIXED "18ffffffffffffffffff01",
-    "",                     /* the empty set */
+    "", /* the empty set */
     /* 1.0's field 2 and its own, both */
     "0a69 0a14" V_ADDRESS "1222 0a20" V_KEY "1807 2001 2a20" V_KEY "320765643235353139"
     "1269 0a14" V_ADDRESS "1222 0a20" V_KEY "1807 2001 2a20" V_KEY "320765643235353139",
@@ -140,8 +140,8 @@ START_TEST(agrees_with_generated_code)
         ck_assert(cmt_slice_equal(v->pub_key, (cmt_slice){w->pub_key.data, w->pub_key.len}));
         ck_assert(cmt_slice_equal(v->key_bytes,
                                   (cmt_slice){w->pub_key_bytes.data, w->pub_key_bytes.len}));
-        ck_assert(cmt_slice_equal(v->key_type,
-                                  (cmt_slice){w->pub_key_type.data, w->pub_key_type.len}));
+        ck_assert(
+            cmt_slice_equal(v->key_type, (cmt_slice){w->pub_key_type.data, w->pub_key_type.len}));
         ck_assert_int_eq(v->voting_power, w->voting_power);
         ck_assert_int_eq(v->proposer_priority, w->proposer_priority);
     }
@@ -185,9 +185,8 @@ START_TEST(refuses_damaged_sets)
     refuses("0801", "ValidatorSet: field 1 has wire type 0 instead of 2");
     refuses("1a00", "ValidatorSet: field 3 has wire type 2 instead of 0");
     refuses("0a3c", "ValidatorSet: byte 0 of 2: a field is cut short or of unknown type");
-    refuses(ONE_04("3d", "180a18"),
-            "ValidatorSet: validator 0: Validator: byte 60 of 61: "
-            "a field is cut short or of unknown type");
+    refuses(ONE_04("3d", "180a18"), "ValidatorSet: validator 0: Validator: byte 60 of 61: "
+                                    "a field is cut short or of unknown type");
     refuses(ONE_04("60", "180a" KEY_04),
             "ValidatorSet: validator 0: Validator: field 2 comes twice");
     refuses("1203 0a0141 1202 1200 1202 1200", "Validator: field 2 comes twice");
@@ -222,9 +221,8 @@ END_TEST
 
 START_TEST(reads_and_writes_full_records)
 {
-    static const char *const cases[][2] = {{V_VALIDATORS_INFO_04, V_SET_04},
-                                           {V_VALIDATORS_INFO_10, V_SET_10},
-                                           {"0a001001", ""}};
+    static const char *const cases[][2] = {
+        {V_VALIDATORS_INFO_04, V_SET_04}, {V_VALIDATORS_INFO_10, V_SET_10}, {"0a001001", ""}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cmt_buf bytes = test_unhex(cases[i][0]);
         cmt_buf out = CMT_BUF_INIT;

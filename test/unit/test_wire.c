@@ -89,16 +89,16 @@ END_TEST
 START_TEST(refuses_what_is_no_field)
 {
     static const char *const damaged[] = {
-        "0001",                       /* field number 0 */
-        "808080801001",               /* field number 2^29 */
-        "0b0c",                       /* a group */
-        "0c",                         /* the end of one */
-        "0e00",                       /* wire type 6 */
-        "0f00",                       /* wire type 7 */
-        "08ffffffffffffffffff02",     /* 65 bits */
-        "08ffffffffffffffffffff01",   /* eleven bytes */
-        "12ffffffffffffffffff0141",   /* a length of 2^64-1 */
-        "12ffffffff0741",             /* a length of 2^31-1 */
+        "0001",                     /* field number 0 */
+        "808080801001",             /* field number 2^29 */
+        "0b0c",                     /* a group */
+        "0c",                       /* the end of one */
+        "0e00",                     /* wire type 6 */
+        "0f00",                     /* wire type 7 */
+        "08ffffffffffffffffff02",   /* 65 bits */
+        "08ffffffffffffffffffff01", /* eleven bytes */
+        "12ffffffffffffffffff0141", /* a length of 2^64-1 */
+        "12ffffffff0741",           /* a length of 2^31-1 */
     };
     for (size_t i = 0; i < sizeof damaged / sizeof damaged[0]; i++) {
         cmt_error err = CMT_ERROR_INIT;
@@ -113,8 +113,7 @@ START_TEST(names_the_damaged_byte)
 {
     cmt_error err = CMT_ERROR_INIT;
     ck_assert_int_eq(count_hex("0801 1204616263", &err), -1);
-    ck_assert_str_eq(err.message,
-                     "Message: byte 2 of 7: a field is cut short or of unknown type");
+    ck_assert_str_eq(err.message, "Message: byte 2 of 7: a field is cut short or of unknown type");
 }
 END_TEST
 

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The prune rules of both stores against the model, over random histories.
+ *
+ * Each rule is applied in both ways that there are: pair by pair, and by its key ranges.  Both must
+ * leave exactly the pairs that the model leaves.  What is kept must load as before, and a second run
+ * must find nothing to do.  A failing history is made smaller before it is printed.
+ *
+ * usage: test_prune_model [HISTORIES [SEED]]
+ * Environment: CMT_HISTORIES, CMT_SEED; CMT_TEST_FULL=1 for 100,000 histories.
+ */
+#include "cleanup.h"
+#include "cmtstore/state.h"
+#include "cmtstore/store.h"
+#include "history.h"
+#include "model.h"
+
+#include <check.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_HISTORIES 20000
+#define FULL_HISTORIES 100000
+
+static long history_count = DEFAULT_HISTORIES;
+static uint64_t first_seed = 20240601;
+
+/* ---- both rules -------------------------------------------------------------------------- */
+
+typedef struct rules {
+    cmt_block_prune blocks;
+    cmt_state_prune states;
+    cmt_status status;
+    int64_t from;
+    cmt_error err;
+} rules;
+
+static void rules_free(rules *r)
+{
+    cmt_block_prune_free(&r->blocks);
+    cmt_state_prune_free(&r->states);
+}
+
+static cmt_status make_rules(const world *w, int64_t retain, bool sweep, rules *r)
+{
+    cmt_block_store *blocks;
+    cmt_state_store *states;
+    CHAIN_EQUAL(cmt_block_store_open(w->blocks, &blocks, &r->err), CMT_OK);
+    CHAIN_EQUAL(cmt_state_store_open(w->state, &states, &r->err), CMT_OK);
+    CHAIN_EQUAL(cmt_block_store_height(blocks), w->height);
+    int64_t base = cmt_block_store_base(blocks);
+    cmt_status st = cmt_state_prune_unfinished_from(states, base, &r->from, &r->err);
+    if (st == CMT_OK) {
+        cmt_block_prune_request request = {retain, w->h->initial_height,
+                                           history_window(w->h, w->state_height), sweep,
+                                           r->from < base};
+        st = cmt_block_prune_make(blocks, &request, &r->blocks, &r->err);
+    }
+    if (st == CMT_OK) {
+        cmt_state_prune_request request = {base,    retain,        r->blocks.evidence_height,
+                                           r->from, w->height + 2, sweep};
+        st = cmt_state_prune_make(states, &request, &r->states, &r->err);
+    }
+    cmt_block_store_close(blocks);
+    cmt_state_store_close(states);
+    return r->status = st;
+}
+
+/* ---- applying them ----------------------------------------------------------------------- */
+
+typedef struct sides {
+    cmt_db *blocks;
+    cmt_db *state;
+} sides;
+
+static void sides_close(sides *s)
+{
+    cmt_db_close(s->blocks);
+    cmt_db_close(s->state);
+}
+
+static sides sides_new(void)
+{
+    sides s = {NULL, NULL};
+    CHAIN_EQUAL(cmt_db_open_memory(&s.blocks, NULL), CMT_OK);
+    CHAIN_EQUAL(cmt_db_open_memory(&s.state, NULL), CMT_OK);
+    return s;
+}
+
+/* Walks over all pairs; `next` is false at the end. */
+static bool step(cmt_db_iter *iter, bool first)
+{
+    cmt_status st = first ? cmt_db_iter_first(iter, NULL) : cmt_db_iter_next(iter, NULL);
+    CHAIN_REQUIRE(st == CMT_OK || st == CMT_NOT_FOUND);
+    return st == CMT_OK;
+}
+
+static cmt_db_iter *walk(cmt_db *db)
+{
+    cmt_db_iter *iter;
+    CHAIN_EQUAL(cmt_db_iter_new(db, NULL, &iter, NULL), CMT_OK);
+    return iter;
+}
+
+static void put(cmt_db *db, cmt_slice key, cmt_slice value)
+{
+    CHAIN_EQUAL(cmt_db_memory_put(db, key, value), CMT_OK);
+}
+
+static void copy_all(cmt_db *from, cmt_db *to)
+{
+    cmt_db_iter *iter = walk(from);
+    for (bool more = step(iter, true); more; more = step(iter, false))
+        put(to, cmt_db_iter_key(iter), cmt_db_iter_value(iter));
+    cmt_db_iter_free(iter);
+}
+
+static void write_puts(const rules *r, const sides *to)
+{
+    if (r->blocks.new_state.size > 0)
+        put(to->blocks, CMT_SLICE("blockStore"), cmt_buf_slice(&r->blocks.new_state));
+    for (size_t i = 0; i < r->states.put_count; i++)
+        put(to->state, cmt_key_slice(&r->states.puts[i].key),
+            cmt_buf_slice(&r->states.puts[i].value));
+}
+
+/* Pair by pair. */
+static void apply_by_pair(const world *w, const rules *r, const sides *to)
+{
+    cmt_db_iter *iter = walk(w->blocks);
+    for (bool more = step(iter, true); more; more = step(iter, false)) {
+        bool dead;
+        CHAIN_EQUAL(cmt_block_prune_is_dead(&r->blocks, cmt_db_iter_key(iter),
+                                            cmt_db_iter_value(iter), &dead, NULL),
+                    CMT_OK);
+        if (!dead)
+            put(to->blocks, cmt_db_iter_key(iter), cmt_db_iter_value(iter));
+    }
+    cmt_db_iter_free(iter);
+    iter = walk(w->state);
+    for (bool more = step(iter, true); more; more = step(iter, false))
+        if (!cmt_state_prune_is_dead(&r->states, cmt_db_iter_key(iter)))
+            put(to->state, cmt_db_iter_key(iter), cmt_db_iter_value(iter));
+    cmt_db_iter_free(iter);
+    write_puts(r, to);
+}
+
+/* True if the key lies in one of the ranges; `at` walks along them as keys rise. */
+static bool in_ranges(const cmt_range_list *list, cmt_slice key, size_t *at)
+{
+    while (*at < list->count && cmt_slice_compare(list->ranges[*at].hi, key) <= 0)
+        ++*at;
+    return *at < list->count && cmt_slice_compare(list->ranges[*at].lo, key) <= 0;
+}
+
+static int compare_hash_keys(const void *a, const void *b)
+{
+    return memcmp(a, b, CMT_BLOCK_HASH_KEY_SIZE);
+}
+
+static bool hash_is_dead(const cmt_block_prune *p, cmt_slice key, cmt_slice value)
+{
+    if (!p->hash_by_value)
+        return p->hash_count > 0 && bsearch(key.data, p->hashes.data, p->hash_count,
+                                            CMT_BLOCK_HASH_KEY_SIZE, compare_hash_keys) != NULL;
+    bool dead;
+    CHAIN_EQUAL(cmt_block_prune_is_dead(p, key, value, &dead, NULL), CMT_OK);
+    return dead;
+}
+
+/* By key ranges; the hash index by its list or by value.  False if a key in a range is refused. */
+static bool apply_by_ranges(const world *w, const rules *r, const sides *to, cmt_error *err)
+{
+    cmt_range hashes = cmt_block_hash_range();
+    size_t at = 0;
+    bool ok = true;
+    cmt_db_iter *iter = walk(w->blocks);
+    for (bool more = step(iter, true); more && ok; more = step(iter, false)) {
+        cmt_slice key = cmt_db_iter_key(iter);
+        bool dead = in_ranges(&r->blocks.ranges, key, &at);
+        if (dead)
+            ok = cmt_block_prune_check(&r->blocks, key, err) == CMT_OK;
+        else if (cmt_slice_has_prefix(key, hashes.lo))
+            dead = hash_is_dead(&r->blocks, key, cmt_db_iter_value(iter));
+        if (!dead)
+            put(to->blocks, key, cmt_db_iter_value(iter));
+    }
+    cmt_db_iter_free(iter);
+    at = 0;
+    iter = walk(w->state);
+    for (bool more = step(iter, true); more && ok; more = step(iter, false)) {
+        bool dead = in_ranges(&r->states.ranges, cmt_db_iter_key(iter), &at);
+        if (dead)
+            ok = cmt_state_prune_check(&r->states, cmt_db_iter_key(iter), err) == CMT_OK;
+        else
+            put(to->state, cmt_db_iter_key(iter), cmt_db_iter_value(iter));
+    }
+    cmt_db_iter_free(iter);
+    write_puts(r, to);
+    return ok;
+}
+
+/* ---- comparing --------------------------------------------------------------------------- */
+
+/* What is wrong with a history; empty: nothing. */
+typedef struct verdict {
+    char text[700];
+} verdict;
+
+static void differ(verdict *v, const char *what, const cmt_db_iter *key_of)
+{
+    char key[160];
+    snprintf(v->text, sizeof v->text, "%s: %s", what,
+             cmt_key_describe(cmt_db_iter_key(key_of), key, sizeof key));
+}
+
+static bool compare(cmt_db *expected, cmt_db *got, const char *what, verdict *v)
+{
+    char text[200];
+    cmt_db_iter *a = walk(expected);
+    cmt_db_iter *b = walk(got);
+    bool more_a = step(a, true);
+    bool more_b = step(b, true);
+    bool same = true;
+    while (same && (more_a || more_b)) {
+        int order = !more_a   ? 1
+                    : !more_b ? -1
+                              : cmt_slice_compare(cmt_db_iter_key(a), cmt_db_iter_key(b));
+        same = order == 0 && cmt_slice_equal(cmt_db_iter_value(a), cmt_db_iter_value(b));
+        if (same) {
+            more_a = step(a, false);
+            more_b = step(b, false);
+            continue;
+        }
+        snprintf(text, sizeof text, "%s: %s", what,
+                 order == 0  ? "another value"
+                 : order < 0 ? "a key was removed that should stay"
+                             : "a key stayed that should be removed");
+        differ(v, text, order > 0 ? b : a);
+    }
+    cmt_db_iter_free(a);
+    cmt_db_iter_free(b);
+    return same;
+}
+
+typedef cmt_status (*load_function)(cmt_state_store *, int64_t, cmt_buf *, cmt_error *);
+
+/* What loaded before must load as before. */
+static bool compare_loads(cmt_state_store *before, cmt_state_store *after, load_function load,
+                          cmt_heights heights, const char *what, verdict *v)
+{
+    CMT_AUTO(cmt_buf_free) cmt_buf old = CMT_BUF_INIT;
+    CMT_AUTO(cmt_buf_free) cmt_buf new = CMT_BUF_INIT;
+    for (int64_t h = heights.lo; h < heights.hi; h++) {
+        cmt_error err = CMT_ERROR_INIT;
+        if (load(before, h, &old, NULL) != CMT_OK)
+            continue;
+        cmt_status st = load(after, h, &new, &err);
+        if (st == CMT_OK && cmt_slice_equal(cmt_buf_slice(&old), cmt_buf_slice(&new)))
+            continue;
+        snprintf(v->text, sizeof v->text,
+                 "%s of height %" PRId64 " no longer load as before: %s %s", what, h,
+                 cmt_status_text(st), err.message);
+        return false;
+    }
+    return true;
+}
+
+static bool check_kept_heights(const world *w, const sides *pruned, const rules *r, verdict *v)
+{
+    int64_t retain = r->states.retain_height;
+    int64_t kept_from = r->states.evidence_height < retain ? r->states.evidence_height : retain;
+    cmt_state_store *before;
+    cmt_state_store *after;
+    CHAIN_EQUAL(cmt_state_store_open(w->state, &before, NULL), CMT_OK);
+    CHAIN_EQUAL(cmt_state_store_open(pruned->state, &after, NULL), CMT_OK);
+    bool ok = compare_loads(before, after, cmt_state_store_load_validators,
+                            (cmt_heights){kept_from, w->height + 3}, "validators", v) &&
+              compare_loads(before, after, cmt_state_store_load_params,
+                            (cmt_heights){retain, w->height + 2}, "params", v) &&
+              compare_loads(before, after, cmt_state_store_load_results,
+                            (cmt_heights){retain, w->height + 1}, "results", v);
+    cmt_state_store_close(before);
+    cmt_state_store_close(after);
+
+    cmt_block_store *blocks;
+    cmt_block_meta meta;
+    CHAIN_EQUAL(cmt_block_store_open(pruned->blocks, &blocks, NULL), CMT_OK);
+    if (ok && (cmt_block_store_base(blocks) != retain ||
+               cmt_block_store_load_meta(blocks, retain, &meta, NULL) != CMT_OK)) {
+        snprintf(v->text, sizeof v->text,
+                 "base %" PRId64 " has no meta or is not the retain height",
+                 cmt_block_store_base(blocks));
+        ok = false;
+    }
+    cmt_block_store_close(blocks);
+    return ok;
+}
+
+/* The same prune again: nothing is left to do. */
+static bool check_second_run(const world *w, const sides *pruned, const rules *r, bool sweep,
+                             verdict *v)
+{
+    world again = *w;
+    again.blocks = pruned->blocks;
+    again.state = pruned->state;
+    CMT_AUTO(rules_free) rules second = {.status = CMT_OK};
+    CMT_AUTO(sides_close) sides twice = sides_new();
+    if (make_rules(&again, r->states.retain_height, sweep, &second) != CMT_OK) {
+        snprintf(v->text, sizeof v->text, "second run: %s", second.err.message);
+        return false;
+    }
+    apply_by_pair(&again, &second, &twice);
+    return compare(pruned->blocks, twice.blocks, "second run, block store", v) &&
+           compare(pruned->state, twice.state, "second run, state store", v);
+}
+
+/* ---- one history ------------------------------------------------------------------------- */
+
+static int64_t clamp(int64_t value, int64_t lo, int64_t hi)
+{
+    return value < lo ? lo : value > hi ? hi : value;
+}
+
+static bool check_result(const world *w, const sides *expected, const rules *r, bool sweep,
+                         verdict *v)
+{
+    CMT_AUTO(sides_close) sides by_pair = sides_new();
+    CMT_AUTO(sides_close) sides by_ranges = sides_new();
+    cmt_error err = CMT_ERROR_INIT;
+    apply_by_pair(w, r, &by_pair);
+    if (!compare(expected->blocks, by_pair.blocks, "by pair, block store", v) ||
+        !compare(expected->state, by_pair.state, "by pair, state store", v))
+        return false;
+    if (!apply_by_ranges(w, r, &by_ranges, &err)) {
+        snprintf(v->text, sizeof v->text, "by ranges: %s", err.message);
+        return false;
+    }
+    return compare(expected->blocks, by_ranges.blocks, "by ranges, block store", v) &&
+           compare(expected->state, by_ranges.state, "by ranges, state store", v) &&
+           check_kept_heights(w, &by_pair, r, v) && check_second_run(w, &by_pair, r, sweep, v);
+}
+
+typedef struct tally {
+    long refused;
+    long swept;
+    long finished;
+    long listed;
+    long filled;
+    long kept_evidence;
+} tally;
+
+static bool run_history(const history *h, verdict *v, tally *t)
+{
+    v->text[0] = '\0';
+    world w;
+    world_open(h, &w);
+    int64_t retain = clamp(h->retain, w.base, w.state_height);
+
+    CMT_AUTO(sides_close) sides expected = sides_new();
+    copy_all(w.blocks, expected.blocks);
+    copy_all(w.state, expected.state);
+    world copy = w;
+    copy.blocks = expected.blocks;
+    copy.state = expected.state;
+    model_result wanted = model_prune(&copy, retain, h->sweep);
+
+    CMT_AUTO(rules_free) rules r = {.status = CMT_OK};
+    cmt_status st = make_rules(&w, retain, h->sweep, &r);
+    bool ok = true;
+    if (wanted.refused) {
+        ok = st == CMT_CORRUPT;
+        if (!ok)
+            snprintf(v->text, sizeof v->text, "to be refused, but: %s", cmt_status_text(st));
+    } else if (st != CMT_OK) {
+        snprintf(v->text, sizeof v->text, "%s: %s", cmt_status_text(st), r.err.message);
+        ok = false;
+    } else if (r.from != wanted.from || r.blocks.evidence_height != wanted.evidence_height) {
+        snprintf(v->text, sizeof v->text,
+                 "from %" PRId64 " evidence height %" PRId64 ", to be %" PRId64 " and %" PRId64,
+                 r.from, r.blocks.evidence_height, wanted.from, wanted.evidence_height);
+        ok = false;
+    } else {
+        ok = check_result(&w, &expected, &r, h->sweep, v);
+    }
+    t->refused += wanted.refused;
+    t->swept += r.blocks.leftovers || r.states.leftovers;
+    t->finished += r.from < w.base && !wanted.refused;
+    t->listed += r.blocks.hash_count > 0;
+    t->filled += r.states.put_count > 0;
+    t->kept_evidence += r.blocks.evidence_height < retain;
+    world_close(&w);
+    return ok;
+}
+
+/* ---- making a failing history smaller ---------------------------------------------------- */
+
+/* Change number `what` of a history; false when there are no more. */
+static bool simplify(history *h, int what)
+{
+    switch (what) {
+    case 0:
+        h->prune_count = h->prune_count > 0 ? h->prune_count - 1 : 0;
+        return true;
+    case 1:
+        memmove(&h->prunes[0], &h->prunes[1], (HISTORY_PRUNES - 1) * sizeof h->prunes[0]);
+        h->prune_count = h->prune_count > 0 ? h->prune_count - 1 : 0;
+        return true;
+    case 2:
+        h->tip -= (h->tip - history_first_block(h)) / 2;
+        return true;
+    case 3:
+        h->tip--;
+        return true;
+    case 4:
+        h->initial_height++;
+        return true;
+    case 5:
+        h->state_sync = 0;
+        return true;
+    case 6:
+        h->junk_percent = 0;
+        return true;
+    case 7:
+        h->wrong_validators = h->wrong_params = 0;
+        return true;
+    case 8:
+        h->validators_percent = 0;
+        return true;
+    case 9:
+        h->params_percent = 0;
+        return true;
+    case 10:
+        h->extensions_percent = 0;
+        return true;
+    case 11:
+        h->version = h->legacy_base = h->params_as_0_34 = h->state_behind = false;
+        return true;
+    case 12:
+        h->results_marker = -1;
+        return true;
+    case 13:
+        h->sweep = false;
+        return true;
+    case 14:
+        h->retain--;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void shrink(history *h)
+{
+    tally ignored = {0};
+    verdict v;
+    for (bool smaller = true; smaller;) {
+        smaller = false;
+        history next = *h;
+        for (int what = 0; simplify(&next, what); what++, next = *h) {
+            if (memcmp(&next, h, sizeof next) == 0 || !history_is_sound(&next) ||
+                run_history(&next, &v, &ignored))
+                continue;
+            *h = next;
+            smaller = true;
+        }
+    }
+}
+
+static void report(history *h, long number, uint64_t seed, const verdict *v)
+{
+    printf("history %ld, seed %" PRIu64 ": %s\n", number, seed, v->text);
+    history_print(h);
+    verdict again;
+    tally ignored = {0};
+    shrink(h);
+    run_history(h, &again, &ignored);
+    printf("made smaller: %s\n", again.text);
+    history_print(h);
+    fflush(stdout);
+}
+
+START_TEST(rules_leave_what_the_model_leaves)
+{
+    tally t = {0};
+    printf("%ld histories from seed %" PRIu64 "\n", history_count, first_seed);
+    fflush(stdout);
+    for (long i = 0; i < history_count; i++) {
+        rng r = {first_seed + (uint64_t)i};
+        history h;
+        verdict v;
+        history_make(&r, &h);
+        if (run_history(&h, &v, &t))
+            continue;
+        report(&h, i, first_seed + (uint64_t)i, &v);
+        ck_abort_msg("seed %" PRIu64 ": %s", first_seed + (uint64_t)i, v.text);
+    }
+    printf("refused %ld, swept %ld, finished %ld, hashes listed %ld, with records written %ld, "
+           "inside the evidence window %ld\n",
+           t.refused, t.swept, t.finished, t.listed, t.filled, t.kept_evidence);
+    if (history_count >= 1000) { /* that the histories are worth something */
+        long least = history_count / 100;
+        ck_assert(t.swept > least && t.finished > least && t.listed > least && t.filled > least &&
+                  t.kept_evidence > least && t.refused < history_count / 5);
+    }
+}
+END_TEST
+
+static long number_from(const char *text, long otherwise)
+{
+    return text != NULL && *text != '\0' ? strtol(text, NULL, 10) : otherwise;
+}
+
+int main(int argc, char **argv)
+{
+    const char *full = getenv("CMT_TEST_FULL");
+    if (full != NULL && strcmp(full, "1") == 0)
+        history_count = FULL_HISTORIES;
+    history_count = number_from(getenv("CMT_HISTORIES"), history_count);
+    history_count = number_from(argc > 1 ? argv[1] : NULL, history_count);
+    first_seed = (uint64_t)number_from(getenv("CMT_SEED"), (long)first_seed);
+    first_seed = (uint64_t)number_from(argc > 2 ? argv[2] : NULL, (long)first_seed);
+
+    Suite *suite = suite_create("prune_model");
+    TCase *tc = tcase_create("prune_model");
+    tcase_set_timeout(tc, 3600);
+    tcase_add_test(tc, rules_leave_what_the_model_leaves);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
