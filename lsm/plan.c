@@ -115,7 +115,7 @@ static cmt_status judge_key(cmt_lsm_edit *edit, cmt_lsm__judge *j, cmt_slice use
             CMT_TRY(open_judge(edit, j, err));
         CMT_TRY(judge_to(j, user, err));
         const cmt_lsm__source *s = j->merge.current;
-        j->dead = false;
+        j->dead = edit->spec.reclaim; /* what is deleted already may go for good */
         if (s != NULL && cmt_slice_equal(cmt_lsm__user_key(s->key), user) &&
             cmt_lsm__type(s->key) == CMT_LSM_TYPE_PUT)
             CMT_TRY(edit->spec.judge(edit->spec.context, user, s->value, &j->dead, err));
@@ -134,7 +134,7 @@ cmt_status cmt_lsm__is_dead_newest(cmt_lsm_edit *edit, const cmt_lsm__source *so
     cmt_slice user = cmt_lsm__user_key(source->key);
     if (!contains(spec->judged, spec->judged_count, user))
         return cmt_lsm__is_dead(edit, NULL, user, dead, err);
-    *dead = false;
+    *dead = spec->reclaim;
     if (cmt_lsm__type(source->key) != CMT_LSM_TYPE_PUT)
         return CMT_OK;
     return spec->judge(spec->context, user, source->value, dead, err);

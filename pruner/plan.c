@@ -114,6 +114,7 @@ static cmt_status make_rules(cmt_pruner *p, cmt_error *err)
                    .max_age_num_blocks = p->state.params.evidence_max_age_num_blocks,
                    .max_age_duration_ns = p->state.params.evidence_max_age_duration_ns},
         .sweep = p->options.sweep,
+        .reclaim = p->options.action == CMT_ACTION_PRUNE_AND_COMPACT,
         .unfinished = from < base,
     };
     CMT_TRY(cmt_block_prune_make(p->block_store, &block_request, &p->block_prune, err));
@@ -122,6 +123,7 @@ static cmt_status make_rules(cmt_pruner *p, cmt_error *err)
         .retain_height = p->retain_height,
         .evidence_height = p->block_prune.evidence_height,
         .from = from,
+        .reclaim = block_request.reclaim,
         .last_height = (height > last ? height : last) + 2,
         .sweep = p->options.sweep,
     };

@@ -76,7 +76,8 @@ static cmt_status remove_all(cmt_height_set *set, const cmt_height_set *other)
 }
 
 static cmt_status make_sets(const family_rule *rule, const cmt_state_prune_request *request,
-                            const cmt_height_set *left, bool sweep, cmt_height_set *live)
+                            const cmt_height_set *left, bool sweep, cmt_height_set *live,
+                            cmt_height_set *covered)
 {
     CMT_TRY(cmt_height_set_add(rule->dead, request->from, rule->end));
     if (sweep)
@@ -89,7 +90,14 @@ static cmt_status make_sets(const family_rule *rule, const cmt_state_prune_reque
     CMT_TRY(add_runs_below(live, left, INT64_MAX));
     CMT_TRY(remove_all(live, rule->dead));
     CMT_TRY(cmt_height_set_add(live, rule->end, top));
-    return add_runs_below(live, rule->kept, INT64_MAX);
+    CMT_TRY(add_runs_below(live, rule->kept, INT64_MAX));
+
+    CMT_TRY(add_runs_below(covered, rule->dead, INT64_MAX));
+    if (!request->reclaim)
+        return CMT_OK;
+    int64_t below = request->from < rule->end ? request->from : rule->end;
+    CMT_TRY(cmt_key_heights_apart(below, rule->end, top, covered));
+    return remove_all(covered, live);
 }
 
 static cmt_status make_family(cmt_state_store *store, const family_rule *rule,
@@ -114,10 +122,11 @@ static cmt_status make_family(cmt_state_store *store, const family_rule *rule,
         }
     }
     CMT_AUTO(cmt_height_set_free) cmt_height_set live = {NULL, 0, 0};
+    CMT_AUTO(cmt_height_set_free) cmt_height_set covered = {NULL, 0, 0};
     if (st == CMT_OK)
-        st = make_sets(rule, request, &left, sweep, &live);
+        st = make_sets(rule, request, &left, sweep, &live, &covered);
     if (st == CMT_OK)
-        st = cmt_key_ranges(rule->family, rule->dead, &live, &out->ranges);
+        st = cmt_key_ranges(rule->family, &covered, &live, &out->ranges);
     if (st != CMT_OK)
         return cmt_error_set(err, st, "no memory for dead heights and key ranges");
     out->leftovers = out->leftovers || cmt_height_set_overlaps(rule->dead, 0, request->from);
@@ -218,12 +227,16 @@ bool cmt_state_prune_is_dead(const cmt_state_prune *prune, cmt_slice key)
     return false;
 }
 
-/* Results that a search missed, because its budget ended it, may stand in a range: they go. */
+/* Below `from`, ranges run over heights that no visible key has.  Entries that were deleted may still
+ * stand there, and results that a search missed because its budget ended it: they go.  What has to stay
+ * is in no range. */
 cmt_status cmt_state_prune_check(const cmt_state_prune *prune, cmt_slice key, cmt_error *err)
 {
     int64_t height;
     if (cmt_state_prune_is_dead(prune, key) ||
-        (!prune->search_complete && cmt_key_parse(&cmt_family_results, key, &height, NULL) &&
+        ((cmt_key_parse(&cmt_family_validators, key, &height, NULL) ||
+          cmt_key_parse(&cmt_family_params, key, &height, NULL) ||
+          cmt_key_parse(&cmt_family_results, key, &height, NULL)) &&
          height < prune->from))
         return CMT_OK;
     char text[128];

@@ -20,6 +20,10 @@ CMT_DEFINE_CLEANUP(cmt_db_iter, cmt_db_iter_free)
 /* More are not listed: the list is held in memory. */
 #define LISTED_MAX 200000
 
+/* How much of an index is rewritten rather than left with deletions. */
+#define RECLAIM_FACTOR 4
+#define RECLAIM_BYTES ((uint64_t)4 << 20)
+
 cmt_range cmt_block_hash_range(void)
 {
     return (cmt_range){CMT_SLICE("BH:"), CMT_SLICE("BH;")};
@@ -164,7 +168,7 @@ static cmt_status meta_ranges(const cmt_block_store *store, const cmt_height_set
 }
 
 static cmt_status listing_is_cheaper(cmt_block_store *store, const cmt_range_list *metas,
-                                     bool *cheaper, cmt_error *err)
+                                     bool reclaim, bool *cheaper, cmt_error *err)
 {
     uint64_t index_bytes;
     uint64_t meta_bytes = 0;
@@ -174,7 +178,10 @@ static cmt_status listing_is_cheaper(cmt_block_store *store, const cmt_range_lis
         CMT_TRY(cmt_db_approximate_bytes(store->db, metas->ranges[i], &bytes, err));
         meta_bytes += bytes;
     }
-    *cheaper = meta_bytes < index_bytes;
+    /* Listing leaves deletions behind.  Who wants the space back rewrites the index while that costs
+     * little more than the metas. */
+    *cheaper = meta_bytes < index_bytes &&
+               !(reclaim && index_bytes < RECLAIM_FACTOR * meta_bytes + RECLAIM_BYTES);
     return CMT_OK;
 }
 
@@ -196,7 +203,7 @@ static cmt_status judge_by_value(const cmt_block_store *store,
 
 /* Try to list; *listed becomes false when the index has to be read instead. */
 static cmt_status try_list(cmt_block_store *store, const cmt_height_set *leftover_metas,
-                           cmt_block_prune *prune, bool *listed, cmt_error *err)
+                           bool reclaim, cmt_block_prune *prune, bool *listed, cmt_error *err)
 {
     *listed = false;
     if (prune->leftovers || prune->retain_height - prune->base > LISTED_MAX)
@@ -205,7 +212,7 @@ static cmt_status try_list(cmt_block_store *store, const cmt_height_set *leftove
     if (meta_ranges(store, leftover_metas, prune, &metas) != CMT_OK)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for key ranges");
     bool cheaper;
-    CMT_TRY(listing_is_cheaper(store, &metas, &cheaper, err));
+    CMT_TRY(listing_is_cheaper(store, &metas, reclaim, &cheaper, err));
     return cheaper ? list_hashes(store, &metas, prune, listed, err) : CMT_OK;
 }
 
@@ -216,7 +223,7 @@ cmt_status cmt_store__plan_hashes(cmt_block_store *store, const cmt_block_prune_
     if (!prune->base_moves && !prune->leftovers)
         return CMT_OK;
     bool listed;
-    CMT_TRY(try_list(store, &left->meta, prune, &listed, err));
+    CMT_TRY(try_list(store, &left->meta, request->reclaim, prune, &listed, err));
     cmt_status st = cmt_height_set_add(&prune->dead_hash, prune->base, prune->retain_height);
     if (st == CMT_OK && !listed)
         st = judge_by_value(store, request, &left->part, prune);

@@ -43,15 +43,15 @@ cmt_status cmt_block_prune_is_dead(const cmt_block_prune *prune, cmt_slice key, 
     return CMT_OK;
 }
 
-/* Leftovers that a search missed, because its budget ended it, are in no dead set, but ranges may
- * run over them.  They go then: what has to stay below base is known, and in no range. */
+/* Below base, ranges run over heights that no visible key has.  Entries that were deleted may still stand
+ * there, and leftovers that a search missed because its budget ended it: they go.  What has to stay is
+ * known, and in no range. */
 cmt_status cmt_block_prune_check(const cmt_block_prune *prune, cmt_slice key, cmt_error *err)
 {
     int64_t height;
     const cmt_height_set *dead;
     if (find_dead_set(prune, key, &height, &dead) &&
-        (cmt_height_set_contains(dead, height) ||
-         (!prune->search_complete && height < prune->base)))
+        (cmt_height_set_contains(dead, height) || height < prune->base))
         return CMT_OK;
     char text[128];
     return cmt_error_set(err, CMT_CORRUPT,

@@ -144,7 +144,15 @@ static cmt_status make_family(const cmt_block_store *store, const cmt_block_prun
     CMT_TRY(remove_all(&live, dead));
     CMT_TRY(cmt_height_set_add(&live, end, cmt_store__live_end(store)));
     CMT_TRY(add_runs_below(&live, kept, INT64_MAX));
-    return cmt_key_ranges(family, dead, &live, ranges);
+
+    CMT_AUTO(cmt_height_set_free) cmt_height_set covered = {NULL, 0, 0};
+    CMT_TRY(add_runs_below(&covered, dead, INT64_MAX));
+    if (request->reclaim) {
+        int64_t below = store->state.base < end ? store->state.base : end;
+        CMT_TRY(cmt_key_heights_apart(below, end, cmt_store__live_end(store), &covered));
+        CMT_TRY(remove_all(&covered, &live));
+    }
+    return cmt_key_ranges(family, &covered, &live, ranges);
 }
 
 static cmt_status exists(cmt_block_store *store, const cmt_key_family *family, int64_t height,

@@ -122,6 +122,14 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_key_run_below(cmt_db *db, const cmt_key_fa
                                                     int64_t *lo, cmt_error *err);
 
 /**
+ * Add to @p out the heights in [1,below) whose keys cannot stand among keys of [live_lo,live_hi): a range
+ * over them is never split by a live key.  @p below is at most @p live_lo.  Most of what was pruned
+ * earlier is of this kind, and what its deletion left in the tables can be dropped with few ranges.
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_key_heights_apart(int64_t below, int64_t live_lo,
+                                                        int64_t live_hi, cmt_height_set *out);
+
+/**
  * Find the heights below @p below of which @p db holds a key of @p family: the run just below it
  * and other long runs in doubling steps, the rest one by one, then the runs height by height.
  *

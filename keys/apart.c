@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Heights whose keys stand apart from those of live heights.
+ *
+ * A shorter number stands among longer ones exactly where they begin with it: "H:12" between "H:1199"
+ * and "H:1200".  So of each class of shorter numbers, those go that live numbers begin with; numbers of
+ * as many digits as a live one stand in height order.
+ */
+#include "search.h"
+
+/* The class of `digits` digits: [lo,hi). */
+static cmt_heights class_of(unsigned digits)
+{
+    return (cmt_heights){digits == 1 ? 1 : cmt_keys__power10(digits - 1),
+                         cmt_keys__power10(digits)};
+}
+
+/* Take out of `out` what the live heights of one class begin with, cut to `digits` digits. */
+static cmt_status remove_beginnings(cmt_height_set *out, unsigned digits, cmt_heights live,
+                                    unsigned live_digits)
+{
+    int64_t scale = cmt_keys__power10(live_digits - digits);
+    return cmt_height_set_remove(out, live.lo / scale, (live.hi - 1) / scale + 1);
+}
+
+cmt_status cmt_key_heights_apart(int64_t below, int64_t live_lo, int64_t live_hi,
+                                 cmt_height_set *out)
+{
+    CMT_TRY(cmt_height_set_add(out, 1, below));
+    if (below <= 1 || live_lo >= live_hi)
+        return CMT_OK;
+    unsigned last = cmt_keys__digits(live_hi - 1);
+    for (unsigned live_digits = cmt_keys__digits(live_lo); live_digits <= last; live_digits++) {
+        cmt_heights live = class_of(live_digits);
+        live.lo = live.lo > live_lo ? live.lo : live_lo;
+        live.hi = live.hi < live_hi ? live.hi : live_hi;
+        for (unsigned digits = 1; digits < live_digits; digits++)
+            CMT_TRY(remove_beginnings(out, digits, live, live_digits));
+    }
+    return CMT_OK;
+}
