@@ -36,6 +36,10 @@ cmt_status cmt_lsm__block_new(uint8_t *data, size_t size, uint64_t table, uint64
         else
             block->restarts = size - 4 - 4 * (size_t)block->restart_count;
     }
+    /* Going backward relies on a restart point at the first entry. */
+    if (st == CMT_OK && block->restarts > 0 &&
+        (block->restart_count == 0 || cmt_load32(data + block->restarts) != 0))
+        st = damaged(block, "has no restart point at its beginning", err);
     if (st != CMT_OK) {
         cmt_lsm__block_release(block);
         return st;
@@ -108,7 +112,7 @@ static cmt_status restart_offset(const cmt_lsm__block *b, uint32_t index, size_t
                                  cmt_error *err)
 {
     *offset = cmt_load32(b->data + b->restarts + 4 * (size_t)index);
-    return *offset <= b->restarts ? CMT_OK : damaged(b, "has a restart point outside", err);
+    return *offset < b->restarts ? CMT_OK : damaged(b, "has a restart point outside", err);
 }
 
 static cmt_status to_restart(cmt_lsm__cursor *c, uint32_t index, cmt_error *err)
@@ -176,8 +180,6 @@ cmt_status cmt_lsm__cursor_seek(cmt_lsm__cursor *c, cmt_slice target, cmt_error 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         CMT_TRY(to_restart(c, middle, err));
-        if (!c->valid)
-            return damaged(c->block, "has a restart point at its end", err);
         if (cmt_lsm__internal_compare(cmt_buf_slice(&c->key), target) < 0)
             low = middle + 1;
         else

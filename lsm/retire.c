@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * After the commit: everything numbered that the new state does not name leaves the directory.
+ * Everything numbered that the state in force does not name leaves the directory: after a commit what it
+ * made obsolete, otherwise what a crash left behind, ours or an engine's.
  * LOG, LOG.old, LOCK and CURRENT.bak stay; goleveldb reads CURRENT.bak only when CURRENT is unusable.
  */
 #include <errno.h>
@@ -20,18 +21,46 @@ static int compare_numbers(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static bool obsolete(const cmt_lsm_edit *edit, const cmt_lsm__file *file, const uint64_t *live,
-                     size_t live_count)
+/* What the state in force names: after the commit the new one, else the old one. */
+typedef struct names {
+    uint64_t *tables; /* sorted */
+    size_t table_count;
+    uint64_t log_number;
+    uint64_t prev_log_number;
+    const char *manifest;
+} names;
+
+static cmt_status names_in_force(const cmt_lsm_edit *edit, names *out, cmt_error *err)
+{
+    bool committed = edit->stage == CMT_LSM_COMMITTED;
+    const cmt_lsm__version *old = &edit->view->version;
+    const cmt_lsm__table_meta *tables = committed ? edit->new_tables : old->tables;
+    out->table_count = committed ? edit->new_count : old->count;
+    out->log_number = committed ? edit->log_number : old->log_number;
+    out->prev_log_number = committed ? 0 : old->prev_log_number;
+    out->manifest = committed ? edit->manifest : edit->view->manifest_name;
+    out->tables = malloc((out->table_count + 1) * sizeof *out->tables);
+    if (out->tables == NULL)
+        return cmt_lsm__no_memory(err);
+    for (size_t i = 0; i < out->table_count; i++)
+        out->tables[i] = tables[i].number;
+    if (out->table_count > 0)
+        qsort(out->tables, out->table_count, sizeof *out->tables, compare_numbers);
+    return CMT_OK;
+}
+
+static bool obsolete(const names *live, const cmt_lsm__file *file)
 {
     switch (file->kind) {
     case CMT_LSM_FILE_TABLE_LDB:
     case CMT_LSM_FILE_TABLE_SST:
-        return live_count == 0 ||
-               bsearch(&file->number, live, live_count, sizeof *live, compare_numbers) == NULL;
+        return live->table_count == 0 || bsearch(&file->number, live->tables, live->table_count,
+                                                 sizeof *live->tables, compare_numbers) == NULL;
     case CMT_LSM_FILE_LOG:
-        return file->number < edit->log_number;
+        return file->number < live->log_number &&
+               (live->prev_log_number == 0 || file->number != live->prev_log_number);
     case CMT_LSM_FILE_MANIFEST:
-        return strcmp(file->name, edit->manifest) != 0;
+        return strcmp(file->name, live->manifest) != 0;
     case CMT_LSM_FILE_TEMP:
         return true;
     case CMT_LSM_FILE_CURRENT:
@@ -43,49 +72,63 @@ static bool obsolete(const cmt_lsm_edit *edit, const cmt_lsm__file *file, const 
     return false;
 }
 
-static uint64_t move_all(const cmt_lsm_edit *edit, const cmt_lsm__listing *listing,
-                         const uint64_t *live, size_t live_count, int trash_fd)
-{
-    int dir_fd = edit->view->dir_fd;
-    uint64_t left_behind = 0;
-    for (size_t i = 0; i < listing->count; i++) {
-        const cmt_lsm__file *file = &listing->files[i];
-        if (!obsolete(edit, file, live, live_count))
-            continue;
-        if (trash_fd >= 0 && renameat(dir_fd, file->name, trash_fd, file->name) == 0)
-            continue;
-        if (unlinkat(dir_fd, file->name, 0) != 0 && errno != ENOENT)
-            left_behind++;
-    }
-    return left_behind;
-}
-
-cmt_status cmt_lsm_edit_retire(cmt_lsm_edit *edit, cmt_lsm_trash *trash, uint64_t *left_behind,
-                               cmt_error *err)
+static cmt_status move_all(const cmt_lsm_edit *edit, const cmt_lsm__listing *listing,
+                           const names *live, cmt_lsm_trash *trash, cmt_lsm_retired *out,
+                           cmt_error *err)
 {
     CMT_AUTO(cmt_fd_close) int trash_fd = -1;
+    int dir_fd = edit->view->dir_fd;
+    bool first = true;
+    for (size_t i = 0; i < listing->count; i++) {
+        const cmt_lsm__file *file = &listing->files[i];
+        if (!obsolete(live, file))
+            continue;
+        /* Without a trash directory (read-only parent, say) files are unlinked where they are. */
+        if (first && trash != NULL &&
+            cmt_lsm__trash_database(trash, edit->view->path, &trash_fd, err) != CMT_OK)
+            trash_fd = -1;
+        first = false;
+        bool gone = (trash_fd >= 0 && renameat(dir_fd, file->name, trash_fd, file->name) == 0) ||
+                    unlinkat(dir_fd, file->name, 0) == 0 || errno == ENOENT;
+        out->removed += gone;
+        out->left_behind += !gone;
+    }
+    if (out->removed == 0)
+        return CMT_OK;
+    CMT_TRY(cmt_dir_sync(dir_fd, edit->view->path, err));
+    return trash_fd >= 0 ? cmt_dir_sync(trash_fd, "the trash directory", err) : CMT_OK;
+}
+
+cmt_status cmt_lsm_edit_retire(cmt_lsm_edit *edit, cmt_lsm_trash *trash, cmt_lsm_retired *out,
+                               cmt_error *err)
+{
+    *out = (cmt_lsm_retired){0};
+    if (edit->stage == CMT_LSM_PREPARED || edit->observe)
+        return cmt_error_set(err, CMT_INVALID, "retire an edit that is committed, or has no work");
+    names live = {0};
     cmt_lsm__listing listing;
-    *left_behind = 0;
-    if (edit->stage != CMT_LSM_COMMITTED)
-        return cmt_error_set(err, CMT_INVALID, "retire an edit that is committed");
-    /* Without a trash directory (read-only parent, say) files are unlinked where they are. */
-    if (trash != NULL && cmt_lsm__trash_database(trash, edit->view->path, &trash_fd, err) != CMT_OK)
-        trash_fd = -1;
-    uint64_t *live = malloc((edit->new_count + 1) * sizeof *live);
-    if (live == NULL)
-        return cmt_lsm__no_memory(err);
-    for (size_t i = 0; i < edit->new_count; i++)
-        live[i] = edit->new_tables[i].number;
-    if (edit->new_count > 0)
-        qsort(live, edit->new_count, sizeof *live, compare_numbers);
+    CMT_TRY(names_in_force(edit, &live, err));
     cmt_status st = cmt_lsm__list(edit->view->dir_fd, edit->view->path, &listing, err);
     if (st == CMT_OK) {
-        *left_behind = move_all(edit, &listing, live, edit->new_count, trash_fd);
+        st = move_all(edit, &listing, &live, trash, out, err);
         cmt_lsm__listing_free(&listing);
-        st = cmt_dir_sync(edit->view->dir_fd, edit->view->path, err);
     }
-    if (st == CMT_OK && trash_fd >= 0)
-        st = cmt_dir_sync(trash_fd, "the trash directory", err);
-    free(live);
+    free(live.tables);
     return st;
+}
+
+uint64_t cmt_lsm_edit_strays(cmt_lsm_edit *edit)
+{
+    names live = {0};
+    cmt_lsm__listing listing;
+    uint64_t count = 0;
+    if (edit->stage == CMT_LSM_PREPARED || names_in_force(edit, &live, NULL) != CMT_OK)
+        return 0;
+    if (cmt_lsm__list(edit->view->dir_fd, edit->view->path, &listing, NULL) == CMT_OK) {
+        for (size_t i = 0; i < listing.count; i++)
+            count += obsolete(&live, &listing.files[i]);
+        cmt_lsm__listing_free(&listing);
+    }
+    free(live.tables);
+    return count;
 }

@@ -103,17 +103,16 @@ static cmt_status prepare_both(cmt_pruner *p, cmt_error *err)
                : cmt_error_set(err, failed->status, "%s", failed->error.message);
 }
 
-static cmt_status retire(cmt_pruner *p, cmt_pruner__side *side, cmt_prune_result *r)
+static void retire(cmt_pruner *p, cmt_pruner__side *side, cmt_prune_result *r)
 {
-    uint64_t left = 0;
+    cmt_lsm_retired retired;
     cmt_error why = CMT_ERROR_INIT;
-    cmt_status st = cmt_lsm_edit_retire(side->edit, trash_of(p, side), &left, &why);
-    r->trash_left += left;
+    cmt_status st = cmt_lsm_edit_retire(side->edit, trash_of(p, side), &retired, &why);
+    r->trash_left += retired.left_behind;
     if (st != CMT_OK)
         cmt_log(p->options.logger, CMT_LOG_WARN,
                 "obsolete files stay; the node will remove them  database=%s err=\"%s\"", side->name,
                 why.message);
-    return st;
 }
 
 /* The switches.  Once the block store has switched, nothing is undone: a failure behind that point is
@@ -134,10 +133,6 @@ static cmt_status commit_both(cmt_pruner *p, cmt_prune_result *r, cmt_error *err
             return st;
         }
     }
-    if (p->blocks.has_work)
-        retire(p, &p->blocks, r);
-    if (p->states.has_work)
-        retire(p, &p->states, r);
     return CMT_OK;
 }
 
@@ -159,13 +154,19 @@ cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *er
     int64_t since = cmt_clock_ns();
     CMT_TRY(cmt_pruner__count_keys(p, &result->keys_deleted, err));
     cmt_pruner__log_step(p, "counted the keys", &since);
-    if (!p->plan.nothing_to_do) {
+    bool strays =
+        cmt_lsm_edit_strays(p->blocks.edit) > 0 || cmt_lsm_edit_strays(p->states.edit) > 0;
+    if (!p->plan.nothing_to_do || strays)
         open_trash(p);
+    if (!p->plan.nothing_to_do) {
         CMT_TRY(prepare_both(p, err));
         cmt_pruner__log_step(p, "prepared both databases", &since);
         CMT_TRY(commit_both(p, result, err));
-        cmt_pruner__log_step(p, "switched and moved obsolete files away", &since);
+        cmt_pruner__log_step(p, "switched", &since);
     }
+    retire(p, &p->blocks, result);
+    retire(p, &p->states, result);
+    cmt_pruner__log_step(p, "moved obsolete files away", &since);
     CMT_TRY(measure_after(p, result, err));
     result->blockstore = cmt_lsm_edit_get_counts(p->blocks.edit);
     result->state = cmt_lsm_edit_get_counts(p->states.edit);

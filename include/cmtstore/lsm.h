@@ -222,13 +222,21 @@ typedef struct cmt_lsm_trash cmt_lsm_trash;
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_trash_open(const char *db_dir, cmt_lsm_trash **out,
                                                      cmt_error *err);
 
+typedef struct cmt_lsm_retired {
+    uint64_t removed;     /* files that left the directory */
+    uint64_t left_behind; /* files that resisted: engines ignore and remove them */
+} cmt_lsm_retired;
+
 /**
- * Move every file that the committed @p edit made obsolete into @p trash (where a rename is not
- * possible: unlink it) and sync both directories.  Files that resist are only counted: engines
- * ignore and remove them.
+ * Move every file that the state in force does not name into @p trash (where a rename is not possible,
+ * or @p trash is NULL: unlink it) and sync both directories.  After a commit that is what the edit made
+ * obsolete; with an edit that has no work, what a crash left.
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_retire(cmt_lsm_edit *edit, cmt_lsm_trash *trash,
-                                                      uint64_t *left_behind, cmt_error *err);
+                                                      cmt_lsm_retired *out, cmt_error *err);
+
+/** How many files cmt_lsm_edit_retire() would remove now; 0 also when that cannot be told. */
+CMT_API uint64_t cmt_lsm_edit_strays(cmt_lsm_edit *edit);
 
 /** Unlink what is in the trash with @p threads threads, remove its directories.  Reports
  *  progress. */

@@ -296,12 +296,12 @@ static void carry_out(cmt_lsm_edit *edit, const char *dir, const char *top)
 {
     cmt_error err = CMT_ERROR_INIT;
     cmt_lsm_trash *trash;
-    uint64_t left;
+    cmt_lsm_retired left;
     must(cmt_lsm_trash_open(dir, &trash, &err), &err);
     must(cmt_lsm_edit_prepare(edit, &err), &err);
     must(cmt_lsm_edit_commit(edit, &err), &err);
     must(cmt_lsm_edit_retire(edit, trash, &left, &err), &err);
-    ck_assert_uint_eq(left, 0);
+    ck_assert_uint_eq(left.left_behind, 0);
     must(cmt_lsm_trash_empty(trash, 2, NULL, &err), &err);
     cmt_lsm_trash_close(trash);
     check_no_strays(dir, top);

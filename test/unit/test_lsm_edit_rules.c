@@ -63,12 +63,12 @@ static void finish(void)
 static void carry_out(cmt_lsm_edit *edit)
 {
     cmt_lsm_trash *trash;
-    uint64_t left;
+    cmt_lsm_retired left;
     pairs_must(cmt_lsm_trash_open(dir, &trash, &err), &err);
     pairs_must(cmt_lsm_edit_prepare(edit, &err), &err);
     pairs_must(cmt_lsm_edit_commit(edit, &err), &err);
     pairs_must(cmt_lsm_edit_retire(edit, trash, &left, &err), &err);
-    ck_assert_uint_eq(left, 0);
+    ck_assert_uint_eq(left.left_behind, 0);
     pairs_must(cmt_lsm_trash_empty(trash, 1, NULL, &err), &err);
     cmt_lsm_trash_close(trash);
 }

@@ -54,14 +54,26 @@ static cmt_status make_rules(const world *w, int64_t retain, bool sweep, rules *
     int64_t base = cmt_block_store_base(blocks);
     cmt_status st = cmt_state_prune_unfinished_from(states, base, &r->from, &r->err);
     if (st == CMT_OK) {
-        cmt_block_prune_request request = {retain, w->h->initial_height,
-                                           history_window(w->h, w->state_height), sweep,
-                                           r->from < base};
+        cmt_block_prune_request request = {
+            .retain_height = retain,
+            .initial_height = w->h->initial_height,
+            .window = history_window(w->h, w->state_height),
+            .sweep = sweep,
+            .reclaim = w->h->reclaim,
+            .unfinished = r->from < base,
+        };
         st = cmt_block_prune_make(blocks, &request, &r->blocks, &r->err);
     }
     if (st == CMT_OK) {
-        cmt_state_prune_request request = {base,    retain,        r->blocks.evidence_height,
-                                           r->from, w->height + 2, sweep};
+        cmt_state_prune_request request = {
+            .base = base,
+            .retain_height = retain,
+            .evidence_height = r->blocks.evidence_height,
+            .from = r->from,
+            .reclaim = w->h->reclaim,
+            .last_height = w->height + 2,
+            .sweep = sweep,
+        };
         st = cmt_state_prune_make(states, &request, &r->states, &r->err);
     }
     cmt_block_store_close(blocks);
@@ -390,7 +402,7 @@ static bool run_history(const history *h, verdict *v, tally *t)
     t->swept += r.blocks.leftovers || r.states.leftovers;
     t->finished += r.from < w.base && !wanted.refused;
     t->listed += r.blocks.hash_count > 0;
-    t->filled += r.states.put_count > 0;
+    t->filled += r.states.put_count > (h->results_marker >= 0 ? 1 : 0);
     t->kept_evidence += r.blocks.evidence_height < retain;
     world_close(&w);
     return ok;
@@ -446,6 +458,9 @@ static bool simplify(history *h, int what)
         h->sweep = false;
         return true;
     case 14:
+        h->reclaim = false;
+        return true;
+    case 15:
         h->retain--;
         return true;
     default:
