@@ -8,6 +8,8 @@
  */
 #include "search.h"
 
+#include "cleanup.h"
+
 /* The class of `digits` digits: [lo,hi). */
 static cmt_heights class_of(unsigned digits)
 {
@@ -15,18 +17,17 @@ static cmt_heights class_of(unsigned digits)
                          cmt_keys__power10(digits)};
 }
 
-/* Take out of `out` what the live heights of one class begin with, cut to `digits` digits. */
-static cmt_status remove_beginnings(cmt_height_set *out, unsigned digits, cmt_heights live,
+/* Take out of `apart` what the live heights of one class begin with, cut to `digits` digits. */
+static cmt_status remove_beginnings(cmt_height_set *apart, unsigned digits, cmt_heights live,
                                     unsigned live_digits)
 {
     int64_t scale = cmt_keys__power10(live_digits - digits);
-    return cmt_height_set_remove(out, live.lo / scale, (live.hi - 1) / scale + 1);
+    return cmt_height_set_remove(apart, live.lo / scale, (live.hi - 1) / scale + 1);
 }
 
-cmt_status cmt_key_heights_apart(int64_t below, int64_t live_lo, int64_t live_hi,
-                                 cmt_height_set *out)
+static cmt_status find_apart(int64_t below, int64_t live_lo, int64_t live_hi, cmt_height_set *apart)
 {
-    CMT_TRY(cmt_height_set_add(out, 1, below));
+    CMT_TRY(cmt_height_set_add(apart, 1, below));
     if (below <= 1 || live_lo >= live_hi)
         return CMT_OK;
     unsigned last = cmt_keys__digits(live_hi - 1);
@@ -35,7 +36,17 @@ cmt_status cmt_key_heights_apart(int64_t below, int64_t live_lo, int64_t live_hi
         live.lo = live.lo > live_lo ? live.lo : live_lo;
         live.hi = live.hi < live_hi ? live.hi : live_hi;
         for (unsigned digits = 1; digits < live_digits; digits++)
-            CMT_TRY(remove_beginnings(out, digits, live, live_digits));
+            CMT_TRY(remove_beginnings(apart, digits, live, live_digits));
     }
+    return CMT_OK;
+}
+
+cmt_status cmt_key_heights_apart(int64_t below, int64_t live_lo, int64_t live_hi,
+                                 cmt_height_set *out)
+{
+    CMT_AUTO(cmt_height_set_free) cmt_height_set apart = {NULL, 0, 0};
+    CMT_TRY(find_apart(below, live_lo, live_hi, &apart));
+    for (size_t i = 0; i < apart.count; i++)
+        CMT_TRY(cmt_height_set_add(out, apart.runs[i].lo, apart.runs[i].hi));
     return CMT_OK;
 }

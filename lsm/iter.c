@@ -166,6 +166,7 @@ cmt_status cmt_lsm_iter_next(cmt_lsm_iter *iter, cmt_error *err)
 {
     if (!iter->valid)
         return cmt_error_set(err, CMT_INVALID, "the iterator stands nowhere");
+    iter->valid = false;
     if (iter->backwards)
         CMT_TRY(seek_merge(iter, cmt_buf_slice(&iter->key), err));
     return find_forward(iter, true, err);
@@ -175,6 +176,7 @@ cmt_status cmt_lsm_iter_prev(cmt_lsm_iter *iter, cmt_error *err)
 {
     if (!iter->valid)
         return cmt_error_set(err, CMT_INVALID, "the iterator stands nowhere");
+    iter->valid = false;
     if (!iter->backwards) {
         CMT_TRY(seek_merge(iter, cmt_buf_slice(&iter->key), err));
         CMT_TRY(cmt_lsm__merge_prev(&iter->merge, err));
