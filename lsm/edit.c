@@ -31,6 +31,8 @@
 
 #define DEFAULT_MIN_FREE ((uint64_t)16 << 20)
 #define PREFETCH_BYTES ((uint64_t)64 << 20)
+/* goleveldb keeps file numbers in an int64; half of them are left for it. */
+#define FILE_NUMBER_MAX ((uint64_t)INT64_MAX / 2)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
@@ -107,6 +109,8 @@ static cmt_status open_state(cmt_lsm_edit *edit, const char *dir,
     edit->next_number = edit->view->version.next_file_number;
     if (edit->view->highest_number >= edit->next_number)
         edit->next_number = edit->view->highest_number + 1;
+    if (edit->next_number > FILE_NUMBER_MAX)
+        return cmt_error_set(err, CMT_UNSUPPORTED, "%s has used up its file numbers", dir);
     edit->plans = calloc(edit->view->version.count + 1, sizeof *edit->plans);
     if (edit->plans == NULL)
         return cmt_lsm__no_memory(err);

@@ -77,8 +77,10 @@ static cmt_status on_batch(void *context, cmt_slice record, cmt_error *err)
         p = cmt_varint_get_bytes(p, end, &key);
         if (p != NULL && type == CMT_LSM_TYPE_PUT)
             p = cmt_varint_get_bytes(p, end, &value);
-        if (p == NULL || key.size > CMT_LSM_KEY_MAX)
+        if (p == NULL)
             return bad_batch(l, "ends in the middle of an entry", err);
+        if (key.size > CMT_LSM_KEY_MAX - 8)
+            return bad_batch(l, "holds a key that is too long", err);
         if (add_entry(l->journal, key, sequence + i, type, value) != CMT_OK)
             return cmt_error_set(err, CMT_NO_MEMORY, "no memory for the entries of %s", l->name);
     }

@@ -149,6 +149,9 @@ static cmt_status next_dead(writer *w, const cmt_range **ranges, size_t range_co
             bool is_new = !s->done_with_key || !cmt_slice_equal(user, cmt_buf_slice(&s->key));
             bool dead = false;
             if (is_new && cmt_slice_compare(user, range->lo) >= 0) {
+                /* A tombstone would not lie above it. */
+                if (cmt_lsm__sequence(m->current->key) >= s->edit->sequence)
+                    return cmt_lsm__sequence_too_high(s->edit, err);
                 if (cmt_buf_set(&s->key, user) != CMT_OK)
                     return cmt_lsm__no_memory(err);
                 s->done_with_key = true;

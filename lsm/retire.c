@@ -117,18 +117,17 @@ cmt_status cmt_lsm_edit_retire(cmt_lsm_edit *edit, cmt_lsm_trash *trash, cmt_lsm
     return st;
 }
 
-uint64_t cmt_lsm_edit_strays(cmt_lsm_edit *edit)
+/* The files are sorted by kind: an old MANIFEST is the last to go but for temporary files. */
+bool cmt_lsm_edit_was_interrupted(cmt_lsm_edit *edit)
 {
-    names live = {0};
     cmt_lsm__listing listing;
-    uint64_t count = 0;
-    if (edit->stage == CMT_LSM_PREPARED || names_in_force(edit, &live, NULL) != CMT_OK)
-        return 0;
-    if (cmt_lsm__list(edit->view->dir_fd, edit->view->path, &listing, NULL) == CMT_OK) {
-        for (size_t i = 0; i < listing.count; i++)
-            count += obsolete(&live, &listing.files[i]);
-        cmt_lsm__listing_free(&listing);
-    }
-    free(live.tables);
-    return count;
+    unsigned signs = 0;
+    if (cmt_lsm__list(edit->view->dir_fd, edit->view->path, &listing, NULL) != CMT_OK)
+        return false;
+    for (size_t i = 0; i < listing.count; i++)
+        signs += (listing.files[i].kind == CMT_LSM_FILE_MANIFEST &&
+                  strcmp(listing.files[i].name, edit->view->manifest_name) != 0) ||
+                 listing.files[i].kind == CMT_LSM_FILE_TEMP;
+    cmt_lsm__listing_free(&listing);
+    return signs > 0;
 }

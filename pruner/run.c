@@ -154,9 +154,9 @@ cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *er
     int64_t since = cmt_clock_ns();
     CMT_TRY(cmt_pruner__count_keys(p, &result->keys_deleted, err));
     cmt_pruner__log_step(p, "counted the keys", &since);
-    bool strays =
-        cmt_lsm_edit_strays(p->blocks.edit) > 0 || cmt_lsm_edit_strays(p->states.edit) > 0;
-    if (!p->plan.nothing_to_do || strays)
+    bool clean_up = !p->plan.nothing_to_do || cmt_lsm_edit_was_interrupted(p->blocks.edit) ||
+                    cmt_lsm_edit_was_interrupted(p->states.edit);
+    if (clean_up)
         open_trash(p);
     if (!p->plan.nothing_to_do) {
         CMT_TRY(prepare_both(p, err));
@@ -164,8 +164,10 @@ cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *er
         CMT_TRY(commit_both(p, result, err));
         cmt_pruner__log_step(p, "switched", &since);
     }
-    retire(p, &p->blocks, result);
-    retire(p, &p->states, result);
+    if (clean_up) {
+        retire(p, &p->blocks, result);
+        retire(p, &p->states, result);
+    }
     cmt_pruner__log_step(p, "moved obsolete files away", &since);
     CMT_TRY(measure_after(p, result, err));
     result->blockstore = cmt_lsm_edit_get_counts(p->blocks.edit);

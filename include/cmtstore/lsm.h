@@ -235,8 +235,10 @@ typedef struct cmt_lsm_retired {
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_retire(cmt_lsm_edit *edit, cmt_lsm_trash *trash,
                                                       cmt_lsm_retired *out, cmt_error *err);
 
-/** How many files cmt_lsm_edit_retire() would remove now; 0 also when that cannot be told. */
-CMT_API uint64_t cmt_lsm_edit_strays(cmt_lsm_edit *edit);
+/** Does the directory hold a MANIFEST or a temporary file beside those in force: was a switch, or the
+ *  clean-up behind it, cut short?  (Single tables that nothing names are no sign: goleveldb leaves such
+ *  when it closes, and removes them when it opens.) */
+CMT_API bool cmt_lsm_edit_was_interrupted(cmt_lsm_edit *edit);
 
 /** Unlink what is in the trash with @p threads threads, remove its directories.  Reports
  *  progress. */
