@@ -13,6 +13,7 @@ void cmd_console_init(cmd_console *console, const cmd_options *options)
         .terminal = isatty(STDERR_FILENO) == 1,
         .quiet = options->quiet,
         .json = options->log_json,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
     };
     if (options->quiet)
         console->level = CMT_LOG_ERROR;
@@ -26,11 +27,16 @@ void cmd_console_init(cmd_console *console, const cmd_options *options)
 
 void cmd_console_clear(cmd_console *console)
 {
-    flockfile(stderr);
+    pthread_mutex_lock(&console->lock);
+    cmd_console_clear_locked(console);
+    pthread_mutex_unlock(&console->lock);
+}
+
+void cmd_console_clear_locked(cmd_console *console)
+{
     if (console->bar_shown)
         fputs("\r\033[K", stderr);
     console->bar_shown = false;
-    funlockfile(stderr);
 }
 
 void cmd_console_finishing(cmd_console *console)

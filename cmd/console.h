@@ -1,23 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Standard error: log lines and the progress bar, which share the last line of a terminal.
- * The library may log from any of its threads: the lock of the stream guards bar_shown.
  */
 #ifndef CMT_CMD_CONSOLE_H
 #define CMT_CMD_CONSOLE_H
 
 #include "options.h"
 
+#include <pthread.h>
+
+/* What the progress hook shows; the library never calls it twice at a time. */
+typedef struct cmd_shown {
+    char phase[32];
+    char database[16];
+    uint64_t total;
+    int64_t began_ns; /* of the monotonic clock: when the phase began */
+    int64_t heard_ns; /* when it was last reported */
+    int64_t drawn_ns; /* when it was last shown */
+} cmd_shown;
+
 typedef struct cmd_console {
     bool terminal; /* standard error is one */
     bool quiet;
     bool json;
+    bool finishing; /* past the point where a request to stop means anything */
     cmt_log_level level;
+    cmd_shown shown;
+    pthread_mutex_t lock; /* guards bar_shown and what goes to standard error with it: the library
+                             logs from any of its threads */
     bool bar_shown;
-    bool finishing;    /* past the point where a request to stop means anything */
-    int64_t last_ns;   /* of the monotonic clock: when progress was last shown */
-    int64_t phase_ns;  /* when the phase began */
-    char phase[64];    /* the phase and its database */
     cmt_logger logger; /* hand these to the library */
     cmt_progress_hook progress;
 } cmd_console;
@@ -26,6 +37,8 @@ void cmd_console_init(cmd_console *console, const cmd_options *options);
 
 /** Take the bar away, so that something else can be printed. */
 void cmd_console_clear(cmd_console *console);
+/** The same for who holds the lock. */
+void cmd_console_clear_locked(cmd_console *console);
 
 /** From here on a request to stop is only acknowledged. */
 void cmd_console_finishing(cmd_console *console);
@@ -34,7 +47,7 @@ void cmd_console_finishing(cmd_console *console);
 CMT_MUST_CHECK cmt_status cmd_console_ask(cmd_console *console, const char *question,
                                           cmt_error *err);
 
-/* For console.c alone: log.c, progress.c. */
+/* The two hooks (log.c, progress.c); the context is the console. */
 void cmd_log_line(void *context, cmt_log_level level, const char *message);
 bool cmd_progress_report(void *context, const cmt_progress *progress);
 

@@ -17,8 +17,6 @@
 
 #define DIGEST_SIZE 32
 #define OUTPUT_BUFFER ((size_t)1 << 20)
-/* Pairs between two looks at the flag that asks to stop. */
-#define STOP_EVERY 256
 
 typedef struct dumping {
     const cmd_context *context;
@@ -109,7 +107,7 @@ static cmt_status dump_pair(dumping *d, cmt_error *err)
     if (!digest_pair(d, key, value, digest))
         return cmt_error_set(err, CMT_IO, "SHA-256 failed in libcrypto");
     d->pairs++;
-    if (d->pairs % STOP_EVERY == 0 && cmd_signals_stop_requested())
+    if (cmd_signals_stop_requested())
         return CMT_CANCELLED;
     if (d->context->options->json)
         return CMT_OK;

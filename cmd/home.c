@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* An empty variable counts as unset, as in CometBFT. */
@@ -154,24 +155,36 @@ static const char *missing_hint(const cmd_target *target)
     return "";
 }
 
+/* While a node switches to a new MANIFEST a listing may miss the old and the new one: look again. */
+static cmt_status detect_patiently(const char *data_dir, const char *name, cmt_engine *engine,
+                                   cmt_buf *path, cmt_error *err)
+{
+    for (int attempt = 0;; attempt++) {
+        CMT_TRY(cmt_engine_detect(data_dir, name, engine, path, err));
+        bool sure = *engine != CMT_ENGINE_NONE && *engine != CMT_ENGINE_UNKNOWN;
+        if (sure || attempt == 2)
+            return CMT_OK;
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    }
+}
+
 static cmt_status detect(const cmd_target *target, const char *name, char path[PATH_MAX],
                          cmt_engine *engine, cmt_error *err)
 {
     cmt_buf found = CMT_BUF_INIT;
-    cmt_status status = cmt_engine_detect(target->data_dir, name, engine, &found, err);
-    if (status == CMT_OK && *engine == CMT_ENGINE_NONE)
-        status = cmt_error_set(err, CMT_NOT_FOUND, "there is no %s.db in %.300s%s", name,
-                               target->data_dir, missing_hint(target));
-    else if (status == CMT_OK && *engine == CMT_ENGINE_UNKNOWN)
-        status = cmt_error_prefix(err, CMT_UNSUPPORTED, "cannot tell the engine");
-    else if (status == CMT_OK && found.size >= PATH_MAX)
+    cmt_status status = detect_patiently(target->data_dir, name, engine, &found, err);
+    if (status == CMT_OK && found.size < PATH_MAX)
+        snprintf(path, PATH_MAX, "%.*s", (int)found.size, (const char *)found.data);
+    else if (status == CMT_OK)
         status = cmt_error_set(err, CMT_INVALID, "the path of %s.db is too long", name);
-    if (status == CMT_OK && found.size > 0) {
-        memcpy(path, found.data, found.size);
-        path[found.size] = '\0';
-    }
     cmt_buf_free(&found);
-    return status;
+    CMT_TRY(status);
+    if (*engine == CMT_ENGINE_NONE)
+        return cmt_error_set(err, CMT_NOT_FOUND, "there is no %s.db in %.300s%s", name,
+                             target->data_dir, missing_hint(target));
+    if (*engine == CMT_ENGINE_UNKNOWN)
+        return cmt_error_prefix(err, CMT_UNSUPPORTED, "cannot tell the engine");
+    return CMT_OK;
 }
 
 static cmt_status check_declared(const cmd_target *target, cmt_error *err)

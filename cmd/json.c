@@ -55,7 +55,11 @@ void cmd_json_put_bool(json_t *object, const char *key, bool value)
 
 void cmd_json_put_text(json_t *object, const char *key, const char *text)
 {
-    json_t *value = text != NULL ? json_string(text) : json_null();
+    if (text == NULL) {
+        cmd_json_put(object, key, NULL);
+        return;
+    }
+    json_t *value = json_string(text);
     if (value == NULL) {
         char *copy = strdup(text);
         require(copy != NULL);

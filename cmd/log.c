@@ -132,11 +132,11 @@ void cmd_log_line(void *context, cmt_log_level level, const char *message)
     for (char *p = line; *p != '\0'; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             *p = '?';
-    flockfile(stderr);
-    cmd_console_clear(console);
+    pthread_mutex_lock(&console->lock);
+    cmd_console_clear_locked(console);
     if (console->json)
         print_json(level, line, &now);
     else
         print_plain(level, line, &now);
-    funlockfile(stderr);
+    pthread_mutex_unlock(&console->lock);
 }

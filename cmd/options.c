@@ -29,8 +29,8 @@ enum {
 };
 
 #define ON(command) (1u << (command))
-#define WRITERS (ON(CMD_PRUNE) | ON(CMD_COMPACT) | ON(CMD_PRUNE_AND_COMPACT))
 #define PRUNERS (ON(CMD_PLAN) | ON(CMD_PRUNE) | ON(CMD_PRUNE_AND_COMPACT))
+#define PLANNERS (PRUNERS | ON(CMD_COMPACT))
 #define EVERYWHERE (~0u)
 
 typedef struct option_rule {
@@ -69,10 +69,9 @@ static const option_rule rules[] = {
       "Lift the floors that keep a rollback possible and respect a data companion", 0},
      PRUNERS},
 
-    {TITLE("How to run:", 3), WRITERS | PRUNERS},
-    {{"dry-run", KEY_DRY_RUN, NULL, 0, "Show the plan and change nothing", 0}, WRITERS | PRUNERS},
-    {{"yes", 'y', NULL, 0, "Do not ask (without a terminal nothing is asked anyway)", 0},
-     WRITERS | PRUNERS},
+    {TITLE("How to run:", 3), PLANNERS},
+    {{"dry-run", KEY_DRY_RUN, NULL, 0, "Show the plan and change nothing", 0}, PLANNERS},
+    {{"yes", 'y', NULL, 0, "Do not ask (without a terminal nothing is asked anyway)", 0}, PLANNERS},
 
     {TITLE("What to print:", 4), ON(CMD_DUMP)},
     {{"db", KEY_DATABASE, "NAME", 0, "blockstore or state", 0}, ON(CMD_DUMP)},

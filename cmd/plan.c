@@ -129,7 +129,7 @@ static void print_edit(FILE *stream, const char *name, const cmt_lsm_edit_counts
 
 static void print_cost(FILE *stream, const cmt_prune_plan *plan)
 {
-    fprintf(stream, "\n%-12s%8s%10s%11s%10s\n", "tables", "kept", "dropped", "rewritten",
+    fprintf(stream, "%-12s%8s%10s%11s%10s\n", "tables", "kept", "dropped", "rewritten",
             "deletions");
     print_edit(stream, "blockstore", &plan->blockstore);
     print_edit(stream, "state", &plan->state);
@@ -147,8 +147,10 @@ void cmd_plan_print(FILE *stream, const cmt_prune_plan *plan, cmt_prune_action a
         fputs("nothing to do\n", stream);
         return;
     }
-    if (action != CMT_ACTION_COMPACT)
+    if (action != CMT_ACTION_COMPACT) {
         print_families(stream, plan);
+        fputc('\n', stream);
+    }
     print_cost(stream, plan);
 }
 

@@ -11,19 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BAR_EVERY_NS INT64_C(100000000)
 #define LINE_EVERY_NS INT64_C(5000000000)
+#define SOON_NS INT64_C(2000000000)
 #define BAR_WIDTH 24
-
-static int64_t now_ns(void)
-{
-    struct timespec now = {0, 0};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static double share_of(const cmt_progress *progress)
 {
@@ -50,67 +43,85 @@ static int terminal_width(void)
     return size.ws_col < 200 ? size.ws_col : 200;
 }
 
-static void draw_bar(cmd_console *console, const cmt_progress *progress, int64_t now)
+/* "3 s left", once that can be told; else nothing. */
+static cmd_words time_left(const cmd_shown *shown, double share)
 {
-    char line[256];
-    double share = share_of(progress);
-    if (progress->total > 0) {
-        char bar[BAR_WIDTH + 1];
-        size_t full = (size_t)(share * BAR_WIDTH);
-        memset(bar, '.', BAR_WIDTH);
-        memset(bar, '#', full);
-        bar[BAR_WIDTH] = '\0';
-        char left[48] = "";
-        int64_t spent = now - console->phase_ns;
-        if (share > 0.02 && share < 1 && spent > 2 * INT64_C(1000000000))
-            snprintf(left, sizeof left, "  %s left",
-                     cmd_human_ms((int64_t)((double)spent / share * (1 - share)) / 1000000).text);
-        snprintf(line, sizeof line, "%-20s [%s] %3d %%  %s of %s%s", console->phase, bar,
-                 (int)(share * 100), amount(progress, progress->done).text,
-                 amount(progress, progress->total).text, left);
-    } else {
-        snprintf(line, sizeof line, "%-20s %s", console->phase,
-                 amount(progress, progress->done).text);
-    }
-    flockfile(stderr);
-    fprintf(stderr, "\r%.*s\033[K", terminal_width() - 1, line);
-    console->bar_shown = true;
-    funlockfile(stderr);
+    cmd_words words = {""};
+    int64_t spent_ns = shown->heard_ns - shown->began_ns;
+    if (share > 0.02 && share < 1 && spent_ns > SOON_NS)
+        words = cmd_human_ms((int64_t)((double)spent_ns / share * (1 - share)) / 1000000);
+    return words;
 }
 
-static void log_progress(cmd_console *console, const cmt_progress *progress, int64_t now)
+static void draw_bar(cmd_console *console, const cmt_progress *progress)
+{
+    char line[256];
+    int size = snprintf(line, sizeof line, "%s %-12s ", progress->phase, progress->database);
+    if (progress->total > 0) {
+        char bar[BAR_WIDTH + 1];
+        double share = share_of(progress);
+        memset(bar, '.', BAR_WIDTH);
+        memset(bar, '#', (size_t)(share * BAR_WIDTH));
+        bar[BAR_WIDTH] = '\0';
+        cmd_words left = time_left(&console->shown, share);
+        snprintf(line + size, sizeof line - (size_t)size, "[%s] %3d %%  %s of %s%s%s%s", bar,
+                 (int)(share * 100), amount(progress, progress->done).text,
+                 amount(progress, progress->total).text, left.text[0] != '\0' ? "  " : "",
+                 left.text, left.text[0] != '\0' ? " left" : "");
+    } else {
+        snprintf(line + size, sizeof line - (size_t)size, "%s",
+                 amount(progress, progress->done).text);
+    }
+    pthread_mutex_lock(&console->lock);
+    fprintf(stderr, "\r%.*s\033[K", terminal_width() - 1, line);
+    console->bar_shown = true;
+    pthread_mutex_unlock(&console->lock);
+}
+
+static void log_progress(cmd_console *console, const cmt_progress *progress)
 {
     char text[256];
     snprintf(text, sizeof text,
              "progress phase=%s database=%s done=%" PRIu64 " total=%" PRIu64
              " percent=%d elapsed=%" PRId64 "s",
              progress->phase, progress->database, progress->done, progress->total,
-             (int)(share_of(progress) * 100), (now - console->phase_ns) / 1000000000);
+             (int)(share_of(progress) * 100),
+             (console->shown.heard_ns - console->shown.began_ns) / 1000000000);
     cmd_log_line(console, CMT_LOG_INFO, text);
+}
+
+/* Both databases may be worked on at once: the one with more to do is shown.  Returns whether this
+ * report is of it. */
+static bool follow(cmd_shown *shown, const cmt_progress *progress, int64_t now)
+{
+    bool same_database =
+        strncmp(shown->database, progress->database, sizeof shown->database - 1) == 0;
+    if (!same_database && now - shown->heard_ns < SOON_NS && progress->total <= shown->total)
+        return false;
+    if (!same_database || strncmp(shown->phase, progress->phase, sizeof shown->phase - 1) != 0) {
+        snprintf(shown->phase, sizeof shown->phase, "%s", progress->phase);
+        snprintf(shown->database, sizeof shown->database, "%s", progress->database);
+        shown->began_ns = now;
+        shown->drawn_ns = now; /* a phase that is over at once need not be seen */
+    }
+    shown->total = progress->total;
+    shown->heard_ns = now;
+    return true;
 }
 
 bool cmd_progress_report(void *context, const cmt_progress *progress)
 {
     cmd_console *console = context;
     bool stop = cmd_signals_stop_requested() && !console->finishing;
-    if (console->quiet)
+    int64_t now = cmd_now_ns();
+    if (console->quiet || !follow(&console->shown, progress, now))
         return stop;
-    int64_t now = now_ns();
-    char phase[sizeof console->phase];
-    snprintf(phase, sizeof phase, "%s%s%s", progress->phase,
-             progress->database[0] != '\0' ? " " : "", progress->database);
-    if (strcmp(phase, console->phase) != 0) {
-        memcpy(console->phase, phase, sizeof phase);
-        console->phase_ns = now;
-        /* A phase that is over at once need not be seen. */
-        console->last_ns = now;
-    }
-    if (now - console->last_ns < (console->terminal ? BAR_EVERY_NS : LINE_EVERY_NS))
+    if (now - console->shown.drawn_ns < (console->terminal ? BAR_EVERY_NS : LINE_EVERY_NS))
         return stop;
-    console->last_ns = now;
+    console->shown.drawn_ns = now;
     if (console->terminal)
-        draw_bar(console, progress, now);
+        draw_bar(console, progress);
     else
-        log_progress(console, progress, now);
+        log_progress(console, progress);
     return stop;
 }

@@ -11,15 +11,18 @@
 #include <strings.h>
 #include <unistd.h>
 
-/* Reads one line; poll, unlike read, ends when a signal comes. */
+/* A signal that comes right before poll does not end it: look at the flag now and then. */
+#define LOOK_EVERY_MS 100
+
+/* Reads one line.  False when a signal came or there is nothing to read from. */
 static bool read_answer(char *answer, size_t size)
 {
     size_t used = 0;
     while (used + 1 < size && !cmd_signals_stop_requested()) {
         struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-        if (poll(&input, 1, -1) < 0 && errno != EINTR)
+        if (poll(&input, 1, LOOK_EVERY_MS) < 0 && errno != EINTR)
             return false;
-        if (cmd_signals_stop_requested() || (input.revents == 0))
+        if (input.revents == 0)
             continue;
         ssize_t n = read(STDIN_FILENO, answer + used, 1);
         if (n <= 0 || answer[used] == '\n')

@@ -15,8 +15,9 @@
 typedef struct job {
     const cmd_context *context;
     cmt_prune_action action;
-    bool asks;  /* somebody can answer */
-    bool shows; /* somebody may read the plan */
+    bool asks;         /* somebody can answer */
+    bool shows;        /* somebody may read the plan */
+    int64_t asking_ms; /* waited for an answer: not our time */
     cmt_pruner *pruner;
     cmt_prune_plan plan;
     cmt_prune_result result;
@@ -31,7 +32,7 @@ static cmt_prune_action action_of(cmd_command command)
 
 /* ---- before ---------------------------------------------------------------------------------- */
 
-static cmt_status announce(const job *j, cmt_error *err)
+static cmt_status announce(job *j, cmt_error *err)
 {
     cmd_console_clear(j->context->console);
     if (j->plan.nothing_to_do)
@@ -40,7 +41,12 @@ static cmt_status announce(const job *j, cmt_error *err)
         cmd_plan_print(stderr, &j->plan, j->action);
         fputc('\n', stderr);
     }
-    return j->asks ? cmd_console_ask(j->context->console, "Proceed?", err) : CMT_OK;
+    if (!j->asks)
+        return CMT_OK;
+    int64_t start_ns = cmd_now_ns();
+    cmt_status status = cmd_console_ask(j->context->console, "Proceed?", err);
+    j->asking_ms = (cmd_now_ns() - start_ns) / 1000000;
+    return status;
 }
 
 /* ---- after ----------------------------------------------------------------------------------- */
@@ -130,10 +136,12 @@ static cmt_status carry_out(job *j, cmt_error *err)
     cmt_status status = cmt_pruner_run(j->pruner, &j->result, err);
     cmd_console_clear(console);
     CMT_TRY(status);
+    j->result.ready_ms -= j->asking_ms;
     /* Scripts wait for this line, so it comes whatever --quiet says. */
     fprintf(stderr, "ready: the node may start now (after %" PRId64 " ms)\n", j->result.ready_ms);
     cmd_console_finishing(console);
     cmt_status finished = cmt_pruner_finish(j->pruner, &j->result, err);
+    j->result.elapsed_ms -= j->asking_ms;
     cmt_error unprinted = CMT_ERROR_INIT;
     cmt_status reported = report(j, &unprinted);
     if (finished == CMT_OK && reported != CMT_OK)

@@ -9,8 +9,8 @@
 
 /**
  * Call @p attempt until it returns anything but CMT_STALE, with a short pause between.
- * @retval CMT_STALE    the node changed files during every attempt
- * @retval CMT_CORRUPT  every attempt failed alike: no node does that, a file is lost
+ * @retval CMT_STALE      the node changed files during every attempt
+ * @retval CMT_CANCELLED  a signal asked to stop
  */
 CMT_MUST_CHECK cmt_status cmd_snapshot_retry(cmt_status (*attempt)(void *context, cmt_error *err),
                                              void *context, cmt_error *err);

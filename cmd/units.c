@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sizes and times for people.
+ * Time, and sizes and times for people.
  */
 #include "units.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
+
+int64_t cmd_now_ns(void)
+{
+    struct timespec now = {0, 0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
 
 cmd_words cmd_human_bytes(uint64_t bytes)
 {

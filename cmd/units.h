@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sizes and times for people.
+ * Time, and sizes and times for people.
  */
 #ifndef CMT_CMD_UNITS_H
 #define CMT_CMD_UNITS_H
 
 #include <stdint.h>
+
+/** Nanoseconds of the monotonic clock. */
+int64_t cmd_now_ns(void);
 
 /* A few words in an array that can be returned: `cmd_human_bytes(n).text`. */
 typedef struct cmd_words {

@@ -4,7 +4,7 @@
  */
 #include "cleanup.h"
 #include "cmtstore/keys.h"
-#include "db_internal.h"
+#include "priced_db.h"
 #include "rng.h"
 
 #include <check.h>
@@ -12,93 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- a database whose reads cost something ------------------------------------------------ */
-
-/* Each move of an iterator counts `cost` bytes; everything else is the memory backend. */
-typedef struct priced_db {
-    cmt_db base;
-    cmt_db *memory;
-    uint64_t cost;
-    uint64_t read;
-    uint64_t moves;
-} priced_db;
-
-typedef struct priced_iter {
-    cmt_db_iter base;
-    priced_db *db;
-    cmt_db_iter *memory;
-} priced_iter;
-
-static void pay(priced_db *db)
-{
-    db->read += db->cost;
-    db->moves++;
-}
-
-static cmt_status priced_seek(cmt_db_iter *base, cmt_slice key, cmt_error *err)
-{
-    priced_iter *iter = (priced_iter *)base;
-    pay(iter->db);
-    return cmt_db_iter_seek(iter->memory, key, err);
-}
-
-static cmt_status priced_next(cmt_db_iter *base, cmt_error *err)
-{
-    priced_iter *iter = (priced_iter *)base;
-    pay(iter->db);
-    return cmt_db_iter_next(iter->memory, err);
-}
-
-static cmt_slice priced_key(const cmt_db_iter *base)
-{
-    return cmt_db_iter_key(((const priced_iter *)base)->memory);
-}
-
-static void priced_iter_free(cmt_db_iter *base)
-{
-    cmt_db_iter_free(((priced_iter *)base)->memory);
-    free(base);
-}
-
-static const cmt_db_iter_ops priced_iter_ops = {
-    .seek = priced_seek, .next = priced_next, .key = priced_key, .free = priced_iter_free};
-
-static cmt_status priced_iter_new(cmt_db *base, const cmt_range *bounds, cmt_db_iter **out,
-                                  cmt_error *err)
-{
-    priced_db *db = (priced_db *)base;
-    priced_iter *iter = calloc(1, sizeof *iter);
-    ck_assert_ptr_nonnull(iter);
-    iter->base.ops = &priced_iter_ops;
-    iter->db = db;
-    *out = &iter->base;
-    return cmt_db_iter_new(db->memory, bounds, &iter->memory, err);
-}
-
-static uint64_t priced_bytes_read(const cmt_db *base)
-{
-    return ((const priced_db *)base)->read;
-}
-
-static const cmt_db_ops priced_ops = {.iter_new = priced_iter_new, .bytes_read = priced_bytes_read};
-
 static priced_db db;
 
 static void setup(void)
 {
-    db = (priced_db){.base = {&priced_ops}};
-    ck_assert_int_eq(cmt_db_open_memory(&db.memory, NULL), CMT_OK);
+    cmt_db *memory;
+    ck_assert_int_eq(cmt_db_open_memory(&memory, NULL), CMT_OK);
+    db = priced_db_over(memory);
 }
 
 static void teardown(void)
 {
-    cmt_db_close(db.memory);
+    cmt_db_close(db.inner);
 }
 
 static void put(const cmt_key_family *family, int64_t height, uint32_t index)
 {
     cmt_key key = cmt_key_make(family, height, index);
-    ck_assert_int_eq(cmt_db_memory_put(db.memory, cmt_key_slice(&key), CMT_SLICE("x")), CMT_OK);
+    ck_assert_int_eq(cmt_db_memory_put(db.inner, cmt_key_slice(&key), CMT_SLICE("x")), CMT_OK);
 }
 
 /* Each height of [lo,hi); of an indexed family some parts, not always the first. */
@@ -235,11 +166,10 @@ START_TEST(keys_that_cometbft_does_not_write_are_passed_over)
 {
     static const char *const foreign[] = {"H:", "H:007", "H:1x", "H:9:9", "H:a", "H", "H;1"};
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
-        ck_assert_int_eq(
-            cmt_db_memory_put(db.memory,
-                              (cmt_slice){(const uint8_t *)foreign[i], strlen(foreign[i])},
-                              CMT_SLICE("")),
-            CMT_OK);
+        ck_assert_int_eq(cmt_db_memory_put(
+                             db.inner, (cmt_slice){(const uint8_t *)foreign[i], strlen(foreign[i])},
+                             CMT_SLICE("")),
+                         CMT_OK);
     put(&cmt_family_meta, 1, 0);
     put(&cmt_family_meta, 99, 0);
     cmt_heights runs[] = {{1, 2}, {99, 100}};
@@ -297,7 +227,7 @@ START_TEST(what_the_budget_leaves_unread_of_a_run_is_taken_to_exist)
 {
     put_run(&cmt_family_results, 1000, 9000);
     cmt_key hole = cmt_key_make(&cmt_family_results, 3000, 0);
-    cmt_db_memory_delete(db.memory, cmt_key_slice(&hole));
+    cmt_db_memory_delete(db.inner, cmt_key_slice(&hole));
     int64_t lo;
     db.cost = 100;
     ck_assert_int_eq(cmt_key_run_below(&db.base, &cmt_family_results, 9000, 10000, &lo, NULL),
@@ -309,46 +239,28 @@ START_TEST(what_the_budget_leaves_unread_of_a_run_is_taken_to_exist)
 }
 END_TEST
 
-static cmt_status broken_seek(cmt_db_iter *iter, cmt_slice key, cmt_error *err)
-{
-    (void)iter;
-    (void)key;
-    return cmt_error_set(err, CMT_IO, "read failed");
-}
-
-static void broken_free(cmt_db_iter *iter)
-{
-    free(iter);
-}
-
-static cmt_status broken_iter_new(cmt_db *base, const cmt_range *bounds, cmt_db_iter **out,
-                                  cmt_error *err)
-{
-    static const cmt_db_iter_ops ops = {.seek = broken_seek, .free = broken_free};
-    (void)base;
-    (void)bounds;
-    (void)err;
-    *out = calloc(1, sizeof **out);
-    ck_assert_ptr_nonnull(*out);
-    (*out)->ops = &ops;
-    return CMT_OK;
-}
-
+/* Each read of a search in turn is the first to fail. */
 START_TEST(a_failing_read_ends_the_search_with_its_cause)
 {
-    static const cmt_db_ops ops = {.iter_new = broken_iter_new, .bytes_read = priced_bytes_read};
-    priced_db broken = {.base = {&ops}};
-    cmt_height_set found;
-    bool complete;
+    put_run(&cmt_family_meta, 3, 30);
+    put_run(&cmt_family_meta, 95, 120);
+    cmt_status st = CMT_IO;
+    for (uint64_t n = 1; st == CMT_IO; n++) {
+        cmt_height_set found;
+        bool complete;
+        cmt_error err = CMT_ERROR_INIT;
+        db.moves = 0;
+        db.fail_from = n;
+        st = cmt_key_leftovers(&db.base, &cmt_family_meta, 110, 0, &found, &complete, &err);
+        ck_assert_str_eq(err.message, st == CMT_IO ? "read failed" : "");
+        ck_assert_uint_eq(found.count, st == CMT_IO ? 0 : 2);
+        cmt_height_set_free(&found);
+    }
+    ck_assert_int_eq(st, CMT_OK);
     int64_t height;
-    cmt_error err = CMT_ERROR_INIT;
-    ck_assert_int_eq(
-        cmt_key_leftovers(&broken.base, &cmt_family_meta, 9, 0, &found, &complete, &err), CMT_IO);
-    ck_assert_str_eq(err.message, "read failed");
-    ck_assert_uint_eq(found.count, 0);
-    ck_assert_int_eq(cmt_key_first_in(&broken.base, &cmt_family_meta, 0, 9, &height, &err), CMT_IO);
-    ck_assert_int_eq(cmt_key_run_below(&broken.base, &cmt_family_meta, 9, 0, &height, &err),
-                     CMT_IO);
+    db.fail_from = 1;
+    ck_assert_int_eq(cmt_key_first_in(&db.base, &cmt_family_meta, 0, 9, &height, NULL), CMT_IO);
+    ck_assert_int_eq(cmt_key_run_below(&db.base, &cmt_family_meta, 110, 0, &height, NULL), CMT_IO);
 }
 END_TEST
 

@@ -98,9 +98,13 @@ static cmt_lsm_edit_counts prune(const cmt_lsm_edit_spec *spec)
     ck_assert(!cmt_lsm_edit_get_counts(edit).nothing_to_do);
     carry_out(edit);
     cmt_lsm_edit_counts counts = cmt_lsm_edit_get_counts(edit);
+    ck_assert_uint_le(counts.bytes_written, counts.bytes_write_bound);
     cmt_lsm_edit_free(edit);
     return counts;
 }
+
+/* Both ways to get rid of dead keys in a table that stays: _i chooses. */
+#define share() (_i % 2 == 0 ? 0.0001 : 2.0)
 
 static cmt_lsm_edit_counts compact(void)
 {
@@ -124,6 +128,68 @@ static void expect(const char *pairs)
 }
 
 /* ---- compaction ------------------------------------------------------------------------------ */
+
+static bool compaction_has_work(void)
+{
+    cmt_lsm_edit *edit = open_edit();
+    pairs_must(cmt_lsm_edit_plan_compact(edit, &err), &err);
+    bool work = !cmt_lsm_edit_get_counts(edit).nothing_to_do;
+    cmt_lsm_edit_free(edit);
+    return work;
+}
+
+START_TEST(compaction_leaves_clean_tables_the_files_they_were)
+{
+    TABLE(1, {"a", 11, "1"}, {"b", 12, "1"});
+    TABLE(1, {"c", 13, NULL}, {"d", 14, "1"});
+    TABLE(2, {"c", 1, "old"}, {"d1", 2, "1"});
+    TABLE(2, {"m", 3, "1"}, {"n", 4, "1"});
+    LOG({"x", 21, "1"});
+    finish();
+    uint64_t ab = files_inode(dir, "000002.ldb");
+    uint64_t mn = files_inode(dir, "000005.ldb");
+    cmt_lsm_edit_counts counts = compact();
+    ck_assert_uint_eq(counts.tables_rewritten, 2);
+    ck_assert_uint_eq(files_inode(dir, "000002.ldb"), ab);
+    ck_assert_uint_eq(files_inode(dir, "000005.ldb"), mn);
+    expect("a=1\nb=1\nd=1\nd1=1\nm=1\nn=1\nx=1\n");
+    ck_assert(!compaction_has_work());
+}
+END_TEST
+
+START_TEST(compaction_of_clean_tables_is_no_work)
+{
+    TABLE(1, {"a", 1, "1"}, {"c", 2, "1"});
+    TABLE(2, {"b", 3, "1"}, {"d", 4, "1"});
+    finish();
+    ck_assert(!compaction_has_work());
+}
+END_TEST
+
+START_TEST(compaction_of_nothing_but_tombstones_leaves_nothing)
+{
+    TABLE(1, {"a", 1, NULL}, {"c", 2, NULL});
+    TABLE(0, {"b", 3, NULL}, {"d", 4, NULL});
+    LOG({"e", 5, NULL});
+    finish();
+    compact();
+    expect("");
+    ck_assert_uint_eq(files_count(dir, ".ldb") + files_count(dir, ".log"), 0);
+}
+END_TEST
+
+START_TEST(compaction_keeps_the_newest_of_many_versions)
+{
+    TABLE(3, {"a", 1, "old"}, {"b", 2, "old"}, {"c", 3, "only"});
+    TABLE(1, {"a", 11, NULL}, {"b", 13, "newer"}, {"b", 12, NULL});
+    TABLE(0, {"a", 21, "young"}, {"b", 22, "younger"});
+    TABLE(0, {"a", 31, NULL}, {"d", 32, "1"});
+    LOG({"b", 41, "youngest"}, {"e", 42, "1"}, {"e", 43, NULL});
+    finish();
+    compact();
+    expect("b=youngest\nc=only\nd=1\n");
+}
+END_TEST
 
 START_TEST(compaction_places_level_0_between_tables_that_it_rewrites)
 {
@@ -151,15 +217,237 @@ END_TEST
 
 /* ---- prune ----------------------------------------------------------------------------------- */
 
+static const cmt_range dead_b = {CMT_SLICE_OF("b"), CMT_SLICE_OF("c")};
+static const cmt_range judged_d = {CMT_SLICE_OF("d"), CMT_SLICE_OF("e")};
+
+START_TEST(a_range_holds_its_lower_end_and_not_its_upper)
+{
+    TABLE(1, {"a", 1, "1"}, {"b", 2, "1"}, {"b\x01", 3, "1"}, {"c", 4, "1"});
+    finish();
+    const cmt_lsm_edit_spec spec = {.dead = &dead_b, .dead_count = 1, .rewrite_share = share()};
+    prune(&spec);
+    expect("a=1\nc=1\n");
+}
+END_TEST
+
+START_TEST(a_range_without_upper_end_reaches_to_the_last_key)
+{
+    const cmt_range rest = {CMT_SLICE_OF("b"), {NULL, 0}};
+    TABLE(1, {"a", 1, "1"}, {"b", 2, "1"});
+    TABLE(1, {"c", 3, "1"}, {"\xff\xff", 4, "1"});
+    LOG({"a2", 6, "1"}, {"z", 7, "1"});
+    finish();
+    const cmt_lsm_edit_spec spec = {.dead = &rest, .dead_count = 1, .rewrite_share = share()};
+    ck_assert_uint_eq(prune(&spec).tables_dropped, 1);
+    expect("a=1\na2=1\n");
+}
+END_TEST
+
+START_TEST(a_range_over_everything_leaves_an_empty_database)
+{
+    const cmt_range all = {{NULL, 0}, {NULL, 0}};
+    TABLE(0, {"a", 4, "1"});
+    TABLE(1, {"a", 1, "1"}, {"b", 2, "1"});
+    TABLE(5, {"", 3, "1"});
+    LOG({"c", 6, "1"});
+    finish();
+    const cmt_lsm_edit_spec spec = {.dead = &all, .dead_count = 1};
+    cmt_lsm_edit_counts counts = prune(&spec);
+    ck_assert_uint_eq(counts.tables_dropped, 3);
+    ck_assert_uint_eq(counts.tables_written, 0);
+    ck_assert_uint_eq(counts.bytes_after, 0);
+    expect("");
+    ck_assert_uint_eq(files_count(dir, ".ldb") + files_count(dir, ".log"), 0);
+}
+END_TEST
+
+START_TEST(older_versions_of_a_dead_key_do_not_come_back_from_any_level)
+{
+    TABLE(6, {"a", 1, "1"}, {"b", 2, "6"}, {"c", 3, "1"});
+    TABLE(3, {"a1", 4, "1"}, {"b", 5, "3"}, {"c1", 6, "1"});
+    TABLE(1, {"b", 7, NULL}, {"b1", 8, "1"}, {"d", 9, "1"});
+    TABLE(0, {"a2", 10, "1"}, {"b", 11, "0"}, {"e", 12, "1"});
+    TABLE(0, {"b", 13, NULL}, {"f", 14, "1"});
+    LOG({"b", 15, "log"}, {"g", 16, "1"});
+    finish();
+    const cmt_lsm_edit_spec spec = {.dead = &dead_b, .dead_count = 1, .rewrite_share = share()};
+    prune(&spec);
+    expect("a=1\na1=1\na2=1\nc=1\nc1=1\nd=1\ne=1\nf=1\ng=1\n");
+}
+END_TEST
+
+START_TEST(a_table_that_touches_nothing_dead_stays_the_file_it_was)
+{
+    TABLE(1, {"a", 1, "1"}, {"a9", 2, "1"});
+    TABLE(1, {"b", 3, "1"}, {"c", 4, "1"});
+    TABLE(2, {"c", 5, "1"}, {"d", 6, "1"});
+    finish();
+    uint64_t first = files_inode(dir, "000002.ldb");
+    uint64_t third = files_inode(dir, "000004.ldb");
+    const cmt_lsm_edit_spec spec = {.dead = &dead_b, .dead_count = 1, .rewrite_share = 0.01};
+    cmt_lsm_edit_counts counts = prune(&spec);
+    ck_assert_uint_eq(counts.tables_rewritten, 1);
+    ck_assert_uint_eq(files_inode(dir, "000002.ldb"), first);
+    ck_assert_uint_eq(files_inode(dir, "000004.ldb"), third);
+    ck_assert(!files_exist(dir, "000003.ldb"));
+    expect("a=1\na9=1\nc=1\nd=1\n");
+}
+END_TEST
+
+START_TEST(the_share_of_dead_bytes_chooses_between_rewriting_and_tombstones)
+{
+    TABLE(1, {"a", 1, "1111111111"}, {"b", 2, "1111111111"}, {"c", 3, "1111111111"});
+    finish();
+    const cmt_lsm_edit_spec spec = {
+        .dead = &dead_b, .dead_count = 1, .rewrite_share = _i == 0 ? 0.3 : 0.4};
+    cmt_lsm_edit_counts counts = prune(&spec);
+    ck_assert_uint_eq(counts.tables_rewritten, _i == 0 ? 1 : 0);
+    ck_assert_uint_eq(counts.tables_marked, _i == 0 ? 0 : 1);
+    ck_assert_uint_eq(counts.tombstones, _i == 0 ? 0 : 1);
+    expect("a=1111111111\nc=1111111111\n");
+}
+END_TEST
+
+START_TEST(a_table_below_the_share_is_rewritten_where_there_is_bytes_to_spare)
+{
+    TABLE(1, {"a", 1, "1"}, {"b", 2, "1"}, {"c", 3, "1"});
+    finish();
+    const cmt_lsm_edit_spec spec = {
+        .dead = &dead_b, .dead_count = 1, .rewrite_share = 2.0, .spare_percent = 1};
+    ck_assert_uint_eq(prune(&spec).tables_rewritten, 1);
+    expect("a=1\nc=1\n");
+}
+END_TEST
+
+START_TEST(tables_called_sst_are_kept_marked_and_rewritten_like_others)
+{
+    TABLE(1, {"a", 1, "1"}, {"a9", 2, "1"});
+    TABLE(1, {"b", 3, "1"}, {"c", 4, "1"});
+    finish();
+    for (unsigned number = 2; number <= 3; number++) {
+        char name[CMT_LSM_NAME_MAX];
+        cmt_lsm__table_name(number, false, name);
+        char *ldb = files_path(dir, name);
+        cmt_lsm__table_name(number, true, name);
+        char *sst = files_path(dir, name);
+        ck_assert_int_eq(rename(ldb, sst), 0);
+        free(ldb);
+        free(sst);
+    }
+    const cmt_lsm_edit_spec spec = {.dead = &dead_b, .dead_count = 1, .rewrite_share = share()};
+    prune(&spec);
+    expect("a=1\na9=1\nc=1\n");
+    ck_assert_uint_eq(files_count(dir, ".sst"), _i == 0 ? 1 : 2);
+}
+END_TEST
+
+/* ---- level 0 and the log ---------------------------------------------------------------------- */
+
+static uint64_t level_0_tables(void)
+{
+    cmt_lsm_view *view;
+    pairs_must(cmt_lsm_view_open(dir, NULL, &view, &err), &err);
+    uint64_t tables = cmt_lsm_view_get_stats(view).tables[0];
+    cmt_lsm_view_close(view);
+    return tables;
+}
+
+START_TEST(level_0_is_merged_when_it_would_reach_four_tables)
+{
+    const unsigned tables = (unsigned)_i;
+    char *expected = calloc(1, 1);
+    TABLE(1, {"b", 1, "1"}, {"c", 2, "1"});
+    expected = pairs_add(expected, CMT_SLICE("c"), CMT_SLICE("1"));
+    for (unsigned i = 0; i < tables; i++) {
+        const char key[] = {'k', (char)('a' + i), '\0'};
+        TABLE(0, {key, 10 + i, "1"}, {"z", 20 + i, NULL});
+        expected = pairs_add(expected, (cmt_slice){(const uint8_t *)key, 2}, CMT_SLICE("1"));
+    }
+    finish();
+    const cmt_lsm_edit_spec spec = {.dead = &dead_b, .dead_count = 1, .rewrite_share = 2.0};
+    prune(&spec);
+    ck_assert_uint_eq(level_0_tables(), tables >= 3 ? 1 : tables + 1);
+    expect(expected);
+    free(expected);
+}
+END_TEST
+
+START_TEST(level_0_is_rewritten_whole_or_not_at_all)
+{
+    TABLE(0, {"a", 5, "old"}, {"b1", 1, "1111111111"}, {"b2", 2, "1111111111"});
+    TABLE(0, {"a", 6, "new"}, {"x", 7, "1"});
+    finish();
+    const cmt_lsm_edit_spec spec = {.dead = &dead_b, .dead_count = 1, .rewrite_share = 0.1};
+    cmt_lsm_edit_counts counts = prune(&spec);
+    ck_assert_uint_eq(counts.tables_rewritten, 2);
+    ck_assert_uint_eq(level_0_tables(), 1);
+    expect("a=new\nx=1\n");
+}
+END_TEST
+
+START_TEST(logs_are_always_folded_into_a_table)
+{
+    TABLE(1, {"a", 1, "1"}, {"b", 2, "1"});
+    LOG({"a", 3, "log"}, {"c", 4, "log"});
+    LOG({"c", 5, NULL}, {"d", 6, "log"});
+    finish();
+    const cmt_lsm_edit_spec spec = {.dead = &dead_b, .dead_count = 1};
+    prune(&spec);
+    expect("a=log\nd=log\n");
+    ck_assert_uint_eq(files_count(dir, ".log"), 0);
+}
+END_TEST
+
+START_TEST(points_die_and_puts_win_over_everything)
+{
+    const cmt_slice points[] = {CMT_SLICE_OF("a"), CMT_SLICE_OF("h"), CMT_SLICE_OF("missing"),
+                                CMT_SLICE_OF("p")};
+    const cmt_lsm_put puts[] = {{CMT_SLICE_OF("b5"), CMT_SLICE_OF("put")},
+                                {CMT_SLICE_OF("g"), CMT_SLICE_OF("")},
+                                {CMT_SLICE_OF("p"), CMT_SLICE_OF("put")},
+                                {CMT_SLICE_OF("z"), CMT_SLICE_OF("put")}};
+    TABLE(2, {"a", 1, "1"}, {"b5", 2, "1"}, {"g", 3, "1"}, {"p", 4, "1"}, {"q", 5, "1"});
+    LOG({"a", 6, "1"}, {"h", 7, "1"}, {"p", 8, NULL});
+    finish();
+    const cmt_lsm_edit_spec spec = {.dead = &dead_b,
+                                    .dead_count = 1,
+                                    .points = points,
+                                    .point_count = COUNT(points),
+                                    .puts = puts,
+                                    .put_count = COUNT(puts),
+                                    .rewrite_share = share()};
+    prune(&spec);
+    expect("b5=put\ng=\np=put\nq=1\nz=put\n");
+}
+END_TEST
+
+/* ---- judged ranges ---------------------------------------------------------------------------- */
+
+START_TEST(the_newest_value_of_a_judged_key_decides)
+{
+    TABLE(2, {"d1", 1, "Dead"}, {"d2", 2, "live"}, {"d3", 3, "Dead"}, {"d4", 4, "live"});
+    TABLE(1, {"d1", 11, "live"}, {"d2", 12, "Dead"}, {"d3", 13, NULL});
+    LOG({"d4", 21, "Dead"}, {"d5", 22, "Dead"}, {"d6", 23, "live"});
+    finish();
+    const cmt_lsm_edit_spec spec = {.judged = &judged_d,
+                                    .judged_count = 1,
+                                    .judged_share = 0.5,
+                                    .judge = judge,
+                                    .reclaim = _i / 2 == 1,
+                                    .rewrite_share = share()};
+    prune(&spec);
+    expect("d1=live\nd6=live\n");
+}
+END_TEST
+
 START_TEST(judged_keys_die_however_small_their_share_is_guessed)
 {
     TABLE(1, {"d1", 1, "Dead"}, {"d2", 2, "live"}, {"e1", 3, "1"}, {"e5", 4, "1"});
     finish();
-    const cmt_range judged = {CMT_SLICE("d"), CMT_SLICE("e")};
     const cmt_range dead = {CMT_SLICE("e2"), CMT_SLICE("e3")};
     const cmt_lsm_edit_spec spec = {.dead = &dead,
                                     .dead_count = 1,
-                                    .judged = &judged,
+                                    .judged = &judged_d,
                                     .judged_count = 1,
                                     .judged_share = 0.001,
                                     .judge = judge};
@@ -172,10 +460,49 @@ START_TEST(judged_keys_die_when_no_share_is_guessed)
 {
     TABLE(1, {"d1", 1, "Dead"}, {"d2", 2, "live"});
     finish();
-    const cmt_range judged = {CMT_SLICE("d"), CMT_SLICE("e")};
-    const cmt_lsm_edit_spec spec = {.judged = &judged, .judged_count = 1, .judge = judge};
+    const cmt_lsm_edit_spec spec = {.judged = &judged_d, .judged_count = 1, .judge = judge};
     prune(&spec);
     expect("d2=live\n");
+}
+END_TEST
+
+/* ---- is there work? --------------------------------------------------------------------------- */
+
+static bool has_work(const cmt_lsm_edit_spec *spec)
+{
+    cmt_lsm_edit *edit = open_edit();
+    pairs_must(cmt_lsm_edit_plan(edit, spec, &err), &err);
+    bool work = !cmt_lsm_edit_get_counts(edit).nothing_to_do;
+    cmt_lsm_edit_free(edit);
+    return work;
+}
+
+START_TEST(dead_entries_that_nobody_sees_are_work_only_when_space_is_wanted_back)
+{
+    TABLE(2, {"b1", 1, "1"}, {"b2", 2, "1"});
+    TABLE(1, {"b1", 3, NULL}, {"b2", 4, NULL});
+    finish();
+    cmt_lsm_edit_spec spec = {.dead = &dead_b, .dead_count = 1};
+    ck_assert(!has_work(&spec));
+    spec.reclaim = true;
+    ck_assert(has_work(&spec));
+    prune(&spec);
+    ck_assert_uint_eq(files_count(dir, ".ldb"), 0);
+}
+END_TEST
+
+START_TEST(a_range_without_keys_is_no_work)
+{
+    TABLE(1, {"a", 1, "1"}, {"c", 2, "1"});
+    LOG({"d2", 3, "live"});
+    finish();
+    const cmt_lsm_edit_spec spec = {.dead = &dead_b,
+                                    .dead_count = 1,
+                                    .judged = &judged_d,
+                                    .judged_count = 1,
+                                    .judge = judge,
+                                    .reclaim = true};
+    ck_assert(!has_work(&spec));
 }
 END_TEST
 
@@ -194,8 +521,6 @@ static void expect_damage(const cmt_lsm_edit_spec *spec)
     cmt_lsm_edit_free(edit);
     ck_assert_uint_eq(files_hash(dir), before);
 }
-
-static const cmt_range dead_b = {CMT_SLICE_OF("b"), CMT_SLICE_OF("c")};
 
 /* The MANIFEST says 5; the bounds of the tables do not betray that there is more. */
 static void finish_at_sequence_5(void)
@@ -239,27 +564,53 @@ START_TEST(an_entry_above_all_announced_sequences_is_refused_by_a_compaction)
 }
 END_TEST
 
-int main(void)
+static Suite *make_suite(void)
 {
     Suite *suite = suite_create("lsm_edit_rules");
     TCase *tc = tcase_create("compaction");
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, compaction_leaves_clean_tables_the_files_they_were);
+    tcase_add_test(tc, compaction_of_clean_tables_is_no_work);
+    tcase_add_test(tc, compaction_of_nothing_but_tombstones_leaves_nothing);
+    tcase_add_test(tc, compaction_keeps_the_newest_of_many_versions);
     tcase_add_test(tc, compaction_places_level_0_between_tables_that_it_rewrites);
     tcase_add_test(tc, compaction_finds_every_holder_of_a_key);
     suite_add_tcase(suite, tc);
     tc = tcase_create("prune");
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, a_range_holds_its_lower_end_and_not_its_upper, 0, 2);
+    tcase_add_loop_test(tc, a_range_without_upper_end_reaches_to_the_last_key, 0, 2);
+    tcase_add_test(tc, a_range_over_everything_leaves_an_empty_database);
+    tcase_add_loop_test(tc, older_versions_of_a_dead_key_do_not_come_back_from_any_level, 0, 2);
+    tcase_add_test(tc, a_table_that_touches_nothing_dead_stays_the_file_it_was);
+    tcase_add_loop_test(tc, the_share_of_dead_bytes_chooses_between_rewriting_and_tombstones, 0, 2);
+    tcase_add_test(tc, a_table_below_the_share_is_rewritten_where_there_is_bytes_to_spare);
+    tcase_add_loop_test(tc, tables_called_sst_are_kept_marked_and_rewritten_like_others, 0, 2);
+    tcase_add_loop_test(tc, level_0_is_merged_when_it_would_reach_four_tables, 0, 6);
+    tcase_add_test(tc, level_0_is_rewritten_whole_or_not_at_all);
+    tcase_add_test(tc, logs_are_always_folded_into_a_table);
+    tcase_add_loop_test(tc, points_die_and_puts_win_over_everything, 0, 2);
+    tcase_add_loop_test(tc, the_newest_value_of_a_judged_key_decides, 0, 4);
     tcase_add_test(tc, judged_keys_die_however_small_their_share_is_guessed);
     tcase_add_test(tc, judged_keys_die_when_no_share_is_guessed);
+    tcase_add_test(tc, dead_entries_that_nobody_sees_are_work_only_when_space_is_wanted_back);
+    tcase_add_test(tc, a_range_without_keys_is_no_work);
     suite_add_tcase(suite, tc);
     tc = tcase_create("sequences");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, an_entry_above_all_announced_sequences_is_refused_in_a_rewritten_table, 6, 8);
-    tcase_add_loop_test(tc, an_entry_above_all_announced_sequences_is_refused_in_a_marked_table, 6, 8);
+    tcase_add_loop_test(tc, an_entry_above_all_announced_sequences_is_refused_in_a_rewritten_table, 6,
+                        8);
+    tcase_add_loop_test(tc, an_entry_above_all_announced_sequences_is_refused_in_a_marked_table, 6,
+                        8);
     tcase_add_loop_test(tc, an_entry_above_all_announced_sequences_is_refused_on_level_0, 6, 8);
     tcase_add_loop_test(tc, an_entry_above_all_announced_sequences_is_refused_by_a_compaction, 6, 8);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
+    return suite;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(make_suite());
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

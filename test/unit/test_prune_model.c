@@ -12,8 +12,8 @@
 #include "cleanup.h"
 #include "cmtstore/state.h"
 #include "cmtstore/store.h"
-#include "history.h"
 #include "model.h"
+#include "node_history.h"
 
 #include <check.h>
 

@@ -6,8 +6,8 @@
 //	vectors load HOME HEIGHT...    one line per height whose validators record is a pointer
 //
 // A line of priorities is "KIND TIMES IN OUT": the ValidatorSet messages before and after, in hex.
-// KIND is increment (types.ValidatorSet.IncrementProposerPriority) or load (state.Store.LoadValidators,
-// TIMES above the height at which the set is stored).  A line of load is
+// KIND is increment (types.ValidatorSet.IncrementProposerPriority) or load (LoadValidators of
+// state.Store, TIMES above the height at which the set is stored).  A line of load is
 // "RELEASE STORED HEIGHT RECORD POINTER OUT": the two heights, the stored values of both, and what
 // LoadValidators(HEIGHT) gives.  Load opens, and so changes, the home: use a copy.
 package main
@@ -173,6 +173,14 @@ func (w writer) hostile(rng *rand.Rand) {
 		}
 		w.increment(raw(powers, priorities), 1+rng.Int31n(300))
 	}
+	// the average is out of reach of the lowest, of the highest
+	w.increment(raw([]int64{1, 2, 3, 4}, []int64{lo, hi, hi, hi}), 2)
+	w.increment(raw([]int64{1, 2, 3, 4}, []int64{hi, lo, lo, lo}), 2)
+	// a spread beyond int64, then also the sum that the ratio is made of
+	w.increment(raw([]int64{1, 2}, []int64{lo, 100000}), 2)
+	w.increment(raw([]int64{5, 7, 1}, []int64{lo + 5, 3 << 60, 0}), 2)
+	w.increment(raw([]int64{max / 2, max / 2}, []int64{lo, 100000}), 2)
+	w.increment(raw([]int64{max / 2, max / 3, 9}, []int64{hi, 2, 0}), 2)
 }
 
 func priorities(out writer) {

@@ -1,0 +1,348 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""cmtstore against the golden dumps of CometBFT's own prunes.  Needs neither Go nor a network.
+
+Environment: CMTSTORE (the program), CMT_TEST_JOBS (2), CMT_TEST_TMP, CMT_TEST_SEED, CMT_TEST_FULL=1.  Arguments: only these fixtures.
+"""
+
+import fcntl
+import hashlib
+import os
+import random
+import re
+import shutil
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from support import homes, ldb, tools  # noqa: E402
+from support.tally import Tally, expect, expect_equal, full, seed  # noqa: E402
+
+WORK = homes.Workspace()
+OWNER, GROUP = 4711, 4712  # nobody's, so that a file written with our own shows
+
+
+def lines_of(pairs):
+    return b"".join(
+        b"%s %d %s\n" % (k.hex().encode(), len(v), hashlib.sha256(v).hexdigest().encode()) for k, v in sorted(pairs.items())
+    )
+
+
+def force_for(fixture, retain):
+    """Pruning all but the newest block makes a rollback impossible: that wants --force."""
+    return ["--force"] if retain == homes.golden_report(fixture, retain)["height"] else []
+
+
+def expect_pairs(home, wanted, what):
+    """Both readers, cmtstore's and the tests' own, see these lines in each database."""
+    for name in homes.DATABASES:
+        for reader, got in (
+            ("cmtstore", tools.dump(home, name)),
+            ("ldb.py", lines_of(ldb.pairs(homes.database(home, name)))),
+        ):
+            expect(got == wanted[name], f"{what}, {name} read by {reader}: {homes.differences(got, wanted[name])}")
+
+
+def golden(fixture, state):
+    return {name: homes.golden_lines(fixture, state, name) for name in homes.DATABASES}
+
+
+def expect_tidy(home):
+    """Sound trees, nothing lying about, empty trash."""
+    for name in homes.DATABASES:
+        directory = homes.database(home, name)
+        expect_equal(ldb.structure_problems(directory), [], f"structure of {name}")
+        expect_equal(ldb.stray_files(directory), [], f"files of {name} that nothing refers to")
+    ours = os.path.join(home, "data", "cmtstore")
+    left = [os.path.join(d, f) for d, _, files in os.walk(os.path.join(ours, "trash")) for f in files]
+    expect_equal(left, [], "trash left")
+
+
+def expect_unchanged(home, before, what):
+    after = homes.fingerprint(home)
+    changed = sorted(p for p in before.keys() | after.keys() if before.get(p) != after.get(p))
+    expect_equal(changed, [], f"{what}: changed files")
+
+
+def give_away(home):
+    """Owner, group and modes that are not what this process would use by itself."""
+    for parent, directories, files in os.walk(os.path.join(home, "data"), topdown=False):
+        for name in directories + files:
+            path = os.path.join(parent, name)
+            os.chmod(path, 0o750 if os.path.isdir(path) else 0o640)
+            if os.geteuid() == 0:
+                os.chown(path, OWNER, GROUP)
+    if os.geteuid() == 0:
+        os.chown(os.path.join(home, "data"), OWNER, GROUP)
+
+
+def expect_given_away(home):
+    for path, (mode, owner, group, _) in homes.fingerprint(os.path.join(home, "data")).items():
+        if os.geteuid() == 0:
+            expect_equal((owner, group), (OWNER, GROUP), f"owner of {path}")
+        if not os.path.isdir(os.path.join(home, "data", path)):
+            expect_equal(oct(mode & 0o7777), "0o640", f"mode of {path}")
+
+
+# ---- cases -----------------------------------------------------------------------------------
+
+
+def recognises(fixture):
+    home = WORK.copy(WORK.fixture(fixture))
+    before = homes.fingerprint(home)
+    info = tools.run("info", home, "-o", "json").expect_code(tools.OK).json()
+    report = homes.golden_report(fixture, homes.golden_heights(fixture)[0])
+    expect_equal(info["engine"], "goleveldb", "engine")
+    expect_equal(info["key_layout"], "v1", "key layout")
+    expect_equal(info["chain_id"], "cmtgen-1", "chain id")
+    expect_equal(info["blockstore"]["base"], report["base_before"], "base")
+    expect_equal(info["blockstore"]["height"], report["height"], "height")
+    expect_equal(info["state"]["last_block_height"], report["height"], "last block height")
+    expect_pairs(home, golden(fixture, "before"), "before anything was done")
+    expect_unchanged(home, before, "info and dump")
+    WORK.discard(home)
+
+
+def prunes(fixture, retain):
+    home = WORK.copy(WORK.fixture(fixture))
+    give_away(home)
+    flags = ["--no-sweep", "--retain-height", retain, *force_for(fixture, retain)]
+    before = homes.fingerprint(home)
+    tools.run("plan", home, *flags, "-o", "json").expect_code(tools.OK).json()
+    tools.run("prune", home, *flags, "--dry-run").expect_code(tools.OK)
+    expect_unchanged(home, before, "plan and --dry-run")
+
+    done = tools.change("prune", home, *flags).expect_code(tools.OK)
+    expect(re.search(r"^ready:", done.err, re.M), f"no line that begins with ready: {done.err!r}")
+    report, wanted = done.json(), homes.golden_report(fixture, retain)
+    for ours, theirs in (("base_before",) * 2, ("base",) * 2, ("height",) * 2, ("evidence_retain_height",) * 2, ("blocks_pruned", "pruned")):
+        expect_equal(report[ours], wanted[theirs], ours)
+    expect_equal(report["retain_height"], retain, "retain_height")
+    expect_pairs(home, golden(fixture, f"retain-{retain}"), "after the prune")
+    expect_tidy(home)
+    expect_given_away(home)
+
+    pruned = homes.fingerprint(home)
+    again = tools.change("prune", home, *flags).expect_code(tools.OK)
+    expect("nothing to do" in (again.err + again.out.decode()).lower(), f"the second run says: {again.err!r}")
+    expect_equal(again.json()["blocks_pruned"], 0, "blocks pruned by the second run")
+    expect_unchanged(home, pruned, "the second run")
+    WORK.discard(home)
+
+
+def prunes_and_compacts(fixture, retain):
+    home = WORK.copy(WORK.fixture(fixture))
+    give_away(home)
+    tools.change("prune-and-compact", home, "--no-sweep", "--retain-height", retain,
+                 *force_for(fixture, retain)).expect_code(tools.OK)
+    expect_pairs(home, golden(fixture, f"retain-{retain}"), "after prune-and-compact")
+    expect_tidy(home)
+    expect_given_away(home)
+    WORK.discard(home)
+
+
+def sweeps_nothing_here(fixture, retain):
+    """Where no residue lies below base, the sweep and CometBFT's own prune are the same."""
+    home = WORK.copy(WORK.fixture(fixture))
+    tools.change("prune", home, "--retain-height", retain, *force_for(fixture, retain)).expect_code(tools.OK)
+    expect_pairs(home, golden(fixture, f"retain-{retain}"), "after a prune with sweep")
+    WORK.discard(home)
+
+
+def sweeps_app_pruned(retain):
+    """Exactly H: and C: of 1..419 go besides, and validatorsKey: of 1..419 but 392, the height of the
+    last change before the evidence window."""
+    fixture = "app-pruned-0.38"
+    home = WORK.copy(WORK.fixture(fixture))
+    tools.change("prune", home, "--retain-height", retain).expect_code(tools.OK)
+    swept = {b"%s:%d" % (p, h) for p in (b"H", b"C", b"validatorsKey") for h in range(1, 420)} - {b"validatorsKey:392"}
+    wanted = {
+        name: b"".join(l for l in lines.splitlines(True) if bytes.fromhex(l.split()[0].decode()) not in swept)
+        for name, lines in golden(fixture, f"retain-{retain}").items()
+    }
+    expect_pairs(home, wanted, "after the sweep")
+    expect_tidy(home)
+    before = homes.fingerprint(home)
+    tools.change("prune", home, "--retain-height", retain).expect_code(tools.OK)
+    expect_unchanged(home, before, "the second sweep")
+    WORK.discard(home)
+
+
+def prunes_in_steps(fixture, retain, number):
+    """However many prunes it took: with the sweep, the end is that of one prune."""
+    rng = random.Random(number)
+    home = WORK.copy(WORK.fixture(fixture))
+    base = homes.golden_report(fixture, retain)["base_before"]
+    steps = sorted(rng.sample(range(base + 1, retain), min(rng.randint(2, 6), retain - base - 1))) + [retain]
+    for height in steps:
+        command = rng.choice(("prune", "prune", "prune-and-compact"))
+        tools.change(command, home, "--retain-height", height, *(force_for(fixture, retain) if height == retain else [])
+                     ).expect_code(tools.OK)
+    expect_pairs(home, golden(fixture, f"retain-{retain}"), f"after prunes to {steps}")
+    expect_tidy(home)
+    WORK.discard(home)
+
+
+def finishes_an_interrupted_prune(fixture, retain):
+    """Block store new, state store old: what a crash between the two switches leaves."""
+    flags = ["--no-sweep", "--retain-height", retain, *force_for(fixture, retain)]
+    home, half = WORK.copy(WORK.fixture(fixture)), WORK.copy(WORK.fixture(fixture))
+    tools.change("prune", home, *flags).expect_code(tools.OK)
+    shutil.rmtree(homes.database(half, "blockstore"))
+    shutil.copytree(homes.database(home, "blockstore"), homes.database(half, "blockstore"))
+    tools.change("prune", half, *flags).expect_code(tools.OK)
+    expect_pairs(half, golden(fixture, f"retain-{retain}"), "after finishing")
+    expect_tidy(half)
+    before = homes.fingerprint(half)
+    tools.change("prune", half, *flags).expect_code(tools.OK)
+    expect_unchanged(half, before, "one more run")
+    WORK.discard(home)
+    WORK.discard(half)
+
+
+def compacts(fixture, retain):
+    """After a prune to `retain` (0: as it is): the same pairs, no dead weight, and then nothing to do."""
+    home = WORK.copy(WORK.fixture(fixture))
+    give_away(home)
+    state = "before"
+    if retain:
+        state = f"retain-{retain}"
+        tools.change("prune", home, "--no-sweep", "--retain-height", retain, *force_for(fixture, retain)).expect_code(tools.OK)
+    tools.change("compact", home).expect_code(tools.OK)
+    expect_pairs(home, golden(fixture, state), "after compact")
+    expect_tidy(home)
+    expect_given_away(home)
+    for name in homes.DATABASES:
+        weight = ldb.dead_weight(homes.database(home, name))
+        expect_equal(weight, (0, 0), f"tombstones and hidden entries left in {name}")
+    before = homes.fingerprint(home)
+    tools.change("compact", home).expect_code(tools.OK)
+    expect_unchanged(home, before, "the second compact")
+    WORK.discard(home)
+
+
+def refuses_height(flags, code):
+    home = WORK.copy(WORK.fixture("multi-0.38"))
+    before = homes.fingerprint(home)
+    tools.change("prune", home, *flags).expect_code(code)
+    expect_unchanged(home, before, "a refused prune")
+    WORK.discard(home)
+
+
+def keeps_a_number_of_blocks(count, wanted):
+    home = WORK.copy(WORK.fixture("multi-0.38"))
+    before = homes.fingerprint(home)
+    tools.change("prune", home, "--no-sweep", "--keep-blocks", count).expect_code(tools.OK)
+    expect_pairs(home, golden("multi-0.38", wanted), f"after keeping {count} blocks")
+    if wanted == "before":
+        expect_unchanged(home, before, "keeping more than there is")
+    WORK.discard(home)
+
+
+def refuses_foreign(fixture, named):
+    """Other engines and layouts: named, refused, untouched."""
+    home = WORK.copy(WORK.fixture(fixture))
+    before = homes.fingerprint(home)
+    info = tools.run("info", home, "-o", "json").expect_code(tools.OK, tools.REFUSED)
+    told = info.out.decode() + info.err
+    expect(named in told, f"info does not name {named}: {told[:300]}")
+    for command, flags in (("prune", ["--retain-height", 250]), ("prune-and-compact", ["--keep-blocks", 10]), ("compact", [])):
+        tools.change(command, home, *flags).expect_code(tools.REFUSED)
+    expect_unchanged(home, before, "refused commands")
+    WORK.discard(home)
+
+
+def refuses_backend_mismatch():
+    home = WORK.copy(WORK.fixture("multi-0.38"))
+    with open(os.path.join(home, "config", "config.toml"), "w", encoding="ascii") as f:
+        f.write('db_backend = "rocksdb"\n')
+    before = homes.fingerprint(home)
+    tools.change("prune", home, "--retain-height", 300).expect_code(tools.REFUSED)
+    expect_unchanged(home, before, "a prune against db_backend")
+    WORK.discard(home)
+
+
+def refuses_missing(name):
+    home = WORK.copy(WORK.fixture("multi-0.38"))
+    shutil.rmtree(homes.database(home, name))
+    before = homes.fingerprint(home)
+    tools.change("prune", home, "--retain-height", 300).expect_code(tools.FAILURE)
+    expect_unchanged(home, before, f"a prune without {name}.db")
+    WORK.discard(home)
+
+
+def respects_locks(name, protocol):
+    """goleveldb locks by flock, the C++ engines by fcntl: either kind on either database."""
+    home = WORK.copy(WORK.fixture("multi-0.38"))
+    before = homes.fingerprint(home)
+    with open(os.path.join(homes.database(home, name), "LOCK"), "r+b") as lock:
+        (fcntl.flock if protocol == "flock" else fcntl.lockf)(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for command, flags in (("prune", ["--retain-height", 300]), ("compact", [])):
+            tools.change(command, home, *flags).expect_code(tools.BUSY)
+        for command in ("info", "plan --retain-height 300"):
+            tools.run(*command.split()[:1], home, *command.split()[1:]).expect_code(tools.OK)
+        tools.dump(home, name)
+        expect_unchanged(home, before, f"beside a {protocol} lock on {name}")
+    tools.change("prune", home, "--no-sweep", "--retain-height", 300).expect_code(tools.OK)
+    WORK.discard(home)
+
+
+def refuses_pending_current():
+    """CURRENT.<n> means that goleveldb was stopped in the middle of a switch of its own."""
+    home = WORK.copy(WORK.fixture("multi-0.38"))
+    directory = homes.database(home, "state")
+    version = ldb.Version(directory)
+    shutil.copy(os.path.join(directory, "CURRENT"), os.path.join(directory, f"CURRENT.{int(version.manifest[9:])}"))
+    before = homes.fingerprint(home)
+    tools.change("prune", home, "--retain-height", 300).expect_code(tools.REFUSED)
+    expect_unchanged(home, before, "a prune beside a pending CURRENT")
+    WORK.discard(home)
+
+
+def main():
+    tools.require_cmtstore()
+    fixtures = sys.argv[1:] or homes.GOLDEN
+    for fixture in fixtures:
+        WORK.fixture(fixture)
+    heights = [(f, r) for f in fixtures for r in homes.golden_heights(f)]
+    tally = Tally()
+    tally.run("recognises what it is given", recognises, fixtures)
+    tally.run("prunes to the golden pairs", prunes, heights)
+    tally.run("prunes and compacts to the golden pairs", prunes_and_compacts, heights)
+    tally.run("compacts without a change of pairs", compacts,
+              [(f, r) for f in fixtures for r in (0, *homes.golden_heights(f)[:2])])
+    tally.run("sweeps nothing where nothing is to be swept", sweeps_nothing_here,
+              [(f, r) for f, r in heights if f != "app-pruned-0.38"])
+    first = seed()
+    print(f"seed {first} (CMT_TEST_SEED={first} repeats this run)", flush=True)
+    tally.run("prunes in many steps as in one", prunes_in_steps,
+              [(f, r, first + i) for f, r in heights if f != "app-pruned-0.38" for i in range(20 if full() else 3)])
+    tally.run("finishes a prune interrupted between the stores", finishes_an_interrupted_prune, heights)
+    if not sys.argv[1:]:
+        others(tally)
+    tally.finish()
+
+
+def others(tally):
+    for fixture in ("multi-1.0-v2", "multi-0.38-rocksdb", "multi-1.0-v1-pebble"):
+        WORK.fixture(fixture)
+    tally.run("sweeps what an application's pruning left", sweeps_app_pruned, homes.golden_heights("app-pruned-0.38"))
+    tally.run("keeps a number of blocks", keeps_a_number_of_blocks,
+              [(301, "retain-300"), (41, "retain-560"), (600, "before"), (100000, "before")])
+    tally.run("refuses bad heights", refuses_height,
+              [(["--retain-height", 601], tools.REFUSED), (["--retain-height", 600], tools.REFUSED),
+               (["--retain-height", 0], tools.USAGE), (["--retain-height", -5], tools.USAGE),
+               (["--retain-height", "12x"], tools.USAGE), (["--keep-blocks", 0], tools.USAGE),
+               (["--retain-height", "99999999999999999999"], tools.USAGE), ([], tools.USAGE)])
+    tally.run("refuses what it cannot write", refuses_foreign,
+              [("multi-1.0-v2", "v2"), ("multi-0.38-rocksdb", "rocksdb"), ("multi-1.0-v1-pebble", "pebbledb")])
+    tally.run("refuses a db_backend that the files contradict", refuses_backend_mismatch, [()])
+    tally.run("fails where a store is missing", refuses_missing, homes.DATABASES)
+    tally.run("refuses while another holds a lock", respects_locks,
+              [(n, p) for n in homes.DATABASES for p in ("flock", "fcntl")])
+    tally.run("refuses beside a pending CURRENT", refuses_pending_current, [()])
+
+
+if __name__ == "__main__":
+    with WORK:
+        main()

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// cmtoracle makes, prunes and reads block and state databases with CometBFT's own code, so that
+// what cmtstore leaves can be compared with what CometBFT leaves.  What differs between the release
+// lines is in line.go; ../go-1.0 has its own and shares the other files.
+//
+//	cmtoracle gen    -home DIR -heights N ...   a chain, with its genesis file
+//	cmtoracle append -home DIR -heights N       go on with it
+//	cmtoracle prune  -home DIR -retain R        PruneBlocks, then PruneStates, as the node does
+//	cmtoracle load   -home DIR                  read all that a node may need
+//	cmtoracle dump   -home DIR -db NAME -out FILE [-gets]
+//	cmtoracle compact|shape|mutate|stat|hold    see the package shared
+//	cmtoracle serve                             the same as JSON lines on stdin
+package main
+
+import (
+	"errors"
+	"path/filepath"
+
+	dbm "github.com/cometbft/cometbft-db"
+	sm "github.com/cometbft/cometbft/state"
+	"github.com/cometbft/cometbft/store"
+
+	"cmtoracle/shared"
+)
+
+// stores are the two databases of a home, opened as a node opens them.
+type stores struct {
+	blockDB, stateDB dbm.DB
+	blocks           *store.BlockStore
+	states           sm.Store
+}
+
+func openStores(home string, discard bool) (*stores, error) {
+	data := filepath.Join(home, "data")
+	blockDB, err := dbm.NewGoLevelDB("blockstore", data)
+	if err != nil {
+		return nil, err
+	}
+	stateDB, err := dbm.NewGoLevelDB("state", data)
+	if err != nil {
+		return nil, errors.Join(err, blockDB.Close())
+	}
+	return &stores{
+		blockDB: blockDB, stateDB: stateDB,
+		blocks: newBlockStore(blockDB), states: newStateStore(stateDB, discard),
+	}, nil
+}
+
+func (s *stores) close() error { return errors.Join(s.blockDB.Close(), s.stateDB.Close()) }
+
+// prune does what BlockExecutor.pruneBlocks does.
+func prune(r *shared.Request) (reply shared.Reply, err error) {
+	chain, err := shared.LoadChain(r.Home)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openStores(r.Home, chain.Discard)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	state, err := s.states.Load()
+	if err != nil {
+		return nil, err
+	}
+	base := s.blocks.Base()
+	pruned, evidenceHeight, err := s.blocks.PruneBlocks(r.Retain, state)
+	if err != nil {
+		return nil, err
+	}
+	if pruned > 0 {
+		if err := pruneStates(s.states, base, r.Retain, evidenceHeight); err != nil {
+			return nil, err
+		}
+	}
+	return shared.Reply{
+		"base_before": base, "base": s.blocks.Base(), "height": s.blocks.Height(),
+		"pruned": pruned, "evidence_retain_height": evidenceHeight,
+	}, nil
+}
+
+func main() {
+	shared.Main(map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load})
+}

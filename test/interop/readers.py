@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What cmtstore leaves, as goleveldb and C++ LevelDB see it: exactly the golden pairs, by iterating
+and by getting every key, at once and after each engine has compacted everything.
+
+Environment: CMTSTORE, CMT_TEST_CACHE, CMT_TEST_JOBS (2).  Arguments: only these fixtures.
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from support import homes, tools  # noqa: E402
+from support.oracle import available, oracle  # noqa: E402
+from support.tally import Tally, expect, expect_equal  # noqa: E402
+
+WORK = homes.Workspace(in_memory=True)
+
+
+def expect_golden(home, wanted, when):
+    """Both engines open copies, for writing as a node does: that alone changes a directory."""
+    for name in homes.DATABASES:
+        copy = WORK.copy(home)
+        seen = tools.cleveldb_dump(homes.database(copy, name))
+        expect(seen == wanted[name], f"C++ LevelDB, {name} {when}: {homes.differences(seen, wanted[name])}")
+        WORK.discard(copy)
+    if not available():
+        copy = WORK.copy(home)
+        for name in homes.DATABASES:
+            seen = oracle().lines(copy, name, write=True)
+            expect(seen == wanted[name], f"goleveldb, {name} {when}: {homes.differences(seen, wanted[name])}")
+        WORK.discard(copy)
+
+
+def engines_agree(fixture, command, retain):
+    home = WORK.copy(WORK.fixture(fixture))
+    flags, state = [], "before"
+    if command != "compact":
+        state = f"retain-{retain}"
+        flags = ["--no-sweep", "--retain-height", retain]
+        flags += ["--force"] if retain == homes.golden_report(fixture, retain)["height"] else []
+    wanted = {name: homes.golden_lines(fixture, state, name) for name in homes.DATABASES}
+    tools.change(command, home, *flags).expect_code(tools.OK)
+    expect_golden(home, wanted, f"after {command}")
+
+    for engine, compact in (("goleveldb", None if available() else oracle().compact), ("C++ LevelDB", tools.cleveldb_compact)):
+        if compact is None:
+            continue
+        copy = WORK.copy(home)
+        compact(copy)
+        expect_golden(copy, wanted, f"after {command} and a compaction by {engine}")
+        WORK.discard(copy)
+    WORK.discard(home)
+
+
+def goes_on(fixture, retain):
+    """CometBFT's own pruning, on top of ours, ends where CometBFT's pruning on its own ends."""
+    heights = homes.golden_heights(fixture)
+    target = heights[-1]
+    ours, theirs = WORK.copy(WORK.fixture(fixture)), WORK.copy(WORK.fixture(fixture))
+    tools.change("prune", ours, "--no-sweep", "--retain-height", retain).expect_code(tools.OK)
+    expect_equal(oracle().prune(theirs, retain)["base"], retain, "base after CometBFT's prune")
+    for home in (ours, theirs):
+        expect_equal(oracle().prune(home, target)["base"], target, "base after CometBFT's second prune")
+    for name in homes.DATABASES:
+        got, wanted = oracle().lines(ours, name), oracle().lines(theirs, name)
+        expect(got == wanted, f"{name} after ours and theirs: {homes.differences(got, wanted)}")
+    WORK.discard(ours)
+    WORK.discard(theirs)
+
+
+def main():
+    tools.require_cmtstore()
+    tools.cleveldb_check()
+    fixtures = sys.argv[1:] or homes.GOLDEN
+    for fixture in fixtures:
+        WORK.fixture(fixture)
+    tally = Tally()
+    reason = available()
+    if reason:
+        tally.skip("everything that goleveldb says", reason)
+    heights = [(f, r) for f in fixtures for r in homes.golden_heights(f)]
+    for command in ("prune", "prune-and-compact"):
+        tally.run(f"engines see the golden pairs after {command}", engines_agree, [(f, command, r) for f, r in heights])
+    tally.run("engines see the golden pairs after compact", engines_agree, [(f, "compact", 0) for f in fixtures])
+    if not reason:
+        tally.run("CometBFT's pruning goes on from ours", goes_on,
+                  [(f, r) for f in fixtures for r in homes.golden_heights(f)[:-1]])
+    tally.finish()
+
+
+if __name__ == "__main__":
+    with WORK:
+        main()

@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small, independent reader of LevelDB directories: MANIFEST, write-ahead logs, tables.
+
+It shares no code with the program under test and none with an engine, so it can say of a directory
+what an engine would hide: tombstones, keys with several versions, files that nothing refers to.
+"""
+
+import os
+import re
+import struct
+from collections import namedtuple
+
+BLOCK = 32768
+TABLE_MAGIC = 0xDB4775248B80FB57
+COMPARATOR = b"leveldb.BytewiseComparator"
+
+Table = namedtuple("Table", "number size smallest largest")
+Entry = namedtuple("Entry", "key seq kind value")  # kind: 1 put, 0 delete
+
+
+class Damaged(Exception):
+    pass
+
+
+def _crc_table():
+    table = []
+    for n in range(256):
+        for _ in range(8):
+            n = n >> 1 ^ 0x82F63B78 * (n & 1)
+        table.append(n)
+    return table
+
+
+_CRC = _crc_table()
+
+
+def masked_crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = _CRC[(crc ^ byte) & 0xFF] ^ crc >> 8
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+
+
+def _sized(data, at):
+    size, at = varint(data, at)
+    if at + size > len(data):
+        raise Damaged("length runs over the end")
+    return data[at : at + size], at + size
+
+
+def snappy(data):
+    """Undo snappy's compression of one block."""
+    size, at = varint(data, 0)
+    out = bytearray()
+    while at < len(data):
+        tag = data[at]
+        at += 1
+        if tag & 3 == 0:
+            length = tag >> 2
+            if length >= 60:
+                extra = length - 59
+                length = int.from_bytes(data[at : at + extra], "little")
+                at += extra
+            out += data[at : at + length + 1]
+            at += length + 1
+            continue
+        if tag & 3 == 1:
+            length = (tag >> 2 & 7) + 4
+            offset = (tag >> 5) << 8 | data[at]
+            at += 1
+        else:
+            length = (tag >> 2) + 1
+            width = 2 if tag & 3 == 2 else 4
+            offset = int.from_bytes(data[at : at + width], "little")
+            at += width
+        if not 0 < offset <= len(out):
+            raise Damaged("snappy copy from before the start")
+        chunk = bytes(out[-offset : len(out) - offset + length])
+        out += (chunk * (length // len(chunk) + 1))[:length]
+    if len(out) != size:
+        raise Damaged("snappy block has another size than it says")
+    return bytes(out)
+
+
+def log_records(data):
+    """The records of a log file and whether it ends in a torn one."""
+    records, partial, at = [], None, 0
+    while at < len(data):
+        left = BLOCK - at % BLOCK
+        if left < 7:
+            at += left
+            continue
+        crc, size, kind = struct.unpack_from("<IHB", data[at : at + 7].ljust(7, b"\0"))
+        body = data[at + 7 : at + 7 + size]
+        if kind == 0 or size > left - 7 or len(body) < size or crc != masked_crc32c(bytes([kind]) + body):
+            return records, True
+        at += 7 + size
+        if kind == 1:
+            records.append(body)
+        elif kind == 2:
+            partial = body
+        elif partial is None:
+            return records, True
+        else:
+            partial += body
+            if kind == 4:
+                records.append(partial)
+                partial = None
+    return records, partial is not None
+
+
+class Version:
+    """What the MANIFEST that CURRENT names says."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        with open(os.path.join(directory, "CURRENT"), "rb") as f:
+            current = f.read()
+        if not re.fullmatch(rb"MANIFEST-\d+\n", current):
+            raise Damaged(f"CURRENT holds {current!r}")
+        self.manifest = current.decode().strip()
+        self.log_number = self.previous_log = self.next_file = self.last_seq = 0
+        self.levels = {}
+        with open(os.path.join(directory, self.manifest), "rb") as f:
+            records, self.torn = log_records(f.read())
+        for record in records:
+            self._apply(record)
+
+    def _apply(self, edit):
+        at = 0
+        while at < len(edit):
+            tag, at = varint(edit, at)
+            if tag == 1:
+                name, at = _sized(edit, at)
+                if name != COMPARATOR:
+                    raise Damaged(f"comparator {name!r}")
+            elif tag in (2, 3, 4, 9):
+                value, at = varint(edit, at)
+                setattr(self, {2: "log_number", 3: "next_file", 4: "last_seq", 9: "previous_log"}[tag], value)
+            elif tag == 5:
+                _, at = varint(edit, at)
+                _, at = _sized(edit, at)
+            elif tag == 6:
+                level, at = varint(edit, at)
+                number, at = varint(edit, at)
+                del self.levels[level][number]
+            elif tag == 7:
+                level, at = varint(edit, at)
+                number, at = varint(edit, at)
+                size, at = varint(edit, at)
+                smallest, at = _sized(edit, at)
+                largest, at = _sized(edit, at)
+                self.levels.setdefault(level, {})[number] = Table(number, size, smallest, largest)
+            else:
+                raise Damaged(f"MANIFEST tag {tag}")
+
+    def tables(self):
+        for level in sorted(self.levels):
+            for number in sorted(self.levels[level]):
+                yield level, self.levels[level][number]
+
+    def table_path(self, number):
+        path = os.path.join(self.directory, f"{number:06d}.ldb")
+        return path if os.path.exists(path) else path[:-4] + ".sst"
+
+    def journals(self):
+        """The live write-ahead logs, oldest first."""
+        numbers = sorted(
+            int(name[:-4]) for name in os.listdir(self.directory) if re.fullmatch(r"\d+\.log", name)
+        )
+        return [n for n in numbers if n >= self.log_number or n == self.previous_log]
+
+
+def _block(data, at, size):
+    raw, kind = data[at : at + size], data[at + size]
+    if kind == 0:
+        return raw
+    if kind == 1:
+        return snappy(raw)
+    raise Damaged(f"block compression {kind}")
+
+
+def _block_entries(block):
+    restarts = struct.unpack_from("<I", block, len(block) - 4)[0]
+    end = len(block) - 4 - 4 * restarts
+    at, key = 0, b""
+    while at < end:
+        shared, at = varint(block, at)
+        unshared, at = varint(block, at)
+        size, at = varint(block, at)
+        key = key[:shared] + block[at : at + unshared]
+        at += unshared
+        yield key, block[at : at + size]
+        at += size
+
+
+def _split(internal_key):
+    trailer = struct.unpack_from("<Q", internal_key, len(internal_key) - 8)[0]
+    return internal_key[:-8], trailer >> 8, trailer & 0xFF
+
+
+def order(internal_key):
+    """Sorts internal keys as LevelDB does: user key up, then sequence and kind down."""
+    trailer = struct.unpack_from("<Q", internal_key, len(internal_key) - 8)[0]
+    return internal_key[:-8], -trailer
+
+
+def table_keys(path):
+    """(internal key, value) of every entry of a table, in stored order."""
+    with open(path, "rb") as f:
+        data = f.read()
+    if len(data) < 48 or struct.unpack_from("<Q", data, len(data) - 8)[0] != TABLE_MAGIC:
+        raise Damaged(f"{path}: no table")
+    _, at = varint(data, len(data) - 48)
+    _, at = varint(data, at)
+    offset, at = varint(data, at)
+    size, at = varint(data, at)
+    for _, handle in _block_entries(_block(data, offset, size)):
+        offset, at = varint(handle, 0)
+        size, at = varint(handle, at)
+        yield from _block_entries(_block(data, offset, size))
+
+
+def journal_entries(path):
+    with open(path, "rb") as f:
+        records, _ = log_records(f.read())
+    for record in records:
+        seq, count = struct.unpack_from("<QI", record)
+        at = 12
+        for n in range(count):
+            kind = record[at]
+            key, at = _sized(record, at + 1)
+            value = b""
+            if kind == 1:
+                value, at = _sized(record, at)
+            yield Entry(key, seq + n, kind, value)
+
+
+def entries(version):
+    """Every entry of tables and live logs, visible or not."""
+    for _, table in version.tables():
+        for internal_key, value in table_keys(version.table_path(table.number)):
+            yield Entry(*_split(internal_key), value)
+    for number in version.journals():
+        yield from journal_entries(os.path.join(version.directory, f"{number:06d}.log"))
+
+
+def pairs(directory):
+    """What a reader sees: {key: value}."""
+    newest = {}
+    for entry in entries(Version(directory)):
+        seen = newest.get(entry.key)
+        if seen is None or entry.seq > seen.seq:
+            newest[entry.key] = entry
+    return {key: entry.value for key, entry in newest.items() if entry.kind == 1}
+
+
+def dead_weight(directory):
+    """(tombstones, entries that a newer one hides): what a compaction should leave at 0, 0."""
+    tombstones, total, keys = 0, 0, set()
+    for entry in entries(Version(directory)):
+        tombstones += entry.kind == 0
+        total += 1
+        keys.add(entry.key)
+    return tombstones, total - len(keys)
+
+
+def stray_files(directory):
+    """Files that nothing refers to."""
+    version = Version(directory)
+    known = {"CURRENT", "CURRENT.bak", "LOCK", "LOG", "LOG.old", version.manifest}
+    known.update(os.path.basename(version.table_path(table.number)) for _, table in version.tables())
+    known.update(f"{number:06d}.log" for number in version.journals())
+    return sorted(set(os.listdir(directory)) - known)
+
+
+def structure_problems(directory):
+    """What is wrong with the tree, as a list of sentences; reads the tables' keys."""
+    version = Version(directory)
+    problems = ["the MANIFEST ends in a torn record"] if version.torn else []
+    if len(version.levels.get(0, {})) >= 4:
+        problems.append(f"{len(version.levels[0])} tables on level 0")
+    highest = max([int(version.manifest[9:])] + [table.number for _, table in version.tables()])
+    if version.next_file <= highest:
+        problems.append(f"next file number {version.next_file}, but {highest} is in use")
+    for level, table in version.tables():
+        problems += [f"table {table.number} of level {level}: {p}" for p in _table_problems(version, table)]
+    for level, tables in version.levels.items():
+        ordered = sorted(tables.values(), key=lambda table: order(table.smallest))
+        for left, right in zip(ordered, ordered[1:]):
+            if level > 0 and left.largest[:-8] >= right.smallest[:-8]:
+                problems.append(f"tables {left.number} and {right.number} of level {level} overlap")
+    return problems
+
+
+def _table_problems(version, table):
+    path = version.table_path(table.number)
+    if not os.path.exists(path):
+        return ["missing"]
+    if os.path.getsize(path) != table.size:
+        return [f"{os.path.getsize(path)} bytes, the MANIFEST says {table.size}"]
+    keys = [key for key, _ in table_keys(path)]
+    problems = []
+    if not keys:
+        return ["empty"]
+    if (keys[0], keys[-1]) != (table.smallest, table.largest):
+        problems.append("first or last key is not what the MANIFEST says")
+    if any(order(a) >= order(b) for a, b in zip(keys, keys[1:])):
+        problems.append("keys out of order")
+    if max(_split(key)[1] for key in keys) > version.last_seq:
+        problems.append("an entry is newer than the MANIFEST's last sequence")
+    return problems

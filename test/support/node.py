@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real CometBFT nodes: a single validator with the persistent kvstore application, on loopback."""
+
+import functools
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+from support.tally import Failed, Skip, expect
+from support.tools import CACHE, cached
+
+
+@functools.lru_cache(maxsize=None)
+def installed(version):
+    """The path of the released program; Skip where it cannot be had."""
+    if not os.path.exists(os.path.join(CACHE, f"cometbft-{version}")) and shutil.which("go") is None:
+        raise Skip("no Go here")
+
+    def install(path):
+        with tempfile.TemporaryDirectory() as directory:
+            done = subprocess.run(["go", "install", f"github.com/cometbft/cometbft/cmd/cometbft@v{version}"],
+                                  env={**os.environ, "GOBIN": directory}, capture_output=True, text=True, timeout=1800)
+            if done.returncode != 0:
+                raise Skip(f"CometBFT {version} cannot be installed: {done.stderr.strip()[-200:]}")
+            shutil.copy(os.path.join(directory, "cometbft"), path)
+
+    return cached(f"cometbft-{version}", [], install)
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+def init(version, home):
+    """A fresh home whose evidence expires after 20 blocks and a second."""
+    subprocess.run([installed(version), "init", "--home", home], check=True, capture_output=True, timeout=60)
+    path = os.path.join(home, "config", "genesis.json")
+    with open(path, encoding="utf-8") as f:
+        genesis = json.load(f)
+    genesis["consensus_params"]["evidence"].update(max_age_num_blocks="20", max_age_duration="1000000000")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(genesis, f, indent=2)
+
+
+def hurry(home):
+    """Blocks as fast as they come."""
+    path = os.path.join(home, "config", "config.toml")
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    text = re.sub(r'(?m)^timeout_commit = .*', 'timeout_commit = "50ms"', text)
+    text = re.sub(r'(?m)^skip_timeout_commit = .*', 'skip_timeout_commit = true', text)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+class Node:
+    """A running node; stopped at the end of the `with`, whatever happens."""
+
+    def __init__(self, version, home):
+        self.home = home
+        hurry(home)
+        self._rpc, p2p = free_ports(2)
+        self._log = open(os.path.join(home, "node.log"), "ab")
+        self._process = subprocess.Popen(
+            [installed(version), "start", "--home", home, "--proxy_app", "persistent_kvstore",
+             "--rpc.laddr", f"tcp://127.0.0.1:{self._rpc}", "--p2p.laddr", f"tcp://127.0.0.1:{p2p}",
+             "--rpc.pprof_laddr", ""],
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def log(self):
+        with open(os.path.join(self.home, "node.log"), encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def ask(self, what):
+        """The result of an RPC, or None where the node answers with an error."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._rpc}/{what}", timeout=10) as answer:
+                return json.load(answer).get("result")
+        except urllib.error.HTTPError:
+            return None
+
+    def heights(self):
+        """(earliest, latest) block, or None while the node does not answer."""
+        try:
+            sync = self.ask("status")["sync_info"]
+        except (OSError, TypeError):
+            return None
+        return int(sync["earliest_block_height"]), int(sync["latest_block_height"])
+
+    def wait_for_height(self, height, seconds=60):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise Failed(f"the node ended with {self._process.returncode}: {self.log()[-500:]}")
+            heights = self.heights()
+            if heights and heights[1] >= height:
+                return heights
+            time.sleep(0.05)
+        raise Failed(f"the node is at {self.heights()} after {seconds} s, wanted {height}: {self.log()[-500:]}")
+
+    def wait_for_end(self, seconds=30):
+        """The exit code of a node that ends by itself."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"the node still runs after {seconds} s") from None
+
+    def stop(self, how=signal.SIGTERM):
+        self._process.send_signal(how)
+        code = self.wait_for_end()
+        expect(how == signal.SIGKILL or code in (0, -signal.SIGTERM, 128 + signal.SIGTERM),
+               f"the node ended with {code}: {self.log()[-300:]}")
