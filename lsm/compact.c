@@ -9,12 +9,77 @@
  * of a key met there, so the first entry met of a key is its newest; puts survive, deletions and
  * older entries do not.  What comes from a dirty table goes into a new table of the same level, in the
  * place of the old ones.  What comes from level 0 or the journal is cut at the gaps of the deeper
- * levels and placed there: no neighbour is rewritten for it.
+ * levels and placed there: no neighbour is rewritten for it.  Only a key that tables of every deeper level
+ * cover has no gap; one of those tables is rewritten then and takes it in.
  */
 #include <stdlib.h>
 
 #include "cleanup.h"
 #include "edit_internal.h"
+
+/* ---- gaps ----------------------------------------------------------------------------------- */
+
+/* Between the tables of the deeper levels, asked for ascending keys. */
+typedef struct gaps {
+    cmt_lsm_edit *edit;
+    size_t next[CMT_LSM_LEVELS]; /* per level: the first table that ends at or behind the key */
+} gaps;
+
+static gaps gaps_of(cmt_lsm_edit *edit)
+{
+    gaps g = {.edit = edit};
+    for (unsigned level = 0; level < CMT_LSM_LEVELS; level++)
+        g.next[level] = edit->view->version.level_start[level];
+    return g;
+}
+
+/* Is `user` in the gap before the next table of `level`?  If so, *limit is where that table begins. */
+static bool gap_at(gaps *g, unsigned level, cmt_slice user, cmt_slice *limit)
+{
+    const cmt_lsm__version *v = &g->edit->view->version;
+    size_t *i = &g->next[level];
+    size_t end = v->level_start[level + 1];
+    while (*i < end && cmt_slice_compare(cmt_lsm__user_key(v->tables[*i].largest), user) < 0)
+        (*i)++;
+    *limit = (cmt_slice){NULL, 0};
+    if (*i == end)
+        return true;
+    *limit = cmt_lsm__user_key(v->tables[*i].smallest);
+    return cmt_slice_compare(user, *limit) < 0;
+}
+
+/* The level with room for the longest run from `user` on; 0 if tables of all deeper ones cover it. */
+static unsigned choose_level(gaps *g, cmt_slice user, cmt_slice *limit)
+{
+    unsigned best = 0;
+    for (unsigned level = 1; level < CMT_LSM_LEVELS; level++) {
+        cmt_slice here;
+        if (!gap_at(g, level, user, &here))
+            continue;
+        bool longer = best == 0 || (limit->size > 0 && (here.size == 0 ||
+                                                        cmt_slice_compare(here, *limit) > 0));
+        if (longer) {
+            best = level;
+            *limit = here;
+        }
+    }
+    return best;
+}
+
+/* Of the tables that cover a key without a gap: one that absorbs, else the smallest. */
+static size_t absorber(const gaps *g)
+{
+    const cmt_lsm__table_meta *tables = g->edit->view->version.tables;
+    size_t best = g->next[1];
+    for (unsigned level = 1; level < CMT_LSM_LEVELS; level++) {
+        size_t i = g->next[level];
+        if (g->edit->plans[i].absorbs)
+            return i;
+        if (tables[i].size < tables[best].size)
+            best = i;
+    }
+    return best;
+}
 
 /* ---- planning ------------------------------------------------------------------------------- */
 
@@ -23,6 +88,7 @@ typedef struct judge {
     cmt_buf key;                      /* user key of the group */
     const cmt_lsm__table_meta *first; /* holds its newest entry; NULL: the journal */
     size_t entries;
+    gaps gaps;
     uint64_t steps;
 } judge;
 
@@ -33,6 +99,17 @@ static void mark_dirty(judge *j, const cmt_lsm__table_meta *table)
     cmt_lsm__table_plan *plan = &j->edit->plans[table - j->edit->view->version.tables];
     if (plan->fate == CMT_LSM_KEEP)
         plan->fate = CMT_LSM_REWRITE;
+}
+
+/* A key that has to be placed, and for which there is no gap, goes into a table that covers it. */
+static void find_place(judge *j, cmt_slice user)
+{
+    cmt_slice limit;
+    if (choose_level(&j->gaps, user, &limit) > 0)
+        return;
+    cmt_lsm__table_plan *plan = &j->edit->plans[absorber(&j->gaps)];
+    plan->fate = CMT_LSM_REWRITE;
+    plan->absorbs = true;
 }
 
 static cmt_status judge_entry(judge *j, const cmt_lsm__source *s, cmt_error *err)
@@ -46,6 +123,8 @@ static cmt_status judge_entry(judge *j, const cmt_lsm__source *s, cmt_error *err
         j->entries = 1;
         if (cmt_lsm__type(s->key) != CMT_LSM_TYPE_PUT)
             mark_dirty(j, table);
+        else if (table == NULL || table->level == 0)
+            find_place(j, user);
         return CMT_OK;
     }
     if (j->entries++ == 1)
@@ -71,7 +150,7 @@ cmt_status cmt_lsm_edit_plan_compact(cmt_lsm_edit *edit, cmt_error *err)
 {
     cmt_lsm_view *view = edit->view;
     const cmt_lsm__version *v = &view->version;
-    judge j = {.edit = edit};
+    judge j = {.edit = edit, .gaps = gaps_of(edit)};
     cmt_lsm__merge merge;
     uint64_t total = 0;
     for (size_t i = 0; i < v->count; i++) {
@@ -111,7 +190,7 @@ typedef struct writer {
     output placed;
     unsigned placed_level;
     cmt_slice placed_limit; /* user key: the output must stay below; empty: no limit */
-    size_t obstacle[CMT_LSM_LEVELS]; /* per level: the first table that ends at or behind the key */
+    gaps gaps;
     uint64_t done;
     uint64_t steps;
 } writer;
@@ -128,38 +207,18 @@ static bool full(const writer *w, const output *o)
     return o->builder.offset + o->builder.block.size >= w->edit->table_bytes;
 }
 
-/* Is `user` in the gap before the next table of `level`?  If so, *limit is where that table begins. */
-static bool gap_at(writer *w, unsigned level, cmt_slice user, cmt_slice *limit)
+static cmt_status put_back(writer *w, const cmt_lsm__source *s, const cmt_lsm__table_meta *table,
+                           cmt_error *err)
 {
-    const cmt_lsm__version *v = &w->edit->view->version;
-    size_t *i = &w->obstacle[level];
-    size_t end = v->level_start[level + 1];
-    while (*i < end && cmt_slice_compare(cmt_lsm__user_key(v->tables[*i].largest), user) < 0)
-        (*i)++;
-    *limit = (cmt_slice){NULL, 0};
-    if (*i == end)
-        return true;
-    *limit = cmt_lsm__user_key(v->tables[*i].smallest);
-    return cmt_slice_compare(user, *limit) < 0;
-}
-
-/* The level with room for the longest run from `user` on; level 0 if all deeper ones cover it. */
-static void choose_level(writer *w, cmt_slice user)
-{
-    w->placed_level = 0;
-    w->placed_limit = (cmt_slice){NULL, 0};
-    for (unsigned level = 1; level < CMT_LSM_LEVELS; level++) {
-        cmt_slice limit;
-        if (!gap_at(w, level, user, &limit))
-            continue;
-        bool longer = w->placed_level == 0 ||
-                      (w->placed_limit.size > 0 &&
-                       (limit.size == 0 || cmt_slice_compare(limit, w->placed_limit) > 0));
-        if (longer) {
-            w->placed_level = level;
-            w->placed_limit = limit;
-        }
+    output *o = &w->levels[table->level];
+    size_t run = w->runs[table - w->edit->view->version.tables];
+    if (cmt_lsm__builder_is_open(&o->builder) && (o->run != run || full(w, o)))
+        CMT_TRY(finish(w, o, table->level, err));
+    if (!cmt_lsm__builder_is_open(&o->builder)) {
+        CMT_TRY(cmt_lsm__edit_begin_table(w->edit, &o->builder, err));
+        o->run = run;
     }
+    return cmt_lsm__builder_add(&o->builder, s->key, s->value, err);
 }
 
 static cmt_status place(writer *w, const cmt_lsm__source *s, cmt_error *err)
@@ -173,24 +232,13 @@ static cmt_status place(writer *w, const cmt_lsm__source *s, cmt_error *err)
         open = false;
     }
     if (!open) {
-        choose_level(w, user);
+        unsigned level = choose_level(&w->gaps, user, &w->placed_limit);
+        if (level == 0)
+            return put_back(w, s, &w->edit->view->version.tables[absorber(&w->gaps)], err);
+        w->placed_level = level;
         /* What goes back to this level must not reach over what is placed there now. */
         CMT_TRY(finish(w, &w->levels[w->placed_level], w->placed_level, err));
         CMT_TRY(cmt_lsm__edit_begin_table(w->edit, &o->builder, err));
-    }
-    return cmt_lsm__builder_add(&o->builder, s->key, s->value, err);
-}
-
-static cmt_status put_back(writer *w, const cmt_lsm__source *s, const cmt_lsm__table_meta *table,
-                           cmt_error *err)
-{
-    output *o = &w->levels[table->level];
-    size_t run = w->runs[table - w->edit->view->version.tables];
-    if (cmt_lsm__builder_is_open(&o->builder) && (o->run != run || full(w, o)))
-        CMT_TRY(finish(w, o, table->level, err));
-    if (!cmt_lsm__builder_is_open(&o->builder)) {
-        CMT_TRY(cmt_lsm__edit_begin_table(w->edit, &o->builder, err));
-        o->run = run;
     }
     return cmt_lsm__builder_add(&o->builder, s->key, s->value, err);
 }
@@ -283,14 +331,12 @@ static cmt_status sort_out_tables(writer *w, cmt_error *err)
         }
         w->runs[i] = run;
     }
-    for (unsigned level = 0; level < CMT_LSM_LEVELS; level++)
-        w->obstacle[level] = v->level_start[level];
     return CMT_OK;
 }
 
 cmt_status cmt_lsm__write_compaction(cmt_lsm_edit *edit, cmt_error *err)
 {
-    writer w = {.edit = edit};
+    writer w = {.edit = edit, .gaps = gaps_of(edit)};
     cmt_lsm__merge merge;
     w.runs = calloc(edit->view->version.count + 1, sizeof *w.runs);
     if (w.runs == NULL)
