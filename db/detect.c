@@ -184,9 +184,9 @@ static cmt_status detect_file(const char *path, cmt_engine *engine, cmt_error *e
 {
     static const uint8_t bolt_magic[4] = {0xed, 0xda, 0x0c, 0xed};
     uint8_t page[20] = {0};
-    CMT_AUTO(cmt_fd_close) int fd = -1;
-    if (cmt_file_open_at(AT_FDCWD, path, &fd, NULL) == CMT_OK &&
-        cmt_file_read_at(fd, path, 0, page, sizeof page, NULL) == CMT_OK &&
+    /* A link may lead to it, as to a directory. */
+    CMT_AUTO(cmt_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && cmt_file_read_at(fd, path, 0, page, sizeof page, NULL) == CMT_OK &&
         memcmp(page + 16, bolt_magic, sizeof bolt_magic) == 0) {
         *engine = CMT_ENGINE_BOLTDB;
         return CMT_OK;
@@ -212,9 +212,12 @@ cmt_status cmt_engine_detect(const char *data_dir, const char *name, cmt_engine 
     struct stat st;
     CMT_TRY(set_path(path_out, data_dir, name, ".db", err));
     const char *path = (const char *)path_out->data;
-    if (stat(path, &st) == 0)
-        return S_ISDIR(st.st_mode) ? detect_directory(path, engine, err)
-                                   : detect_file(path, engine, err);
+    if (stat(path, &st) == 0) {
+        if (S_ISDIR(st.st_mode))
+            return detect_directory(path, engine, err);
+        return S_ISREG(st.st_mode) ? detect_file(path, engine, err)
+                                   : unknown(engine, path, "is neither file nor directory", err);
+    }
     if (errno != ENOENT && errno != ENOTDIR)
         return cmt_error_set(err, CMT_IO, "stat %s: %s", path, strerror(errno));
     /* Badger alone leaves the suffix out. */

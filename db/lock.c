@@ -23,24 +23,34 @@ struct cmt_db_lock {
     int fd;
 };
 
-/* Open LOCK; a new one gets the owner and mode of CURRENT, else of the directory. */
+/* A new LOCK gets the owner and mode of CURRENT, else of the directory. */
+static cmt_status create_lock(int dir_fd, const char *dir, int *fd_out, cmt_error *err)
+{
+    struct stat st;
+    if (fstatat(dir_fd, "CURRENT", &st, AT_SYMLINK_NOFOLLOW) != 0 && fstat(dir_fd, &st) != 0)
+        return cmt_error_set(err, CMT_IO, "stat %s: %s", dir, strerror(errno));
+    cmt_file_owner owner = {st.st_uid, st.st_gid, st.st_mode & 0666};
+    return cmt_file_create_at(dir_fd, "LOCK", &owner, fd_out, err);
+}
+
 static cmt_status open_lock(int dir_fd, const char *dir, int *fd_out, cmt_error *err)
 {
-    int fd = openat(dir_fd, "LOCK", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 && errno == ENOENT) {
-        struct stat st;
-        if (fstatat(dir_fd, "CURRENT", &st, AT_SYMLINK_NOFOLLOW) != 0 && fstat(dir_fd, &st) != 0)
-            return cmt_error_set(err, CMT_IO, "stat %s: %s", dir, strerror(errno));
-        cmt_file_owner owner = {st.st_uid, st.st_gid, st.st_mode & 0666};
-        return cmt_file_create_at(dir_fd, "LOCK", &owner, fd_out, err);
+    for (bool again = false;; again = true) {
+        int fd = openat(dir_fd, "LOCK", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 && errno != ENOENT)
+            return cmt_error_set(err, CMT_IO,
+                                 "open %s/LOCK: %s; run as the user who owns the database, on a "
+                                 "writable file system",
+                                 dir, strerror(errno));
+        if (fd >= 0) {
+            *fd_out = fd;
+            return CMT_OK;
+        }
+        /* The first failure may be another process that has just made it. */
+        cmt_status st = create_lock(dir_fd, dir, fd_out, again ? err : NULL);
+        if (st == CMT_OK || again)
+            return st;
     }
-    if (fd < 0)
-        return cmt_error_set(err, CMT_IO,
-                             "open %s/LOCK: %s; run as the user who owns the database, on a writable "
-                             "file system",
-                             dir, strerror(errno));
-    *fd_out = fd;
-    return CMT_OK;
 }
 
 static cmt_status busy(const char *dir, cmt_error *err)

@@ -2,9 +2,9 @@
  *
  * Heights whose keys stand apart from those of live heights.
  *
- * A shorter number stands among longer ones exactly where they begin with it: "H:12" between "H:1199"
- * and "H:1200".  So of each class of shorter numbers, those go that live numbers begin with; numbers of
- * as many digits as a live one stand in height order.
+ * A shorter number stands among longer ones exactly where they begin with it: "H:12" between
+ * "H:1199" and "H:1200".  So of each class of shorter numbers, those go that live numbers begin
+ * with; numbers of as many digits as a live one stand in height order.
  */
 #include "search.h"
 

@@ -35,9 +35,9 @@ void cmt_lsm__block_release(cmt_lsm__block *block);
 typedef struct cmt_lsm__cursor {
     cmt_lsm__block *block;
     bool valid;
-    size_t entry;  /* offset of the current entry */
-    size_t next;   /* offset behind it */
-    cmt_buf key;   /* of the current entry */
+    size_t entry; /* offset of the current entry */
+    size_t next;  /* offset behind it */
+    cmt_buf key;  /* of the current entry */
     cmt_slice value;
 } cmt_lsm__cursor;
 

@@ -47,8 +47,9 @@ cmt_status cmt_lsm__builder_begin(cmt_lsm__builder *b, uint64_t number, cmt_erro
     b->file_crc = 0;
     b->offset = 0;
     b->in_block = 0;
-    cmt_buf *const buffers[] = {&b->out,   &b->block,          &b->restarts, &b->index,
-                                &b->index_restarts, &b->first_key, &b->last_key};
+    cmt_buf *const buffers[] = {&b->out,     &b->block,          &b->restarts,
+                                &b->index,   &b->index_restarts, &b->first_key,
+                                &b->last_key};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         cmt_buf_clear(buffers[i]);
     return CMT_OK;
@@ -148,9 +149,9 @@ static cmt_status take_key(cmt_lsm__builder *b, cmt_slice key, cmt_error *err)
         return CMT_OK;
     }
     if (cmt_lsm__internal_compare(cmt_buf_slice(&b->last_key), key) >= 0)
-        return cmt_error_set(err, CMT_CORRUPT,
-                             "keys out of order while writing table %s: the tables read are damaged",
-                             b->name);
+        return cmt_error_set(
+            err, CMT_CORRUPT,
+            "keys out of order while writing table %s: the tables read are damaged", b->name);
     return CMT_OK;
 }
 

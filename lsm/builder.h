@@ -14,9 +14,9 @@ typedef struct cmt_lsm__builder {
     int fd; /* -1: no table begun */
     uint64_t number;
     char name[CMT_LSM_NAME_MAX];
-    cmt_buf out;       /* not yet written */
-    uint64_t offset;   /* bytes of the file so far, `out` included */
-    cmt_buf block;     /* the block being filled */
+    cmt_buf out;     /* not yet written */
+    uint64_t offset; /* bytes of the file so far, `out` included */
+    cmt_buf block;   /* the block being filled */
     cmt_buf restarts;
     unsigned in_block; /* entries */
     cmt_buf index;

@@ -56,8 +56,8 @@ static unsigned choose_level(gaps *g, cmt_slice user, cmt_slice *limit)
         cmt_slice here;
         if (!gap_at(g, level, user, &here))
             continue;
-        bool longer = best == 0 || (limit->size > 0 && (here.size == 0 ||
-                                                        cmt_slice_compare(here, *limit) > 0));
+        bool longer = best == 0 ||
+                      (limit->size > 0 && (here.size == 0 || cmt_slice_compare(here, *limit) > 0));
         if (longer) {
             best = level;
             *limit = here;
@@ -154,8 +154,8 @@ cmt_status cmt_lsm_edit_plan_compact(cmt_lsm_edit *edit, cmt_error *err)
     cmt_lsm__merge merge;
     uint64_t total = 0;
     for (size_t i = 0; i < v->count; i++) {
-        edit->plans[i] = (cmt_lsm__table_plan){
-            .fate = v->tables[i].level == 0 ? CMT_LSM_MERGE : CMT_LSM_KEEP};
+        edit->plans[i] =
+            (cmt_lsm__table_plan){.fate = v->tables[i].level == 0 ? CMT_LSM_MERGE : CMT_LSM_KEEP};
         total += v->tables[i].size;
     }
     cmt_lsm__merge_init(&merge);

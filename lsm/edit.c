@@ -55,11 +55,12 @@ static cmt_status check_tables_on_disk(cmt_lsm_edit *edit, bool observe, cmt_err
                                      (unsigned long long)t->number, edit->view->path);
         }
         if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != t->size)
-            return cmt_error_set(err, bad,
-                                 "table %s in %s has %llu bytes, but the MANIFEST says %llu; restore "
-                                 "the database from a backup or resync the node",
-                                 name, edit->view->path, (unsigned long long)st.st_size,
-                                 (unsigned long long)t->size);
+            return cmt_error_set(
+                err, bad,
+                "table %s in %s has %llu bytes, but the MANIFEST says %llu; restore "
+                "the database from a backup or resync the node",
+                name, edit->view->path, (unsigned long long)st.st_size,
+                (unsigned long long)t->size);
         edit->counts.bytes_before += t->size;
     }
     edit->counts.tables_before = v->count;
@@ -87,16 +88,17 @@ static cmt_status next_sequence(cmt_lsm_edit *edit, cmt_error *err)
     return CMT_OK;
 }
 
-static cmt_status open_state(cmt_lsm_edit *edit, const char *dir,
-                             const cmt_lsm_edit_options *given, cmt_error *err)
+static cmt_status open_state(cmt_lsm_edit *edit, const char *dir, const cmt_lsm_edit_options *given,
+                             cmt_error *err)
 {
     cmt_lsm_view_options options = {.cache_bytes = given->cache_bytes, .pin = given->observe};
     CMT_TRY(cmt_lsm_view_open(dir, &options, &edit->view, err));
     if (edit->view->pending_current)
-        return cmt_error_set(err, given->observe ? CMT_STALE : CMT_UNSUPPORTED,
-                             "%s holds a CURRENT.<n> file: goleveldb was interrupted while switching "
-                             "to a new MANIFEST; start and stop the node once, then try again",
-                             dir);
+        return cmt_error_set(
+            err, given->observe ? CMT_STALE : CMT_UNSUPPORTED,
+            "%s holds a CURRENT.<n> file: goleveldb was interrupted while switching "
+            "to a new MANIFEST; start and stop the node once, then try again",
+            dir);
     struct stat st;
     if (fstatat(edit->view->dir_fd, "CURRENT", &st, AT_SYMLINK_NOFOLLOW) != 0)
         return cmt_error_set(err, CMT_IO, "stat %s/CURRENT: %s", dir, strerror(errno));
@@ -116,7 +118,8 @@ static cmt_status open_state(cmt_lsm_edit *edit, const char *dir,
         return cmt_lsm__no_memory(err);
     if (edit->view->journal.below_manifest)
         cmt_log(edit->logger, CMT_LOG_WARN,
-                "log holds batches below the MANIFEST's sequence, applied  database=%s", edit->name);
+                "log holds batches below the MANIFEST's sequence, applied  database=%s",
+                edit->name);
     return CMT_OK;
 }
 
@@ -246,12 +249,12 @@ static cmt_status check_space(cmt_lsm_edit *edit, cmt_error *err)
     uint64_t available = (uint64_t)fs.f_bavail * fs.f_frsize;
     uint64_t need = edit->counts.bytes_write_bound + edit->min_free_bytes;
     if (available < need || need < edit->min_free_bytes)
-        return cmt_error_set(
-            err, CMT_NO_SPACE,
-            "%s: %llu MiB are free, but %llu MiB are needed to write the new tables; free some space "
-            "and try again",
-            edit->view->path, (unsigned long long)(available >> 20),
-            (unsigned long long)((need >> 20) + 1));
+        return cmt_error_set(err, CMT_NO_SPACE,
+                             "%s: %llu MiB are free, but %llu MiB are needed to write the new "
+                             "tables; free some space "
+                             "and try again",
+                             edit->view->path, (unsigned long long)(available >> 20),
+                             (unsigned long long)((need >> 20) + 1));
     return CMT_OK;
 }
 

@@ -68,8 +68,8 @@ struct cmt_lsm_edit {
     uint64_t sequence;    /* of everything the edit adds: above all that exists (I4) */
     uint64_t next_number; /* next file number to use */
 
-    cmt_lsm__arena arena;             /* keys of new tables */
-    cmt_lsm__table_meta *new_tables;  /* the new version: kept tables and written ones */
+    cmt_lsm__arena arena;            /* keys of new tables */
+    cmt_lsm__table_meta *new_tables; /* the new version: kept tables and written ones */
     size_t new_count;
     size_t new_capacity;
     struct cmt_lsm__written *written; /* the tables created, for reading back and for undoing */

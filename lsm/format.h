@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-#include "coding.h"
 #include "cmtstore/lsm.h"
+#include "coding.h"
 
 #define CMT_LSM_LOG_BLOCK 32768
 #define CMT_LSM_LOG_HEADER 7

@@ -104,10 +104,11 @@ static cmt_status read_one(int dir_fd, const char *name, loader *l, cmt_error *e
     uint64_t size;
     CMT_TRY(cmt_file_size(fd, name, &size, err));
     if (size > CMT_LSM_JOURNALS_MAX || l->journal->bytes + size > CMT_LSM_JOURNALS_MAX)
-        return cmt_error_set(err, CMT_UNSUPPORTED,
-                             "the write-ahead log %s holds more than %llu MiB; start and stop the node "
-                             "once so that it is written into tables",
-                             name, (unsigned long long)(CMT_LSM_JOURNALS_MAX >> 20));
+        return cmt_error_set(
+            err, CMT_UNSUPPORTED,
+            "the write-ahead log %s holds more than %llu MiB; start and stop the node "
+            "once so that it is written into tables",
+            name, (unsigned long long)(CMT_LSM_JOURNALS_MAX >> 20));
     bool torn;
     posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
     l->name = name;

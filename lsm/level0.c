@@ -119,9 +119,9 @@ static void merge_ranges(const cmt_lsm_edit_spec *spec, const cmt_range **out)
     size_t d = 0;
     size_t j = 0;
     while (d < spec->dead_count || j < spec->judged_count) {
-        bool take_dead = j == spec->judged_count ||
-                         (d < spec->dead_count &&
-                          cmt_slice_compare(spec->dead[d].lo, spec->judged[j].lo) < 0);
+        bool take_dead =
+            j == spec->judged_count ||
+            (d < spec->dead_count && cmt_slice_compare(spec->dead[d].lo, spec->judged[j].lo) < 0);
         *out++ = take_dead ? &spec->dead[d++] : &spec->judged[j++];
     }
 }

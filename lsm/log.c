@@ -72,8 +72,9 @@ static cmt_status end_of_log(reader *r, uint64_t offset, const char *what, bool 
     bool found;
     CMT_TRY(valid_chunk_follows(r, offset, &found, err));
     if (found)
-        return cmt_error_set(err, CMT_CORRUPT, "%s: %s at offset %llu, with valid records behind it",
-                             r->name, what, (unsigned long long)offset);
+        return cmt_error_set(err, CMT_CORRUPT,
+                             "%s: %s at offset %llu, with valid records behind it", r->name, what,
+                             (unsigned long long)offset);
     *torn = true;
     return CMT_OK;
 }

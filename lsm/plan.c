@@ -99,8 +99,7 @@ static cmt_status judge_to(cmt_lsm__judge *j, cmt_slice user, cmt_error *err)
         CMT_TRY(cmt_lsm__merge_next(m, err));
     }
     cmt_buf target = CMT_BUF_INIT;
-    cmt_status st =
-        cmt_lsm__make_internal(user, CMT_LSM_SEQUENCE_MAX, CMT_LSM_TYPE_PUT, &target);
+    cmt_status st = cmt_lsm__make_internal(user, CMT_LSM_SEQUENCE_MAX, CMT_LSM_TYPE_PUT, &target);
     st = st != CMT_OK ? cmt_lsm__no_memory(err)
                       : cmt_lsm__merge_seek(m, cmt_buf_slice(&target), err);
     cmt_buf_free(&target);
@@ -257,8 +256,7 @@ static cmt_status measure(cmt_lsm_edit *edit, size_t i, cmt_error *err)
 
 static bool enough(const cmt_lsm_edit *edit, uint64_t dead, uint64_t all)
 {
-    double share =
-        edit->spec.rewrite_share > 0 ? edit->spec.rewrite_share : DEFAULT_REWRITE_SHARE;
+    double share = edit->spec.rewrite_share > 0 ? edit->spec.rewrite_share : DEFAULT_REWRITE_SHARE;
     return dead > 0 && (double)dead >= share * (double)all;
 }
 

@@ -18,7 +18,7 @@ typedef struct rewriter {
     unsigned level;
     cmt_buf raw;    /* stored blocks, side by side */
     cmt_buf pieces; /* the blocks of a table that are read: array of piece */
-    cmt_buf first; /* of a block that is copied */
+    cmt_buf first;  /* of a block that is copied */
     cmt_buf last;
     uint64_t done;
 } rewriter;
@@ -69,7 +69,8 @@ static cmt_status copy_block(rewriter *w, cmt_lsm__block *block, cmt_slice store
     cmt_buf_clear(&w->last);
     cmt_lsm__cursor_set(&cursor, block);
     cmt_status st = cmt_lsm__cursor_first(&cursor, err);
-    if (st == CMT_OK && cursor.valid && cmt_buf_set(&w->first, cmt_buf_slice(&cursor.key)) != CMT_OK)
+    if (st == CMT_OK && cursor.valid &&
+        cmt_buf_set(&w->first, cmt_buf_slice(&cursor.key)) != CMT_OK)
         st = cmt_lsm__no_memory(err);
     while (st == CMT_OK && cursor.valid) {
         cmt_slice key = cmt_buf_slice(&cursor.key);
@@ -116,7 +117,8 @@ static cmt_status list_pieces(rewriter *w, cmt_lsm__table *table, cmt_error *err
         if (cmt_slice_compare(hi, largest) > 0)
             hi = largest;
         st = cmt_lsm__handle_decode(table, index.value, &p.handle, err);
-        p.untouched = !cmt_lsm__touches_dead(edit, low, hi) && !cmt_lsm__touches_judged(edit, low, hi);
+        p.untouched =
+            !cmt_lsm__touches_dead(edit, low, hi) && !cmt_lsm__touches_judged(edit, low, hi);
         bool gone = cmt_lsm__inside_dead(edit, low, hi);
         if (st == CMT_OK && ((!gone && cmt_buf_append(&w->pieces, &p, sizeof p) != CMT_OK) ||
                              cmt_buf_set(&lo, hi) != CMT_OK))
@@ -156,8 +158,8 @@ static cmt_status rewrite_run(rewriter *w, cmt_lsm__table *table, const piece *p
                             (size_t)pieces[i].handle.size + CMT_LSM_BLOCK_TRAILER};
         cmt_lsm__block *block;
         CMT_TRY(cmt_lsm__block_unpack(table, pieces[i].handle, stored.data, &block, err));
-        cmt_status st = pieces[i].untouched ? copy_block(w, block, stored, err)
-                                            : filter_block(w, block, err);
+        cmt_status st =
+            pieces[i].untouched ? copy_block(w, block, stored, err) : filter_block(w, block, err);
         cmt_lsm__block_release(block);
         CMT_TRY(st);
     }
@@ -213,7 +215,7 @@ static cmt_status write_level(rewriter *w, cmt_error *err)
             break;
         case CMT_LSM_KEEP:
         case CMT_LSM_MARK:
-        case CMT_LSM_MERGE: /* level 0 only */
+        case CMT_LSM_MERGE:          /* level 0 only */
             CMT_TRY(finish(w, err)); /* an output never runs over a table that stays */
             CMT_TRY(cmt_lsm__edit_keep_table(w->edit, meta, err));
             break;

@@ -58,7 +58,8 @@ static cmt_status find_ahead_limit(cmt_lsm__source *s, cmt_error *err)
     cmt_lsm__cursor cursor = {0};
     cmt_buf target = CMT_BUF_INIT;
     cmt_lsm__cursor_set(&cursor, s->table->index);
-    cmt_status st = cmt_lsm__make_internal(s->upper, CMT_LSM_SEQUENCE_MAX, CMT_LSM_TYPE_PUT, &target);
+    cmt_status st =
+        cmt_lsm__make_internal(s->upper, CMT_LSM_SEQUENCE_MAX, CMT_LSM_TYPE_PUT, &target);
     if (st == CMT_OK)
         st = cmt_lsm__cursor_seek(&cursor, cmt_buf_slice(&target), err);
     if (st == CMT_OK && cursor.valid) {

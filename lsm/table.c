@@ -17,7 +17,8 @@
 #include "crc32c.h"
 #include "file.h"
 
-static cmt_status damaged(const cmt_lsm__table *t, const char *what, uint64_t offset, cmt_error *err)
+static cmt_status damaged(const cmt_lsm__table *t, const char *what, uint64_t offset,
+                          cmt_error *err)
 {
     return cmt_error_set(err, CMT_CORRUPT, "table %s: %s at offset %llu", t->name, what,
                          (unsigned long long)offset);
@@ -43,9 +44,8 @@ static cmt_status unpack(const cmt_lsm__table *table, cmt_lsm__handle handle, co
     size_t stored = (size_t)handle.size;
     bool snappy = raw[stored] == 1;
     size_t unpacked = stored;
-    if (snappy &&
-        (snappy_uncompressed_length((const char *)raw, stored, &unpacked) != SNAPPY_OK ||
-         unpacked > CMT_LSM_BLOCK_MAX))
+    if (snappy && (snappy_uncompressed_length((const char *)raw, stored, &unpacked) != SNAPPY_OK ||
+                   unpacked > CMT_LSM_BLOCK_MAX))
         return damaged(table, "undecodable snappy data in the block", handle.offset, err);
     uint8_t *bytes = malloc(unpacked + 1);
     if (bytes == NULL)
@@ -148,9 +148,8 @@ cmt_status cmt_lsm__table_open(int dir_fd, const cmt_lsm__table_meta *meta, uint
     if (st == CMT_OK)
         st = cmt_file_size(t->fd, t->name, &size, err);
     if (st == CMT_OK && (size != meta->size || size < CMT_LSM_FOOTER))
-        st = cmt_error_set(err, CMT_CORRUPT,
-                           "table %s has %llu bytes, but the MANIFEST says %llu", t->name,
-                           (unsigned long long)size, (unsigned long long)meta->size);
+        st = cmt_error_set(err, CMT_CORRUPT, "table %s has %llu bytes, but the MANIFEST says %llu",
+                           t->name, (unsigned long long)size, (unsigned long long)meta->size);
     if (st == CMT_OK) {
         posix_fadvise(t->fd, 0, 0, POSIX_FADV_RANDOM); /* we know what we need; see source.c */
         st = read_footer(t, bytes_read, err);

@@ -57,8 +57,8 @@ static cmt_status make_dir(int dir_fd, const char *name, const cmt_file_owner *o
                  ((st.st_uid != owner->uid || st.st_gid != owner->gid) &&
                   fchown(fd, owner->uid, owner->gid) != 0) ||
                  fchmod(fd, owner->mode & 0777) != 0)) {
-        cmt_status status = cmt_error_set(err, CMT_IO, "give its owner to directory %s: %s", name,
-                                          strerror(errno));
+        cmt_status status =
+            cmt_error_set(err, CMT_IO, "give its owner to directory %s: %s", name, strerror(errno));
         close(fd);
         unlinkat(dir_fd, name, AT_REMOVEDIR);
         return status;
@@ -151,8 +151,8 @@ cmt_status cmt_lsm__trash_database(cmt_lsm_trash *trash, const char *db_dir, int
     if (resolved == NULL)
         return cmt_error_set(err, CMT_IO, "resolve %s: %s", db_dir, strerror(errno));
     const char *name = strrchr(resolved, '/') + 1;
-    cmt_status st = make_dir(trash->run_fd, *name != '\0' ? name : "root", &trash->owner, fd_out,
-                             err);
+    cmt_status st =
+        make_dir(trash->run_fd, *name != '\0' ? name : "root", &trash->owner, fd_out, err);
     free(resolved);
     return st;
 }

@@ -16,10 +16,11 @@
 
 static cmt_status wrong(const cmt_lsm__table *table, const char *what, cmt_error *err)
 {
-    return cmt_error_set(err, CMT_CORRUPT,
-                         "the new table %s does not read back right (%s); nothing was changed, check "
-                         "the disk",
-                         table->name, what);
+    return cmt_error_set(
+        err, CMT_CORRUPT,
+        "the new table %s does not read back right (%s); nothing was changed, check "
+        "the disk",
+        table->name, what);
 }
 
 static cmt_status compare_bytes(cmt_lsm_edit *edit, const cmt_lsm__table *table,
@@ -70,7 +71,8 @@ static cmt_status verify_table(cmt_lsm_edit *edit, const cmt_lsm__table_meta *me
                                const cmt_lsm__written *written, cmt_buf *chunk, cmt_error *err)
 {
     cmt_lsm__table *table;
-    CMT_TRY(cmt_lsm__table_open(edit->view->dir_fd, meta, &edit->view->cache.bytes_read, &table, err));
+    CMT_TRY(
+        cmt_lsm__table_open(edit->view->dir_fd, meta, &edit->view->cache.bytes_read, &table, err));
     cmt_status st = compare_bytes(edit, table, written, chunk, err);
     if (st == CMT_OK)
         st = walk_index(table, err);

@@ -28,7 +28,8 @@ enum {
 };
 
 /* goleveldb refuses a MANIFEST without these, C++ without most of them. */
-#define MUST_SEE (1u << TAG_COMPARATOR | 1u << TAG_LOG_NUMBER | 1u << TAG_NEXT_FILE | 1u << TAG_LAST_SEQUENCE)
+#define MUST_SEE                                                                                   \
+    (1u << TAG_COMPARATOR | 1u << TAG_LOG_NUMBER | 1u << TAG_NEXT_FILE | 1u << TAG_LAST_SEQUENCE)
 
 void cmt_lsm__version_free(cmt_lsm__version *version)
 {
@@ -40,7 +41,8 @@ void cmt_lsm__version_free(cmt_lsm__version *version)
 
 void cmt_lsm__table_name(uint64_t number, bool is_sst, char name[CMT_LSM_NAME_MAX])
 {
-    snprintf(name, CMT_LSM_NAME_MAX, "%06llu.%s", (unsigned long long)number, is_sst ? "sst" : "ldb");
+    snprintf(name, CMT_LSM_NAME_MAX, "%06llu.%s", (unsigned long long)number,
+             is_sst ? "sst" : "ldb");
 }
 
 /* ---- which tables: a growing array and a hash table over (level, number) ------------------ */
@@ -303,10 +305,11 @@ cmt_status cmt_lsm__version_read(int fd, const char *name, uint64_t size, cmt_ls
     decoder d = {.name = name, .version = out};
     cmt_status st = cmt_lsm__log_read(fd, name, size, on_edit, &d, &out->torn_tail, err);
     if (st == CMT_OK && (out->seen & MUST_SEE) != MUST_SEE)
-        st = cmt_error_set(err, CMT_CORRUPT,
-                           "%s is incomplete: it lacks the comparator, the log number, the next file "
-                           "number or the last sequence",
-                           name);
+        st = cmt_error_set(
+            err, CMT_CORRUPT,
+            "%s is incomplete: it lacks the comparator, the log number, the next file "
+            "number or the last sequence",
+            name);
     if (st == CMT_OK) {
         size_t kept = 0;
         for (size_t i = 0; i < out->count; i++)

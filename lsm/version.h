@@ -23,7 +23,8 @@ typedef struct cmt_lsm__version {
     cmt_lsm__table_meta *tables; /* level 0 newest first, deeper levels by key */
     size_t count;
     size_t capacity;
-    size_t level_start[CMT_LSM_LEVELS + 1]; /* tables of level i: [level_start[i], level_start[i+1]) */
+    size_t
+        level_start[CMT_LSM_LEVELS + 1]; /* tables of level i: [level_start[i], level_start[i+1]) */
     uint64_t log_number;
     uint64_t prev_log_number;
     uint64_t next_file_number;

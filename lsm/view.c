@@ -153,8 +153,8 @@ static cmt_status fill(cmt_lsm_view *view, const cmt_lsm_view_options *options,
     CMT_TRY(cmt_lsm__journal_read(view->dir_fd, listing, view->version.log_number,
                                   view->version.prev_log_number, view->version.last_sequence,
                                   &view->journal, err));
-    size_t cache_bytes = options != NULL && options->cache_bytes > 0 ? options->cache_bytes
-                                                                     : DEFAULT_CACHE_BYTES;
+    size_t cache_bytes =
+        options != NULL && options->cache_bytes > 0 ? options->cache_bytes : DEFAULT_CACHE_BYTES;
     bool pin = options != NULL && options->pin;
     CMT_TRY(cmt_lsm__cache_init(&view->cache, view->dir_fd, view->version.tables,
                                 view->version.count, cache_bytes, open_limit(view, pin), err));
@@ -172,8 +172,8 @@ cmt_status cmt_lsm__snapshot(const char *dir, const cmt_lsm_view_options *option
     view->dir_fd = -1;
     view->path = strdup(dir);
     cmt_lsm__listing listing = {0};
-    cmt_status st = view->path == NULL ? cmt_lsm__no_memory(err)
-                                       : cmt_dir_open(dir, &view->dir_fd, err);
+    cmt_status st =
+        view->path == NULL ? cmt_lsm__no_memory(err) : cmt_dir_open(dir, &view->dir_fd, err);
     if (st == CMT_OK)
         st = fill(view, options, &listing, err);
     cmt_lsm__listing_free(&listing);
@@ -277,8 +277,8 @@ static cmt_status add_tables(cmt_lsm_view *view, size_t from, size_t to, const c
     return CMT_OK;
 }
 
-cmt_status cmt_lsm__view_sources(cmt_lsm_view *view, const cmt_range *bounds,
-                                 cmt_lsm__merge *merge, cmt_error *err)
+cmt_status cmt_lsm__view_sources(cmt_lsm_view *view, const cmt_range *bounds, cmt_lsm__merge *merge,
+                                 cmt_error *err)
 {
     if (view->journal.count > 0) {
         cmt_lsm__source *source = cmt_lsm__merge_add(merge);
@@ -335,8 +335,7 @@ static cmt_status offset_of(cmt_lsm__table *table, cmt_slice key, uint64_t *offs
 static bool table_inside(const cmt_lsm__table_meta *t, const cmt_range *range)
 {
     return cmt_slice_compare(cmt_lsm__user_key(t->smallest), range->lo) >= 0 &&
-           (range->hi.size == 0 ||
-            cmt_slice_compare(cmt_lsm__user_key(t->largest), range->hi) < 0);
+           (range->hi.size == 0 || cmt_slice_compare(cmt_lsm__user_key(t->largest), range->hi) < 0);
 }
 
 /* Where in a table the keys of `range` may lie. */
@@ -381,8 +380,8 @@ void cmt_lsm_view_will_need(cmt_lsm_view *view, cmt_range range)
             continue;
         /* The block in which the range ends is wanted too; its own end is not far. */
         if (find_extent(table, &range, &from, &to, NULL) == CMT_OK)
-            posix_fadvise(table->fd, (off_t)from,
-                          (off_t)(to - from + CMT_LSM_BLOCK_TARGET), POSIX_FADV_WILLNEED);
+            posix_fadvise(table->fd, (off_t)from, (off_t)(to - from + CMT_LSM_BLOCK_TARGET),
+                          POSIX_FADV_WILLNEED);
         cmt_lsm__table_release(table);
     }
 }

@@ -24,8 +24,8 @@ static cmt_status family_bytes(cmt_db *db, const char *prefix, uint64_t *bytes, 
     size_t size = strlen(prefix);
     memcpy(hi, prefix, size);
     hi[size - 1]++;
-    return cmt_db_approximate_bytes(
-        db, (cmt_range){{(const uint8_t *)prefix, size}, {hi, size}}, bytes, err);
+    return cmt_db_approximate_bytes(db, (cmt_range){{(const uint8_t *)prefix, size}, {hi, size}},
+                                    bytes, err);
 }
 
 static cmt_status dead_bytes(const cmt_pruner__side *side, const cmt_range_list *ranges,
@@ -47,16 +47,17 @@ static cmt_status add_family(cmt_pruner *p, const cmt_pruner__side *side, const 
                              uint64_t tables, cmt_error *err)
 {
     cmt_family_plan *f = &p->plan.families[p->plan.family_count];
-    *f = (cmt_family_plan){.database = side->name, .family = prefix, .dead_heights = heights_of(dead)};
+    *f = (cmt_family_plan){
+        .database = side->name, .family = prefix, .dead_heights = heights_of(dead)};
     CMT_TRY(family_bytes(side->db, prefix, &f->total_bytes, err));
     int64_t span = p->plan.height - p->plan.base + 1;
     if (ranges != NULL && ranges->count * (tables + 1) <= LOOKUPS_MAX)
         CMT_TRY(dead_bytes(side, ranges, prefix, &f->dead_bytes, err));
     else if (span > 0 && f->dead_heights > 0)
-        f->dead_bytes = f->dead_heights >= span
-                            ? f->total_bytes
-                            : (uint64_t)((double)f->total_bytes * (double)f->dead_heights /
-                                         (double)span);
+        f->dead_bytes =
+            f->dead_heights >= span
+                ? f->total_bytes
+                : (uint64_t)((double)f->total_bytes * (double)f->dead_heights / (double)span);
     if (f->dead_bytes > f->total_bytes)
         f->dead_bytes = f->total_bytes;
     if (f->total_bytes > 0)
@@ -89,7 +90,7 @@ cmt_status cmt_pruner__plan_families(cmt_pruner *p, cmt_error *err)
         {&p->states, cmt_family_results.prefix, &s->dead_results, &s->ranges, state_tables},
     };
     for (size_t i = 0; i < CMT_FAMILY_PLANS; i++)
-        CMT_TRY(add_family(p, all[i].side, all[i].prefix, all[i].dead, all[i].ranges,
-                           all[i].tables, err));
+        CMT_TRY(add_family(p, all[i].side, all[i].prefix, all[i].dead, all[i].ranges, all[i].tables,
+                           err));
     return CMT_OK;
 }

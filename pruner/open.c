@@ -58,10 +58,11 @@ static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
     case CMT_ENGINE_BOLTDB:
         break;
     }
-    return cmt_error_set(err, CMT_UNSUPPORTED,
-                         "%s is a %s database; this version changes goleveldb and cleveldb databases "
-                         "only",
-                         cmt_pruner__path(side), cmt_engine_name(engine));
+    return cmt_error_set(
+        err, CMT_UNSUPPORTED,
+        "%s is a %s database; this version changes goleveldb and cleveldb databases "
+        "only",
+        cmt_pruner__path(side), cmt_engine_name(engine));
 }
 
 static cmt_status open_side(const cmt_pruner *pruner, cmt_pruner__side *side, cmt_error *err)
@@ -85,7 +86,8 @@ static cmt_status open_stores(cmt_pruner *p, cmt_error *err)
     if (cmt_block_store_layout(p->block_store) != CMT_KEY_LAYOUT_V1 ||
         cmt_state_store_is_v2(p->state_store))
         return cmt_error_set(err, CMT_UNSUPPORTED,
-                             "%s uses key layout v2; this version changes layout v1 only", p->data_dir);
+                             "%s uses key layout v2; this version changes layout v1 only",
+                             p->data_dir);
     cmt_status st = cmt_state_store_load(p->state_store, &p->state, err);
     if (st == CMT_NOT_FOUND && p->options.action == CMT_ACTION_COMPACT)
         return CMT_OK;

@@ -146,8 +146,8 @@ static cmt_status make_lists(cmt_pruner *p, cmt_error *err)
     if (p->hash_points == NULL || p->state_puts == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a plan");
     for (size_t i = 0; i < rule->hash_count; i++)
-        p->hash_points[i] = (cmt_slice){rule->hashes.data + i * CMT_BLOCK_HASH_KEY_SIZE,
-                                        CMT_BLOCK_HASH_KEY_SIZE};
+        p->hash_points[i] =
+            (cmt_slice){rule->hashes.data + i * CMT_BLOCK_HASH_KEY_SIZE, CMT_BLOCK_HASH_KEY_SIZE};
     for (size_t i = 0; i < p->state_prune.put_count; i++)
         p->state_puts[i] = (cmt_lsm_put){cmt_key_slice(&p->state_prune.puts[i].key),
                                          cmt_buf_slice(&p->state_prune.puts[i].value)};
@@ -157,8 +157,8 @@ static cmt_status make_lists(cmt_pruner *p, cmt_error *err)
 static cmt_status plan_prune(cmt_pruner *p, cmt_error *err)
 {
     cmt_prune_plan *plan = &p->plan;
-    CMT_TRY(cmt_pruner__decide(p, &p->retain_height, plan->decided_by, sizeof plan->decided_by,
-                               err));
+    CMT_TRY(
+        cmt_pruner__decide(p, &p->retain_height, plan->decided_by, sizeof plan->decided_by, err));
     int64_t since = cmt_clock_ns();
     CMT_TRY(make_rules(p, err));
     cmt_pruner__log_step(p, "worked out the rules", &since);

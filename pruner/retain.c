@@ -33,7 +33,8 @@ static cmt_status check_kept_limits(cmt_pruner *p, int64_t retain, cmt_error *er
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
         if (limits[i].limit > 0 && retain > limits[i].limit && !p->options.force)
             return cmt_error_set(err, CMT_OUT_OF_RANGE,
-                                 "%s has allowed pruning up to height %" PRId64 " only, below %" PRId64
+                                 "%s has allowed pruning up to height %" PRId64
+                                 " only, below %" PRId64
                                  "; choose a lower retain height or use --force",
                                  limits[i].who, limits[i].limit, retain);
     return CMT_OK;
@@ -60,11 +61,12 @@ static cmt_status check_floors(cmt_pruner *p, int64_t base, int64_t height, int6
                              " and the node needs that block to go on",
                              retain, last);
     if (retain > top - 1 && !p->options.force)
-        return cmt_error_set(err, CMT_OUT_OF_RANGE,
-                             "retain height %" PRId64
-                             " would leave fewer than two blocks, and a rollback needs two; keep %" PRId64
-                             " or lower, or use --force",
-                             retain, top - 1);
+        return cmt_error_set(
+            err, CMT_OUT_OF_RANGE,
+            "retain height %" PRId64
+            " would leave fewer than two blocks, and a rollback needs two; keep %" PRId64
+            " or lower, or use --force",
+            retain, top - 1);
     return check_kept_limits(p, retain, err);
 }
 

@@ -52,8 +52,7 @@ static void open_trash(cmt_pruner *p)
     cmt_error why = CMT_ERROR_INIT;
     const char *blocks = cmt_pruner__path(&p->blocks);
     const char *states = cmt_pruner__path(&p->states);
-    if (cmt_lsm_trash_open(blocks, &p->trash[0], &why) == CMT_OK &&
-        !same_parent(blocks, states) &&
+    if (cmt_lsm_trash_open(blocks, &p->trash[0], &why) == CMT_OK && !same_parent(blocks, states) &&
         cmt_lsm_trash_open(states, &p->trash[1], &why) != CMT_OK)
         p->trash[1] = NULL;
     if (why.code != CMT_OK)
@@ -111,8 +110,8 @@ static void retire(cmt_pruner *p, cmt_pruner__side *side, cmt_prune_result *r)
     r->trash_left += retired.left_behind;
     if (st != CMT_OK)
         cmt_log(p->options.logger, CMT_LOG_WARN,
-                "obsolete files stay; the node will remove them  database=%s err=\"%s\"", side->name,
-                why.message);
+                "obsolete files stay; the node will remove them  database=%s err=\"%s\"",
+                side->name, why.message);
 }
 
 /* The switches.  Once the block store has switched, nothing is undone: a failure behind that point is
@@ -149,7 +148,8 @@ static cmt_status measure_after(cmt_pruner *p, cmt_prune_result *r, cmt_error *e
 cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *err)
 {
     if (!p->planned || p->options.dry_run)
-        return cmt_error_set(err, CMT_INVALID, "run a pruner that has planned and is not a dry run");
+        return cmt_error_set(err, CMT_INVALID,
+                             "run a pruner that has planned and is not a dry run");
     fill_result(p, result);
     int64_t since = cmt_clock_ns();
     CMT_TRY(cmt_pruner__count_keys(p, &result->keys_deleted, err));

@@ -5,13 +5,13 @@
  * Kept are the validators from V = min(retain height R, evidence height) on, and the params from R
  * on.  If the record at V is a pointer, CometBFT keeps the height it names as last changed and
  * max(R - R mod 100000, last changed); of params it keeps what the record at R names.  It takes the
- * checkpoint from R: when V < R, the one that V itself is resolved by can be lost.  Kept here too is
- * whatever a kept pointer is resolved by.
+ * checkpoint from R: when V < R, the one that V itself is resolved by can be lost.  Kept here too
+ * is whatever a kept pointer is resolved by.
  *
- * To find these, few records have to be read, since heights of last change never fall.  Where a kept
- * pointer is resolved below V, so is every pointer from V up to it, and by the same record; unless
- * the record at V was made full by an earlier prune, and for that the next record is looked at.
- * The record at R is read besides: no node starts without what it is resolved by.
+ * To find these, few records have to be read, since heights of last change never fall.  Where a
+ * kept pointer is resolved below V, so is every pointer from V up to it, and by the same record;
+ * unless the record at V was made full by an earlier prune, and for that the next record is looked
+ * at. The record at R is read besides: no node starts without what it is resolved by.
  */
 #include "state_internal.h"
 
@@ -51,8 +51,8 @@ cmt_status cmt_state__put(cmt_state_prune *prune, const cmt_key *key, cmt_buf *v
 
 /* ---- validators -------------------------------------------------------------------------- */
 
-/* The record at V; when the evidence height lies below base, earlier prunes may have left none there.
- * Then the one at base, which every prune keeps. */
+/* The record at V; when the evidence height lies below base, earlier prunes may have left none
+ * there. Then the one at base, which every prune keeps. */
 static cmt_status get_kept_validators(cmt_state_store *store,
                                       const cmt_state_prune_request *request, cmt_buf *value,
                                       cmt_validators_info *info, cmt_error *err)

@@ -227,9 +227,9 @@ bool cmt_state_prune_is_dead(const cmt_state_prune *prune, cmt_slice key)
     return false;
 }
 
-/* Below `from`, ranges run over heights that no visible key has.  Entries that were deleted may still
- * stand there, and results that a search missed because its budget ended it: they go.  What has to stay
- * is in no range. */
+/* Below `from`, ranges run over heights that no visible key has.  Entries that were deleted may
+ * still stand there, and results that a search missed because its budget ended it: they go.  What
+ * has to stay is in no range. */
 cmt_status cmt_state_prune_check(const cmt_state_prune *prune, cmt_slice key, cmt_error *err)
 {
     int64_t height;

@@ -7,8 +7,8 @@
 
 #include "cleanup.h"
 
-/* Params change rarely: what an interrupted prune left has pointers in it.  Records in full are what a
- * finished prune kept for others, unless there are more of them than that explains. */
+/* Params change rarely: what an interrupted prune left has pointers in it.  Records in full are
+ * what a finished prune kept for others, unless there are more of them than that explains. */
 #define KEPT_MAX 100
 
 static cmt_status is_trace(cmt_state_store *store, int64_t lo, int64_t hi, bool *trace,

@@ -20,8 +20,8 @@ static const cmt_key_family *const families[] = {&cmt_family_meta, &cmt_family_p
 static const cmt_layout_keys layout_keys = {"block store", families,
                                             sizeof families / sizeof families[0], 0x80, 0x85};
 
-/* Without the root record (or with an empty one) only a store in which nothing was saved yet is one:
- * empty, stamped by a CometBFT >= 1.0, or state-synced (a seen commit, no block). */
+/* Without the root record (or with an empty one) only a store in which nothing was saved yet is
+ * one: empty, stamped by a CometBFT >= 1.0, or state-synced (a seen commit, no block). */
 static cmt_status check_without_root(cmt_block_store *store, cmt_error *err)
 {
     if (store->layout.used && (!store->layout.v2 || store->layout.has_version))

@@ -178,8 +178,8 @@ static cmt_status listing_is_cheaper(cmt_block_store *store, const cmt_range_lis
         CMT_TRY(cmt_db_approximate_bytes(store->db, metas->ranges[i], &bytes, err));
         meta_bytes += bytes;
     }
-    /* Listing leaves deletions behind.  Who wants the space back rewrites the index while that costs
-     * little more than the metas. */
+    /* Listing leaves deletions behind.  Who wants the space back rewrites the index while that
+     * costs little more than the metas. */
     *cheaper = meta_bytes < index_bytes &&
                !(reclaim && index_bytes < RECLAIM_FACTOR * meta_bytes + RECLAIM_BYTES);
     return CMT_OK;

@@ -43,9 +43,9 @@ cmt_status cmt_block_prune_is_dead(const cmt_block_prune *prune, cmt_slice key, 
     return CMT_OK;
 }
 
-/* Below base, ranges run over heights that no visible key has.  Entries that were deleted may still stand
- * there, and leftovers that a search missed because its budget ended it: they go.  What has to stay is
- * known, and in no range. */
+/* Below base, ranges run over heights that no visible key has.  Entries that were deleted may still
+ * stand there, and leftovers that a search missed because its budget ended it: they go.  What has
+ * to stay is known, and in no range. */
 cmt_status cmt_block_prune_check(const cmt_block_prune *prune, cmt_slice key, cmt_error *err)
 {
     int64_t height;

@@ -81,8 +81,8 @@ typedef struct cmt_block_prune_request {
     int64_t initial_height;     /* of the chain: C:(initial_height-1) is never removed */
     cmt_evidence_window window; /* from the state store */
     bool sweep;                 /* also remove what earlier prunes left below base */
-    bool reclaim;               /* also cover, by ranges, where deleted keys may still take up space */
-    bool unfinished;            /* the state store still has to catch up with an earlier prune */
+    bool reclaim;    /* also cover, by ranges, where deleted keys may still take up space */
+    bool unfinished; /* the state store still has to catch up with an earlier prune */
 } cmt_block_prune_request;
 
 /**

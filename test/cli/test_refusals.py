@@ -11,26 +11,15 @@ import os
 import re
 import shutil
 import struct
-import sys
 import threading
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import CHAIN, WORK, fresh
+from support import homes, ldb, tools
+from support.tally import Tally, expect, expect_equal
 
-from support import homes, ldb, tools  # noqa: E402
-from support.tally import Tally, expect, expect_equal  # noqa: E402
-
-WORK = homes.Workspace()
-CHAIN, LEVELS = "multi-0.38", "levels-0.38"
 PRUNE = ["prune", "--retain-height", "300", "-q"]
 WRITERS = (PRUNE, ["prune-and-compact", "-b", "100", "-q"], ["compact", "-q"])
 READERS = (["info"], ["plan", "-b", "100"], ["dump", "--db", "blockstore"], ["dump", "--db", "state"])
-
-for name in [n for n in os.environ if n == "CMTHOME" or n.startswith("CMT_STORAGE") or n in ("CMT_DB_BACKEND", "CMT_DB_DIR")]:
-    del os.environ[name]
-
-
-def fresh(fixture=CHAIN):
-    return WORK.copy(WORK.fixture(fixture))
 
 
 def expect_refusal(home, args, code, *words):

@@ -47,12 +47,15 @@ def golden(fixture, state):
     return {name: homes.golden_lines(fixture, state, name) for name in homes.DATABASES}
 
 
-def expect_tidy(home):
-    """Sound trees, nothing lying about, empty trash."""
+def stray_files(home):
+    return {f"{name}.db/{f}" for name in homes.DATABASES for f in ldb.stray_files(homes.database(home, name))}
+
+
+def expect_tidy(home, inherited=frozenset()):
+    """Sound trees, nothing lying about but what is inherited, empty trash."""
     for name in homes.DATABASES:
-        directory = homes.database(home, name)
-        expect_equal(ldb.structure_problems(directory), [], f"structure of {name}")
-        expect_equal(ldb.stray_files(directory), [], f"files of {name} that nothing refers to")
+        expect_equal(ldb.structure_problems(homes.database(home, name)), [], f"structure of {name}")
+    expect_equal(sorted(stray_files(home) - inherited), [], "files that nothing refers to")
     ours = os.path.join(home, "data", "cmtstore")
     left = [os.path.join(d, f) for d, _, files in os.walk(os.path.join(ours, "trash")) for f in files]
     expect_equal(left, [], "trash left")
@@ -208,9 +211,11 @@ def compacts(fixture, retain):
     if retain:
         state = f"retain-{retain}"
         tools.change("prune", home, "--no-sweep", "--retain-height", retain, *force_for(fixture, retain)).expect_code(tools.OK)
+    # Where nothing is to be done, goleveldb's own orphans stay: it removes them at its next start.
+    inherited = stray_files(home)
     tools.change("compact", home).expect_code(tools.OK)
     expect_pairs(home, golden(fixture, state), "after compact")
-    expect_tidy(home)
+    expect_tidy(home, inherited if fixture == "checkpoint-0.38" else frozenset())
     expect_given_away(home)
     for name in homes.DATABASES:
         weight = ldb.dead_weight(homes.database(home, name))

@@ -86,15 +86,17 @@ def is_switch(call, name):
     return call[0].startswith("rename") and call[1].endswith(f"/{name}.db/CURRENT")
 
 
-def left_behind(home):
-    """What a finished run should have removed."""
+def left_behind(home, through_engine=False):
+    """What a finished run should have removed.  Not the tables that goleveldb leaves when it closes: a
+    run with nothing to do does not touch them, and goleveldb removes them at its next start."""
     found = [f"{name}/{f}" for name in homes.DATABASES for f in ldb.stray_files(homes.database(home, name))]
+    found = [f for f in found if not (through_engine and f.endswith(".ldb"))]
     trash = os.path.join(home, "data", "cmtstore", "trash")
     return found + [os.path.join(parent, f) for parent, _, files in os.walk(trash) for f in files]
 
 
-def expect_tidy(home, scenario):
-    expect_equal(left_behind(home), [], "files left behind")
+def expect_tidy(home, scenario, through_engine=False):
+    expect_equal(left_behind(home, through_engine), [], "files left behind")
     for name in homes.DATABASES:
         directory = homes.database(home, name)
         expect_equal(ldb.structure_problems(directory), [], f"structure of {name}")
@@ -152,7 +154,7 @@ def expect_converges(home, ref, through_engine):
             oracle().digest(home, name, write=True)
     tools.change(ref.scenario.command, home, *ref.scenario.flags).expect_code(tools.OK)
     expect_equal(digests(home), ref.new, "pairs after running it again")
-    expect_tidy(home, ref.scenario)
+    expect_tidy(home, ref.scenario, through_engine)
 
 
 def survives_a_kill(ref, at, action, through_engine):

@@ -42,7 +42,8 @@ void chain_encode_validators_info(const cmt_buf *set, int64_t last_changed, cmt_
 
 /** ConsensusParams with the evidence window @p blocks and @p seconds. */
 void chain_encode_params(int64_t blocks, int64_t seconds, cmt_buf *out);
-/** ConsensusParamsInfo; @p params may be NULL: a pointer, in the form that 0.34 wrote or the later. */
+/** ConsensusParamsInfo; @p params may be NULL: a pointer, in the form that 0.34 wrote or the
+ * later. */
 void chain_encode_params_info(const cmt_buf *params, bool as_0_34, int64_t last_changed,
                               cmt_buf *out);
 

@@ -3,9 +3,9 @@
  * What a prune has to leave.
  *
  * Corrections to CometBFT: the evidence height is searched from the lowest header when the sweep or
- * finishing asks for it; blocks without a header lose the rest of their keys; what any kept record is
- * resolved by stays; the empty params of 0.34 are pointers; what an interrupted state prune left is
- * pruned too.
+ * finishing asks for it; blocks without a header lose the rest of their keys; what any kept record
+ * is resolved by stays; the empty params of 0.34 are pointers; what an interrupted state prune left
+ * is pruned too.
  */
 #include "model.h"
 
@@ -127,7 +127,8 @@ static void prune_blocks(const model *m)
 
 /* ---- states ------------------------------------------------------------------------------ */
 
-/* Per height: kept because CometBFT keeps it (2), or because a kept record is resolved by it (1). */
+/* Per height: kept because CometBFT keeps it (2), or because a kept record is resolved by it
+ * (1). */
 typedef struct keep {
     uint8_t *validators;
     uint8_t *params;

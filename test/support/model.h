@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a prune has to leave, worked out height by height: CometBFT's loops with the corrections this
- * project makes.  Slow, and without any of the library's rules in it.
+ * What a prune has to leave, worked out height by height: CometBFT's loops with the corrections
+ * this project makes.  Slow, and without any of the library's rules in it.
  */
 #ifndef CMT_TEST_MODEL_H
 #define CMT_TEST_MODEL_H

@@ -165,8 +165,8 @@ static void put_absent_text(cmt_db *db, const char *value, const char *prefix, i
         chain_put_text(db, value, "%s%" PRId64 "%s", prefix, height, suffix);
 }
 
-/* Stray keys, such as interrupted prunes of old versions leave: below base, and at base if that block
- * was deleted.  A block's key in the hash index goes with its parts. */
+/* Stray keys, such as interrupted prunes of old versions leave: below base, and at base if that
+ * block was deleted.  A block's key in the hash index goes with its parts. */
 static void add_junk(growth *g, int64_t height)
 {
     const history *h = g->w->h;

@@ -23,7 +23,7 @@ typedef enum history_ending {
     ENDED_WELL,
     ENDED_BEFORE_STATE, /* the blocks are pruned, the state is not */
     ENDED_IN_STATE,     /* the top `cut` heights of the state are pruned: it goes downwards */
-    ENDED_DELETES_LOST, /* base has moved; of the deletions those of the top `cut` heights are lost */
+    ENDED_DELETES_LOST, /* base has moved; the deletions of the top `cut` heights are lost */
     ENDED_BASE_DELETED, /* base names the last block that was deleted, `cut` below the target */
     ENDINGS,
 } history_ending;
@@ -50,8 +50,7 @@ typedef struct history {
     unsigned extensions_percent;
     unsigned validators_percent; /* of heights at which the set changes */
     unsigned params_percent;
-    int64_t
-        wrong_validators; /* records above name this height as last changed, though it is a pointer */
+    int64_t wrong_validators; /* records above name this pointer as the last change */
     int64_t wrong_params;
     int64_t evidence_blocks;
     int64_t evidence_seconds;

@@ -72,6 +72,8 @@ class Tally:
         """Call function(*case) for every case; a case fails by raising.  Returns what the passed
         cases returned, in order."""
         cases = [case if type(case) is tuple else (case,) for case in cases]
+        if not cases:
+            return []
         started = time.monotonic()
         if serial or len(cases) < 2 or jobs() < 2:
             outcomes = [_run_case(function, case) for case in cases]

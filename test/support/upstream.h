@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * CometBFT's PruneBlocks and PruneStates, written down as they are, with their faults; and records of
- * the state store read and written without the library's rules.
+ * CometBFT's PruneBlocks and PruneStates, written down as they are, with their faults; and records
+ * of the state store read and written without the library's rules.
  */
 #ifndef CMT_TEST_UPSTREAM_H
 #define CMT_TEST_UPSTREAM_H

@@ -304,6 +304,54 @@ START_TEST(no_dead_heights_give_no_ranges)
 }
 END_TEST
 
+/* ---- heights apart ----------------------------------------------------------------------- */
+
+/* True if the digits of a live height begin with those of `height`. */
+static bool begins_a_live_one(int64_t height, int64_t live_lo, int64_t live_hi)
+{
+    for (int64_t live = live_lo; live < live_hi; live++)
+        for (int64_t beginning = live; beginning > 0; beginning /= 10)
+            if (beginning == height)
+                return true;
+    return false;
+}
+
+START_TEST(heights_apart_are_those_that_begin_no_live_one)
+{
+    rng r = {9};
+    for (int round = 0; round < 300; round++) {
+        int64_t live_lo = rng_between(&r, 1, rng_chance(&r, 50) ? 130 : 1300);
+        int64_t live_hi = live_lo + rng_between(&r, 0, rng_chance(&r, 50) ? 20 : 400);
+        int64_t below = rng_between(&r, 0, live_lo);
+        CMT_AUTO(cmt_height_set_free) cmt_height_set set = {NULL, 0, 0};
+        /* What was there before stays, although it begins a live one. */
+        int64_t old = rng_between(&r, 1, 12);
+        ck_assert_int_eq(cmt_height_set_add(&set, old, old + 1), CMT_OK);
+        ck_assert_int_eq(cmt_key_heights_apart(below, live_lo, live_hi, &set), CMT_OK);
+        for (int64_t h = 0; h < live_hi + 10; h++) {
+            bool apart = h > 0 && h < below && !begins_a_live_one(h, live_lo, live_hi);
+            if (cmt_height_set_contains(&set, h) != (apart || h == old))
+                ck_abort_msg("%d below %d, live [%d,%d)", (int)h, (int)below, (int)live_lo,
+                             (int)live_hi);
+        }
+    }
+}
+END_TEST
+
+START_TEST(heights_apart_need_few_ranges)
+{
+    CMT_AUTO(cmt_height_set_free) cmt_height_set dead = {NULL, 0, 0};
+    CMT_AUTO(cmt_range_list_free) cmt_range_list list = {NULL, 0, 0};
+    cmt_heights live_run = {19900000, 20001001};
+    ck_assert_int_eq(cmt_key_heights_apart(19800000, 19900000, 20001001, &dead), CMT_OK);
+    ck_assert(cmt_height_set_contains(&dead, 19799999));
+    ck_assert(cmt_height_set_contains(&dead, 3));
+    ck_assert_int_eq(
+        cmt_key_ranges(&cmt_family_meta, &dead, &(cmt_height_set){&live_run, 1, 1}, &list), CMT_OK);
+    ck_assert_uint_le(list.count, 20);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("key_ranges");
@@ -317,6 +365,8 @@ int main(void)
     tcase_add_test(tc, range_counts_are_the_documented_ones);
     tcase_add_test(tc, bounds_enclose_the_first_and_the_last_dead_key);
     tcase_add_test(tc, no_dead_heights_give_no_ranges);
+    tcase_add_test(tc, heights_apart_are_those_that_begin_no_live_one);
+    tcase_add_test(tc, heights_apart_need_few_ranges);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

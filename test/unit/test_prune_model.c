@@ -3,8 +3,8 @@
  * The prune rules of both stores against the model, over random histories.
  *
  * Each rule is applied in both ways that there are: pair by pair, and by its key ranges.  Both must
- * leave exactly the pairs that the model leaves.  What is kept must load as before, and a second run
- * must find nothing to do.  A failing history is made smaller before it is printed.
+ * leave exactly the pairs that the model leaves.  What is kept must load as before, and a second
+ * run must find nothing to do.  A failing history is made smaller before it is printed.
  *
  * usage: test_prune_model [HISTORIES [SEED]]
  * Environment: CMT_HISTORIES, CMT_SEED; CMT_TEST_FULL=1 for 100,000 histories.
