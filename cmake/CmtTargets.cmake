@@ -160,7 +160,7 @@ function(cmt_script_test name)
     cmt_test_properties(${arg_LABEL}.${name} ${arg_LABEL} ${arg_TIMEOUT})
 endfunction()
 
-# cmt_fuzz_target(<name> MODULES <module>...)
+# cmt_fuzz_target(<name> MODULES <module>... [SOURCES <file>...])
 #
 # fuzz/fuzz_<name>.c, run as the test fuzz.<name>.  With CMT_FUZZ libFuzzer searches for CMT_FUZZ_SECONDS,
 # starting from fuzz/corpus/<name>/; otherwise the stored corpus alone is replayed.
@@ -168,12 +168,13 @@ function(cmt_fuzz_target name)
     if(NOT CMT_TESTS AND NOT CMT_FUZZ)
         return()
     endif()
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "MODULES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "MODULES;SOURCES")
     set(target fuzz_${name})
     set(corpus "${PROJECT_SOURCE_DIR}/fuzz/corpus/${name}")
-    add_executable(${target} fuzz/fuzz_${name}.c)
+    add_executable(${target} fuzz/fuzz_${name}.c ${arg_SOURCES})
     target_include_directories(${target} PRIVATE
-        ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/base ${PROJECT_SOURCE_DIR}/fuzz)
+        ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/base ${PROJECT_SOURCE_DIR}/fuzz
+        ${PROJECT_SOURCE_DIR}/test/support)
     foreach(module IN LISTS arg_MODULES)
         target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/${module})
         target_link_libraries(${target} PRIVATE cmt_${module})

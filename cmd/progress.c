@@ -16,7 +16,7 @@
 #define BAR_EVERY_NS INT64_C(100000000)
 #define LINE_EVERY_NS INT64_C(5000000000)
 #define SOON_NS INT64_C(2000000000)
-#define BAR_WIDTH 24
+#define BAR_WIDTH_MAX 24
 
 static double share_of(const cmt_progress *progress)
 {
@@ -53,27 +53,41 @@ static cmd_words time_left(const cmd_shown *shown, double share)
     return words;
 }
 
+/* "53 %  1.4 GiB of 2.7 GiB  3 s left", or how far it is where the end is not known. */
+static int write_amounts(const cmd_shown *shown, const cmt_progress *progress, char *out,
+                         size_t size)
+{
+    double share = share_of(progress);
+    if (progress->total == 0)
+        return snprintf(out, size, "%s", amount(progress, progress->done).text);
+    cmd_words left = time_left(shown, share);
+    return snprintf(out, size, "%3d %%  %s of %s%s%s%s", (int)(share * 100),
+                    amount(progress, progress->done).text, amount(progress, progress->total).text,
+                    left.text[0] != '\0' ? "  " : "", left.text,
+                    left.text[0] != '\0' ? " left" : "");
+}
+
+/* The bar itself takes the room that the words leave. */
 static void draw_bar(cmd_console *console, const cmt_progress *progress)
 {
+    char title[64];
+    char amounts[128];
+    char bar[BAR_WIDTH_MAX + 1] = "";
+    int columns = terminal_width() - 1;
+    int room = columns - (int)sizeof "[] " -
+               snprintf(title, sizeof title, "%s%s%s", progress->phase,
+                        progress->database[0] != '\0' ? " " : "", progress->database) -
+               write_amounts(&console->shown, progress, amounts, sizeof amounts);
+    size_t width = room < 0 ? 0 : room < BAR_WIDTH_MAX ? (size_t)room : BAR_WIDTH_MAX;
+    memset(bar, '.', width);
+    memset(bar, '#', (size_t)(share_of(progress) * (double)width));
     char line[256];
-    int size = snprintf(line, sizeof line, "%s %-12s ", progress->phase, progress->database);
-    if (progress->total > 0) {
-        char bar[BAR_WIDTH + 1];
-        double share = share_of(progress);
-        memset(bar, '.', BAR_WIDTH);
-        memset(bar, '#', (size_t)(share * BAR_WIDTH));
-        bar[BAR_WIDTH] = '\0';
-        cmd_words left = time_left(&console->shown, share);
-        snprintf(line + size, sizeof line - (size_t)size, "[%s] %3d %%  %s of %s%s%s%s", bar,
-                 (int)(share * 100), amount(progress, progress->done).text,
-                 amount(progress, progress->total).text, left.text[0] != '\0' ? "  " : "",
-                 left.text, left.text[0] != '\0' ? " left" : "");
-    } else {
-        snprintf(line + size, sizeof line - (size_t)size, "%s",
-                 amount(progress, progress->done).text);
-    }
+    if (progress->total > 0)
+        snprintf(line, sizeof line, "%s [%s] %s", title, bar, amounts);
+    else
+        snprintf(line, sizeof line, "%s %s", title, amounts);
     pthread_mutex_lock(&console->lock);
-    fprintf(stderr, "\r%.*s\033[K", terminal_width() - 1, line);
+    fprintf(stderr, "\r%.*s\033[K", columns, line);
     console->bar_shown = true;
     pthread_mutex_unlock(&console->lock);
 }
@@ -91,12 +105,13 @@ static void log_progress(cmd_console *console, const cmt_progress *progress)
 }
 
 /* Both databases may be worked on at once: the one with more to do is shown.  Returns whether this
- * report is of it. */
+ * report is of it, or of work on no single database. */
 static bool follow(cmd_shown *shown, const cmt_progress *progress, int64_t now)
 {
     bool same_database =
         strncmp(shown->database, progress->database, sizeof shown->database - 1) == 0;
-    if (!same_database && now - shown->heard_ns < SOON_NS && progress->total <= shown->total)
+    if (!same_database && progress->database[0] != '\0' && now - shown->heard_ns < SOON_NS &&
+        progress->total <= shown->total)
         return false;
     if (!same_database || strncmp(shown->phase, progress->phase, sizeof shown->phase - 1) != 0) {
         snprintf(shown->phase, sizeof shown->phase, "%s", progress->phase);

@@ -11,6 +11,7 @@
  * Level 0 is rewritten all or nothing (I6): rewriting some of its tables would give older data a
  * higher file number, and C++ LevelDB believes the highest number.
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "edit_internal.h"
@@ -109,6 +110,7 @@ static cmt_status judge_to(cmt_lsm__judge *j, cmt_slice user, cmt_error *err)
 static cmt_status judge_key(cmt_lsm_edit *edit, cmt_lsm__judge *j, cmt_slice user, bool *dead,
                             cmt_error *err)
 {
+    assert(j != NULL); /* only who never meets a judged key goes without */
     if (!j->have_key || !cmt_slice_equal(cmt_buf_slice(&j->key), user)) {
         if (!j->open)
             CMT_TRY(open_judge(edit, j, err));

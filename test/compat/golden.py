@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """cmtstore against the golden dumps of CometBFT's own prunes.  Needs neither Go nor a network.
 
-Environment: CMTSTORE (the program), CMT_TEST_JOBS (2), CMT_TEST_TMP, CMT_TEST_SEED, CMT_TEST_FULL=1.  Arguments: only these fixtures.
+Environment: CMTSTORE (the program), CMT_TEST_JOBS (2), CMT_TEST_TMP, CMT_TEST_SEED, CMT_TEST_FULL=1.
+Arguments: only these fixtures.
 """
 
 import fcntl
@@ -118,8 +119,9 @@ def prunes(fixture, retain):
     done = tools.change("prune", home, *flags).expect_code(tools.OK)
     expect(re.search(r"^ready:", done.err, re.M), f"no line that begins with ready: {done.err!r}")
     report, wanted = done.json(), homes.golden_report(fixture, retain)
-    for ours, theirs in (("base_before",) * 2, ("base",) * 2, ("height",) * 2, ("evidence_retain_height",) * 2, ("blocks_pruned", "pruned")):
-        expect_equal(report[ours], wanted[theirs], ours)
+    for field in ("base_before", "base", "height", "evidence_retain_height"):
+        expect_equal(report[field], wanted[field], field)
+    expect_equal(report["blocks_pruned"], wanted["pruned"], "blocks_pruned")
     expect_equal(report["retain_height"], retain, "retain_height")
     expect_pairs(home, golden(fixture, f"retain-{retain}"), "after the prune")
     expect_tidy(home)
@@ -210,7 +212,8 @@ def compacts(fixture, retain):
     state = "before"
     if retain:
         state = f"retain-{retain}"
-        tools.change("prune", home, "--no-sweep", "--retain-height", retain, *force_for(fixture, retain)).expect_code(tools.OK)
+        tools.change("prune", home, "--no-sweep", "--retain-height", retain,
+                     *force_for(fixture, retain)).expect_code(tools.OK)
     # Where nothing is to be done, goleveldb's own orphans stay: it removes them at its next start.
     inherited = stray_files(home)
     tools.change("compact", home).expect_code(tools.OK)
@@ -251,7 +254,7 @@ def refuses_foreign(fixture, named):
     info = tools.run("info", home, "-o", "json").expect_code(tools.OK, tools.REFUSED)
     told = info.out.decode() + info.err
     expect(named in told, f"info does not name {named}: {told[:300]}")
-    for command, flags in (("prune", ["--retain-height", 250]), ("prune-and-compact", ["--keep-blocks", 10]), ("compact", [])):
+    for command, *flags in (("prune", "--retain-height", 250), ("prune-and-compact", "--keep-blocks", 10), ("compact",)):
         tools.change(command, home, *flags).expect_code(tools.REFUSED)
     expect_unchanged(home, before, "refused commands")
     WORK.discard(home)

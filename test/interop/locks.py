@@ -31,7 +31,7 @@ def keeps_out_of_an_open_database(engine):
     with subprocess.Popen(holder(engine, home), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holding:
         expect_equal(holding.stdout.readline(), b"held\n", f"{engine} says")
         before = homes.fingerprint(home)
-        for command, flags in (("prune", ["--retain-height", 300]), ("prune-and-compact", ["--keep-blocks", 9]), ("compact", [])):
+        for command, *flags in (("prune", "--retain-height", 300), ("prune-and-compact", "--keep-blocks", 9), ("compact",)):
             tools.change(command, home, *flags).expect_code(tools.BUSY)
         for name in homes.DATABASES:
             expect(tools.dump(home, name) == homes.golden_lines(FIXTURE, "before", name), f"dump of {name} beside {engine}")
@@ -54,12 +54,14 @@ def engine_is_kept_out(engine, name, at):
                 said = str(refusal)
             expect("resource temporarily unavailable" in said, f"goleveldb says {said}")
         else:
-            done = subprocess.run([tools.cleveldb_check(), "dump", homes.database(home, name)], capture_output=True, timeout=60)
+            done = subprocess.run([tools.cleveldb_check(), "dump", homes.database(home, name)],
+                                  capture_output=True, timeout=60)
             expect(done.returncode != 0, f"C++ LevelDB opened {name} while cmtstore was writing")
             expect(b"lock" in done.stderr.lower(), f"C++ LevelDB says: {done.stderr[-200:]}")
         prune.go_on()
     for database in homes.DATABASES:
-        expect(tools.dump(home, database) == homes.golden_lines(FIXTURE, "retain-300", database), f"{database} after the prune")
+        wanted = homes.golden_lines(FIXTURE, "retain-300", database)
+        expect(tools.dump(home, database) == wanted, f"{database} after the prune")
     WORK.discard(home)
 
 

@@ -152,8 +152,9 @@ static bool find_keep(const model *m, keep *k)
     cmt_db *db = m->w->state;
     int64_t kept_from = m->evidence < m->retain ? m->evidence : m->retain;
     record v = record_validators(db, kept_from);
-    if (!v.exists && m->evidence < m->w->base)
-        v = record_validators(db, m->w->base);
+    if (m->evidence < m->w->base) /* earlier prunes may have left none there */
+        for (int64_t h = kept_from; !v.exists && h <= m->retain; h++)
+            v = record_validators(db, h);
     record p = record_params(db, m->retain);
     if (!v.exists || !p.exists)
         return false;
@@ -164,8 +165,9 @@ static bool find_keep(const model *m, keep *k)
     if (!p.full)
         raise(&k->params[p.last_changed], 2);
     for (int64_t h = kept_from; h <= m->last; h++) {
+        bool becomes_full = k->validators[h] == 2 && h >= m->from && h < m->retain;
         v = record_validators(db, h);
-        if (v.exists && !v.full && checkpoint_or(h, v.last_changed) < kept_from)
+        if (v.exists && !v.full && !becomes_full && checkpoint_or(h, v.last_changed) < kept_from)
             raise(&k->validators[checkpoint_or(h, v.last_changed)], 1);
     }
     for (int64_t h = m->retain; h <= m->last; h++) {

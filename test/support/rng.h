@@ -24,7 +24,8 @@ static inline uint64_t rng_next(rng *r)
 /** A number in [lo,hi]. */
 static inline int64_t rng_between(rng *r, int64_t lo, int64_t hi)
 {
-    return lo + (int64_t)(rng_next(r) % ((uint64_t)(hi - lo) + 1));
+    uint64_t span = (uint64_t)(hi - lo) + 1;
+    return lo + (int64_t)(span == 0 ? 0 : rng_next(r) % span);
 }
 
 /** True in @p percent of 100 calls. */

@@ -68,7 +68,8 @@ def compiled(name, source, *flags):
     source = os.path.join(homes.ROOT, "test", source)
 
     def compile_to(path):
-        subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-D_GNU_SOURCE", "-O2", "-o", path, source, *flags], check=True)
+        compiler = os.environ.get("CC", "cc")
+        subprocess.run([compiler, "-std=c11", "-D_GNU_SOURCE", "-O2", "-o", path, source, *flags], check=True)
 
     return cached(name, [source], compile_to)
 

@@ -338,7 +338,7 @@ START_TEST(random_databases_keep_exactly_the_live_pairs)
     uint64_t seed = seed_text != NULL ? strtoull(seed_text, NULL, 10) : 1;
     unsigned rounds = rounds_text != NULL      ? (unsigned)strtoul(rounds_text, NULL, 10)
                       : full != NULL           ? 400
-                                               : 20;
+                                               : 16;
     printf("seeds %llu..%llu\n", (unsigned long long)seed,
            (unsigned long long)(seed + rounds - 1));
     for (unsigned i = 0; i < rounds; i++)

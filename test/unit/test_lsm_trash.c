@@ -58,7 +58,8 @@ static char *abandoned_run(const char *run, unsigned count)
     char path[4096];
     snprintf(path, sizeof path, "%s/cmtstore/trash/%s/x.db", top, run);
     for (char *p = path + strlen(top) + 1; p != NULL; p = strchr(p + 1, '/')) {
-        *p = *p == '/' ? '\0' : *p;
+        if (*p == '/')
+            *p = '\0';
         mkdir(path, 0755);
         if (*p == '\0')
             *p = '/';

@@ -201,8 +201,8 @@ static cmt_lsm_view *open_small(bool in_table)
 {
     cmt_lsm_view *view;
     leveldb_t *db = engine_open(dir, NULL);
-    for (char c = 'a'; c <= 'e'; c++)
-        engine_put_text(db, (char[]){c, '\0'}, (char[]){(char)(c - 'a' + '1'), '\0'});
+    for (int c = 'a'; c <= 'e'; c++)
+        engine_put_text(db, (char[]){(char)c, '\0'}, (char[]){(char)(c - 'a' + '1'), '\0'});
     if (in_table)
         leveldb_compact_range(db, NULL, 0, NULL, 0);
     leveldb_close(db);

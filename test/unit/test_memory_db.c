@@ -133,8 +133,8 @@ END_TEST
 
 START_TEST(bounds_hide_what_is_outside)
 {
-    for (char c = 'a'; c <= 'f'; c++)
-        put((char[]){c, '\0'}, "");
+    for (int c = 'a'; c <= 'f'; c++)
+        put((char[]){(char)c, '\0'}, "");
     cmt_range bounds = {text("b"), text("e")};
     cmt_db_iter *iter;
     ck_assert_int_eq(cmt_db_iter_new(db, &bounds, &iter, NULL), CMT_OK);

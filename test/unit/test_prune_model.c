@@ -476,6 +476,7 @@ static void shrink(history *h)
         smaller = false;
         history next = *h;
         for (int what = 0; simplify(&next, what); what++, next = *h) {
+            // NOLINTNEXTLINE(*-memory-comparison,cert-exp42-c,cert-flp37-c): copies of one object
             if (memcmp(&next, h, sizeof next) == 0 || !history_is_sound(&next) ||
                 run_history(&next, &v, &ignored))
                 continue;

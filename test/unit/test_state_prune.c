@@ -352,14 +352,20 @@ START_TEST(the_checkpoint_of_the_retain_height_has_to_be_there)
 }
 END_TEST
 
-START_TEST(where_the_evidence_height_has_no_record_base_decides)
+START_TEST(where_the_evidence_height_has_no_record_the_next_one_decides)
 {
     put_heights(20, 60);
-    cmt_state_prune_request request = request_for(20, 50, 10, 60);
-    make(&request); /* evidence height 10 lies below base 20, and nothing is there */
-    expect_left("validatorsKey:", 20, 24, LEFT(20, 21, 22, 23, 24));
-    chain_delete(db, "validatorsKey:20");
-    expect_corrupt(&request, "validators at height 20 not found");
+    cmt_state_prune_request request = request_for(30, 50, 10, 60);
+    make(&request); /* nothing stands from evidence height 10 up to 19 */
+    expect_left("validatorsKey:", 20, 52,
+                LEFT(20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39,
+                     40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52));
+    for (int h = 20; h <= 50; h++)
+        chain_delete(db, "validatorsKey:%d", h);
+    expect_corrupt(&request, "validators at height 10 not found");
+    request.evidence_height = 45; /* at or above base it has to be there itself */
+    put_validators(50, 50);
+    expect_corrupt(&request, "validators at height 45 not found");
 }
 END_TEST
 
@@ -580,7 +586,7 @@ static TCase *kept(void)
     tcase_add_test(tc, kept_records_below_from_are_not_touched);
     tcase_add_test(tc, records_that_kept_heights_need_have_to_be_there);
     tcase_add_test(tc, the_checkpoint_of_the_retain_height_has_to_be_there);
-    tcase_add_test(tc, where_the_evidence_height_has_no_record_base_decides);
+    tcase_add_test(tc, where_the_evidence_height_has_no_record_the_next_one_decides);
     tcase_add_test(tc, heights_in_the_wrong_order_are_refused);
     return tc;
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Makes checksums right again, so that what lies behind them is reached with bytes of any kind.  What has
+ * no place for a checksum is left as it is.
+ */
+#ifndef CMT_FUZZ_REPAIR_H
+#define CMT_FUZZ_REPAIR_H
+
+#include "cmtstore/base.h"
+
+/** The chunks of a log. */
+void repair_log(uint8_t *data, size_t size);
+/** The blocks of a table: its index, and those that the index names. */
+void repair_table(uint8_t *data, size_t size);
+
+#endif
