@@ -37,8 +37,8 @@ static bool look(const one_table *t, cmt_status st, const cmt_error *err)
 static void walk(one_table *t, bool forward, cmt_buf *some_key)
 {
     cmt_error err = CMT_ERROR_INIT;
-    cmt_status st = forward ? cmt_lsm__source_first(&t->source, &err)
-                            : cmt_lsm__source_last(&t->source, &err);
+    cmt_status st =
+        forward ? cmt_lsm__source_first(&t->source, &err) : cmt_lsm__source_last(&t->source, &err);
     for (unsigned i = 0; i < MOVES && look(t, st, &err); i++) {
         if (i == 0 || i % 16 == 5)
             FUZZ_CHECK(cmt_buf_set(some_key, t->source.key) == CMT_OK);
@@ -61,10 +61,8 @@ static void check(cmt_slice table)
 {
     static const uint8_t lo[8] = {0};
     static const uint8_t hi[16] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-    const cmt_lsm__table_meta meta = {.number = 1,
-                                      .size = table.size,
-                                      .smallest = {lo, sizeof lo},
-                                      .largest = {hi, sizeof hi}};
+    const cmt_lsm__table_meta meta = {
+        .number = 1, .size = table.size, .smallest = {lo, sizeof lo}, .largest = {hi, sizeof hi}};
     one_table t;
     cmt_buf some_key = CMT_BUF_INIT;
     scratch_write("000001.ldb", table);

@@ -308,12 +308,13 @@ cmt_status cmt_lsm__cache_block(cmt_lsm__cache *c, cmt_lsm__table *table, cmt_ls
 
 void cmt_lsm__cache_fini(cmt_lsm__cache *c)
 {
-    while (c->oldest_block != NULL)
-        evict(c, c->oldest_block); // NOLINT(clang-analyzer-unix.Malloc): unlinked by evict
-    while (c->oldest_table != NULL) {
-        cmt_lsm__table *t = c->oldest_table;
-        unlink_table(c, t);
-        cmt_lsm__table_release(t); // NOLINT(clang-analyzer-unix.Malloc): unlinked
+    for (cmt_lsm__block *b = c->oldest_block, *newer; b != NULL; b = newer) {
+        newer = b->newer;
+        cmt_lsm__block_release(b);
+    }
+    for (cmt_lsm__table *t = c->oldest_table, *newer; t != NULL; t = newer) {
+        newer = t->newer;
+        cmt_lsm__table_release(t);
     }
     free(c->by_index);
     free(c->slots);

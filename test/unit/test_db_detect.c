@@ -203,8 +203,9 @@ END_TEST
 
 START_TEST(the_newest_options_count)
 {
-    MAKE("CURRENT", "MANIFEST-000004", "OPTIONS-000007:rocksdb_version=7", "OPTIONS-9:rocksdb_version",
-         "OPTIONS-000010:pebble_version=0.1", "OPTIONS-000008:rocksdb_version");
+    MAKE("CURRENT", "MANIFEST-000004", "OPTIONS-000007:rocksdb_version=7",
+         "OPTIONS-9:rocksdb_version", "OPTIONS-000010:pebble_version=0.1",
+         "OPTIONS-000008:rocksdb_version");
     expect_engine(CMT_ENGINE_PEBBLEDB);
 }
 END_TEST

@@ -336,11 +336,10 @@ START_TEST(random_databases_keep_exactly_the_live_pairs)
     const char *rounds_text = getenv("CMT_ROUNDS");
     const char *full = getenv("CMT_TEST_FULL");
     uint64_t seed = seed_text != NULL ? strtoull(seed_text, NULL, 10) : 1;
-    unsigned rounds = rounds_text != NULL      ? (unsigned)strtoul(rounds_text, NULL, 10)
-                      : full != NULL           ? 400
-                                               : 16;
-    printf("seeds %llu..%llu\n", (unsigned long long)seed,
-           (unsigned long long)(seed + rounds - 1));
+    unsigned rounds = rounds_text != NULL ? (unsigned)strtoul(rounds_text, NULL, 10)
+                      : full != NULL      ? 400
+                                          : 16;
+    printf("seeds %llu..%llu\n", (unsigned long long)seed, (unsigned long long)(seed + rounds - 1));
     for (unsigned i = 0; i < rounds; i++)
         one_history(seed + i);
     ck_assert_uint_gt(tables_kept, rounds);

@@ -20,7 +20,10 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-#define CMT_SLICE_OF(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
+#define CMT_SLICE_OF(literal)                                                                      \
+    {                                                                                              \
+        (const uint8_t *)(literal), sizeof(literal) - 1                                            \
+    }
 
 static char *top;
 static char *dir;
@@ -513,8 +516,8 @@ static void expect_damage(const cmt_lsm_edit_spec *spec)
 {
     uint64_t before = files_hash(dir);
     cmt_lsm_edit *edit = open_edit();
-    cmt_status st = spec != NULL ? cmt_lsm_edit_plan(edit, spec, &err)
-                                 : cmt_lsm_edit_plan_compact(edit, &err);
+    cmt_status st =
+        spec != NULL ? cmt_lsm_edit_plan(edit, spec, &err) : cmt_lsm_edit_plan_compact(edit, &err);
     if (st == CMT_OK)
         st = cmt_lsm_edit_prepare(edit, &err);
     ck_assert_int_eq(st, CMT_CORRUPT);
@@ -598,12 +601,13 @@ static Suite *make_suite(void)
     suite_add_tcase(suite, tc);
     tc = tcase_create("sequences");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, an_entry_above_all_announced_sequences_is_refused_in_a_rewritten_table, 6,
-                        8);
+    tcase_add_loop_test(tc, an_entry_above_all_announced_sequences_is_refused_in_a_rewritten_table,
+                        6, 8);
     tcase_add_loop_test(tc, an_entry_above_all_announced_sequences_is_refused_in_a_marked_table, 6,
                         8);
     tcase_add_loop_test(tc, an_entry_above_all_announced_sequences_is_refused_on_level_0, 6, 8);
-    tcase_add_loop_test(tc, an_entry_above_all_announced_sequences_is_refused_by_a_compaction, 6, 8);
+    tcase_add_loop_test(tc, an_entry_above_all_announced_sequences_is_refused_by_a_compaction, 6,
+                        8);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -311,8 +311,8 @@ static void write_record(const uint8_t *record, size_t size)
 }
 
 /* sequence 1, two entries: put a=1, delete bb */
-static const uint8_t batch[] = {1, 0, 0, 0, 0, 0, 0,   0, 2, 0, 0,   0,
-                                1, 1, 'a', 1, '1', 0, 2, 'b', 'b'};
+static const uint8_t batch[] = {1, 0, 0, 0,   0, 0,   0, 0, 2,   0,  0,
+                                0, 1, 1, 'a', 1, '1', 0, 2, 'b', 'b'};
 
 START_TEST(a_batch_is_read_whole_or_refused)
 {

@@ -206,9 +206,8 @@ START_TEST(what_the_callback_returns_ends_the_reading)
         bool torn;
         append(&w, size, 1);
         CMT_AUTO(cmt_fd_close) int fd = memory_file(cmt_buf_slice(&w.log));
-        ck_assert_int_eq(
-            cmt_lsm__log_read(fd, "x", w.log.size, refuse_record, NULL, &torn, &err),
-            CMT_CANCELLED);
+        ck_assert_int_eq(cmt_lsm__log_read(fd, "x", w.log.size, refuse_record, NULL, &torn, &err),
+                         CMT_CANCELLED);
         ck_assert_str_eq(err.message, "enough");
         cmt_buf_free(&w.log);
     }

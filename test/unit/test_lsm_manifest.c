@@ -193,9 +193,10 @@ END_TEST
 
 START_TEST(unknown_fields_are_refused)
 {
-    static const uint64_t tags[] = {0,   8,   10,  11,  12,  13,         31,
-                                    32,  33,  64,  100, 200, 1 + 32,     7 + 64,
-                                    300, 1000, 1 << 20, UINT64_C(1) << 40, UINT64_MAX};
+    static const uint64_t tags[] = {0,         8,      10,  11,   12,      13,
+                                    31,        32,     33,  64,   100,     200,
+                                    1 + 32,    7 + 64, 300, 1000, 1 << 20, UINT64_C(1) << 40,
+                                    UINT64_MAX};
     for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
         cmt_buf_clear(&log_bytes);
         counters();

@@ -215,11 +215,26 @@ END_TEST
 
 START_TEST(files_that_nothing_names_do_not_matter)
 {
-    static const char *const names[] = {
-        "LOG",        "LOG.old",       "LOCK",      "CURRENT.bak",  "000099.ldb",      "000098.sst",
-        "000003.log", "000097.dbtmp",  "96.tmp",    "notes",        "ldb",             ".ldb",
-        "-1.log",     "0x10.log",      "12.log.gz", "MANIFEST-x",   "MANIFEST-000095", "CURRENT.",
-        "1.ldb.bak",  "99999999999999999999999.log"};
+    static const char *const names[] = {"LOG",
+                                        "LOG.old",
+                                        "LOCK",
+                                        "CURRENT.bak",
+                                        "000099.ldb",
+                                        "000098.sst",
+                                        "000003.log",
+                                        "000097.dbtmp",
+                                        "96.tmp",
+                                        "notes",
+                                        "ldb",
+                                        ".ldb",
+                                        "-1.log",
+                                        "0x10.log",
+                                        "12.log.gz",
+                                        "MANIFEST-x",
+                                        "MANIFEST-000095",
+                                        "CURRENT.",
+                                        "1.ldb.bak",
+                                        "99999999999999999999999.log"};
     write_state(10);
     files_write(dir, "CURRENT", CMT_SLICE("MANIFEST-000010\n"));
     /* 000003.log would be live, were it not older than the log number. */
@@ -321,8 +336,8 @@ static cmt_lsm_view *open_beside(void)
 
 START_TEST(each_view_beside_a_writer_is_one_moment)
 {
-    writer w = {.db = engine_open(dir, &(engine_options){.write_buffer = 64 << 10,
-                                                         .table_bytes = 1 << 20})};
+    writer w = {.db = engine_open(
+                    dir, &(engine_options){.write_buffer = 64 << 10, .table_bytes = 1 << 20})};
     pthread_t thread;
     unsigned last = 0;
     ck_assert_int_eq(pthread_create(&thread, NULL, keep_writing, &w), 0);
@@ -346,8 +361,8 @@ END_TEST
 
 START_TEST(a_pinned_view_stays_what_it_was_while_everything_is_rewritten)
 {
-    leveldb_t *db = engine_open(dir, &(engine_options){.write_buffer = 64 << 10,
-                                                       .table_bytes = 1 << 20});
+    leveldb_t *db =
+        engine_open(dir, &(engine_options){.write_buffer = 64 << 10, .table_bytes = 1 << 20});
     for (unsigned i = 0; i < 1000; i++) {
         char key[16];
         snprintf(key, sizeof key, "%04u", i);

@@ -285,9 +285,9 @@ START_TEST(random_walks_and_seeks_end_where_they_must)
             CMT_AUTO(cmt_buf_free) cmt_buf target = CMT_BUF_INIT;
             cmt_slice key = entries[rng_between(&r, 0, (int64_t)count - 1)].key;
             uint64_t sequence = (uint64_t)rng_between(&r, 0, 40);
-            ck_assert_int_eq(cmt_lsm__make_internal(cmt_lsm__user_key(key), sequence,
-                                                    CMT_LSM_TYPE_PUT, &target),
-                             CMT_OK);
+            ck_assert_int_eq(
+                cmt_lsm__make_internal(cmt_lsm__user_key(key), sequence, CMT_LSM_TYPE_PUT, &target),
+                CMT_OK);
             at = first_at_or_behind(cmt_buf_slice(&target));
             pairs_must(cmt_lsm__source_seek(&t.source, cmt_buf_slice(&target), &err), &err);
         } else if (rng_chance(&r, 50)) {
@@ -438,8 +438,8 @@ START_TEST(a_flipped_byte_is_noticed_or_does_not_matter)
             uint8_t flipped = file.data[at] ^ masks[m];
             ck_assert_int_eq(pwrite(fd, &flipped, 1, (off_t)at), 1);
             cmt_status st = read_all();
-            ck_assert_msg(st == CMT_OK || st == CMT_CORRUPT || st == CMT_UNSUPPORTED, "byte %zu: %s",
-                          at, err.message);
+            ck_assert_msg(st == CMT_OK || st == CMT_CORRUPT || st == CMT_UNSUPPORTED,
+                          "byte %zu: %s", at, err.message);
             unnoticed += st == CMT_OK;
         }
         ck_assert_int_eq(pwrite(fd, &file.data[at], 1, (off_t)at), 1);

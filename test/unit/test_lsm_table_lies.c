@@ -282,7 +282,7 @@ START_TEST(a_footer_that_points_outside_is_refused)
     index_entry('z', store_block());
     end_table();
     const uint64_t end = file.size - CMT_LSM_FOOTER;
-    const uint64_t numbers[] = {end - 4, end,        end + 1,        file.size,
+    const uint64_t numbers[] = {end - 4,  end,        end + 1,        file.size,
                                 1u << 31, UINT64_MAX, UINT64_MAX - 4, UINT64_C(1) << 63};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         const cmt_lsm__handle good = {0, 8};
@@ -324,8 +324,8 @@ START_TEST(an_index_that_points_outside_its_data_is_refused)
         for (unsigned k = 0; k < 2; k++) {
             cmt_buf_clear(&index_block);
             file.size = data_end;
-            index_entry('z', (cmt_lsm__handle){k == 0 ? numbers[i] : 0,
-                                               k == 0 ? honest.size : numbers[i]});
+            index_entry(
+                'z', (cmt_lsm__handle){k == 0 ? numbers[i] : 0, k == 0 ? honest.size : numbers[i]});
             end_table();
             expect_refusal(CMT_CORRUPT);
         }
@@ -565,8 +565,8 @@ START_TEST(a_snappy_block_is_unpacked)
     pair('m');
     pair('y');
     one_restart();
-    ck_assert_int_eq(
-        snappy_compress((const char *)block.data, block.size, packed, &size), SNAPPY_OK);
+    ck_assert_int_eq(snappy_compress((const char *)block.data, block.size, packed, &size),
+                     SNAPPY_OK);
     index_entry('z', store((cmt_slice){(const uint8_t *)packed, size}, 1));
     end_table();
     expect_letters("my", "ym");
