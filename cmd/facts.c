@@ -83,7 +83,7 @@ static cmt_status count_tables(const char *path, cmt_lsm_view_stats *out, cmt_er
     return CMT_OK;
 }
 
-/* In both layouts the keys of a family are one range; the bounds are written into @p lo and @p hi. */
+/* In both layouts the keys of a family are one range; its bounds are written into lo and hi. */
 static cmt_range family_range(size_t index, bool v2, uint8_t lo[32], uint8_t hi[32])
 {
     size_t size = v2 ? 1 : strlen(families[index].name);

@@ -155,7 +155,7 @@ static const char *missing_hint(const cmd_target *target)
     return "";
 }
 
-/* While a node switches to a new MANIFEST a listing may miss the old and the new one: look again. */
+/* While a node switches to a new MANIFEST a listing may miss the old and the new: look again. */
 static cmt_status detect_patiently(const char *data_dir, const char *name, cmt_engine *engine,
                                    cmt_buf *path, cmt_error *err)
 {

@@ -336,7 +336,7 @@ static char *filter_help(int key, const char *text, void *input)
     return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)(uintptr_t)text;
 }
 
-/* ---- after argp: what belongs together -------------------------------------------------------- */
+/* ---- after argp: what belongs together ------------------------------------------------------ */
 
 /* [DATA_DIR] COMMAND, or the other way round. */
 static cmt_status read_positional(const parsing *p, cmd_options *out, cmt_error *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * prune, compact, prune-and-compact: open, plan, ask, run, say that the node may start, finish, report.
+ * prune, compact, prune-and-compact: open, plan, ask, run, say that the node may start, finish,
+ * report.
  */
 #include "commands.h"
 #include "json.h"

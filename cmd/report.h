@@ -9,7 +9,8 @@
 
 #include <jansson.h>
 
-/** Print one object and a newline; takes @p object over.  @retval CMT_IO standard output is closed or full */
+/** Print one object and a newline; takes @p object over.
+ *  @retval CMT_IO  standard output is closed or full */
 CMT_MUST_CHECK cmt_status cmd_report_json(json_t *object, cmt_error *err);
 
 /** The failure of a write to standard output. */

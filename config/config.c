@@ -50,7 +50,7 @@ typedef struct rule {
 #define ANY_INTEGER .min = INT64_MIN, .max = INT64_MAX
 
 /* Source: config/config.go StorageConfig, PruningConfig, DataCompanionPruningConfig;
- * indexer_pruning_enabled is a fork's.  [storage.compaction] belongs to the background compactor. */
+ * indexer_pruning_enabled is a fork's.  [storage.compaction] is for the background compactor. */
 static const rule rules[] = {
     {"db_backend", TYPE_TEXT, KEPT_TEXT(db_backend)},
     {"db_dir", TYPE_TEXT, KEPT_TEXT(db_dir)},

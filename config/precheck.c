@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The check made before parsing.  The parser recurses on brackets and on dotted keys, so nesting is
- * bounded here by a scan that needs no stack; it reads strings and comments just as the parser does,
- * else brackets could hide from it.
+ * The check made before parsing.  The parser recurses on brackets and on dotted keys, so nesting
+ * is bounded here by a scan that needs no stack; it reads strings and comments just as the parser
+ * does, else brackets could hide from it.
  */
 #include "config_internal.h"
 

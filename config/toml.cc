@@ -111,8 +111,8 @@ std::string without_prefix(std::string line)
     return line;
 }
 
-// toml11 writes several lines for people at a terminal: a first one that says what is wrong, or else
-// the remark at the arrow does.
+// toml11 writes several lines for people at a terminal: the first says what is wrong, or else the
+// remark at the arrow does.
 std::string one_line(const char *what)
 {
     std::string line = without_prefix(std::string(what, std::strcspn(what, "\r\n")));

@@ -55,6 +55,7 @@ static void check(cmt_slice log)
     cmt_error err = CMT_ERROR_INIT;
     bool torn;
     int fd = scratch_memory(log);
+    FUZZ_CHECK(cmt_buf_reserve(&r.bytes, 1) == CMT_OK);
     cmt_status st = cmt_lsm__log_read(fd, "log", log.size, collect, &r, &torn, &err);
     FUZZ_CHECK(st == CMT_OK || (st == CMT_CORRUPT && err.message[0] != '\0'));
     FUZZ_CHECK(r.bytes.size + r.sizes.size / sizeof(size_t) * CMT_LSM_LOG_HEADER <= log.size);

@@ -110,7 +110,9 @@ cmt_status cmt_lsm__log_read(int fd, const char *name, uint64_t size, cmt_lsm__r
         }
         if (begins)
             cmt_buf_clear(&record);
-        if (cmt_buf_append(&record, data.data, data.size) != CMT_OK)
+        /* Room for one byte more, so that a record without any has an address too. */
+        if (cmt_buf_reserve(&record, data.size + 1) != CMT_OK ||
+            cmt_buf_append(&record, data.data, data.size) != CMT_OK)
             return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a record of %s", name);
         inside = type != CHUNK_LAST;
         if (!inside)
@@ -142,7 +144,8 @@ cmt_status cmt_lsm__log_append(cmt_buf *out, cmt_slice record)
         cmt_store32(header, cmt_crc32c_mask(crc));
         CMT_TRY(cmt_buf_append(out, header, sizeof header));
         CMT_TRY(cmt_buf_append(out, record.data, n));
-        record.data += n;
+        if (!last)
+            record.data += n;
         record.size -= n;
         first = false;
     }

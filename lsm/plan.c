@@ -399,6 +399,11 @@ cmt_status cmt_lsm_edit_plan(cmt_lsm_edit *edit, const cmt_lsm_edit_spec *spec, 
     bool found;
     CMT_TRY(anything_to_do(edit, &found, err));
     edit->counts.nothing_to_do = !found;
+    if (!found) { /* then nothing of it will happen */
+        cmt_lsm_edit_counts *c = &edit->counts;
+        c->tables_dropped = c->tables_rewritten = c->tables_marked = 0;
+        c->bytes_dropped = c->bytes_dead = c->bytes_write_bound = 0;
+    }
     edit->counts.bytes_read = edit->view->cache.bytes_read;
     edit->stage = CMT_LSM_PLANNED;
     return CMT_OK;

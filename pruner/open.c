@@ -12,6 +12,9 @@
 #include "clock.h"
 #include "pruner_internal.h"
 
+/* How often views beside a running node are opened again until they fit. */
+#define REOPEN_MAX 10
+
 const char *cmt_pruner__path(const cmt_pruner__side *side)
 {
     return (const char *)side->path.data;
@@ -98,6 +101,42 @@ static cmt_status open_stores(cmt_pruner *p, cmt_error *err)
     return st;
 }
 
+static void close_views(cmt_pruner *p)
+{
+    cmt_block_store_close(p->block_store);
+    cmt_state_store_close(p->state_store);
+    cmt_db_close(p->states.db);
+    cmt_db_close(p->blocks.db);
+    cmt_lsm_edit_free(p->states.edit); /* removes what was written but not committed */
+    cmt_lsm_edit_free(p->blocks.edit);
+    p->block_store = NULL;
+    p->state_store = NULL;
+    p->states.db = p->blocks.db = NULL;
+    p->states.edit = p->blocks.edit = NULL;
+}
+
+/* The state first: beside a running node it may then be behind the blocks, never ahead.  A node makes
+ * blocks between the two; so views that do not fit are opened again, and if the heights have moved,
+ * the gap is the node's doing. */
+static cmt_status open_views(cmt_pruner *p, cmt_error *err)
+{
+    int64_t last_height = -1;
+    for (int attempt = 0;; attempt++) {
+        CMT_TRY(open_side(p, &p->states, err));
+        CMT_TRY(open_side(p, &p->blocks, err));
+        CMT_TRY(open_stores(p, err));
+        int64_t height = cmt_block_store_height(p->block_store);
+        int64_t gap = height - p->state.last_block_height;
+        if (!p->options.dry_run || gap == 0 || gap == 1)
+            return CMT_OK;
+        p->node_runs = p->node_runs || (last_height >= 0 && height != last_height);
+        if (height == last_height || attempt == REOPEN_MAX)
+            return CMT_OK;
+        last_height = height;
+        close_views(p);
+    }
+}
+
 static cmt_status open_all(cmt_pruner *p, cmt_error *err)
 {
     CMT_TRY(find_side(p, &p->blocks, err));
@@ -106,11 +145,8 @@ static cmt_status open_all(cmt_pruner *p, cmt_error *err)
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->blocks), &p->blocks.lock, err));
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->states), &p->states.lock, err));
     }
-    /* The state first: beside a running node it may then be behind the blocks, never ahead. */
     int64_t since = p->started_ns;
-    CMT_TRY(open_side(p, &p->states, err));
-    CMT_TRY(open_side(p, &p->blocks, err));
-    CMT_TRY(open_stores(p, err));
+    CMT_TRY(open_views(p, err));
     cmt_pruner__log_step(p, "opened both databases", &since);
     return CMT_OK;
 }
@@ -166,20 +202,11 @@ void cmt_pruner__unlock(cmt_pruner *p)
     p->states.lock = p->blocks.lock = NULL;
 }
 
-static void close_side(cmt_pruner__side *side)
-{
-    cmt_db_close(side->db);
-    cmt_lsm_edit_free(side->edit); /* removes what was written but not committed, under the lock */
-}
-
 void cmt_pruner_close(cmt_pruner *p)
 {
     if (p == NULL)
         return;
-    cmt_block_store_close(p->block_store);
-    cmt_state_store_close(p->state_store);
-    close_side(&p->blocks);
-    close_side(&p->states);
+    close_views(p); /* under the locks */
     cmt_pruner__unlock(p);
     cmt_lsm_trash_close(p->trash[0]);
     cmt_lsm_trash_close(p->trash[1]);

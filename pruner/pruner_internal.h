@@ -33,6 +33,7 @@ struct cmt_pruner {
     cmt_block_store *block_store;
     cmt_state_store *state_store;
     cmt_state state;
+    bool node_runs; /* seen in a dry run: the heights rise */
 
     /* the plan */
     bool planned;

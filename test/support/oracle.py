@@ -29,7 +29,7 @@ def built(line):
                for path in glob.glob(os.path.join(modules, line_dir, "**", "*.[gms]o*"), recursive=True)]
 
     def build(path):
-        done = subprocess.run(["go", "build", "-buildvcs=false", "-trimpath", "-o", path, "."], capture_output=True, text=True, timeout=900,
+        done = subprocess.run(["go", "build", "-buildvcs=false", "-o", path, "."], capture_output=True, text=True, timeout=900,
                               cwd=os.path.join(modules, SOURCES[line]))
         if done.returncode == 0:
             return
