@@ -123,8 +123,11 @@ static cmt_status make_family(cmt_state_store *store, const family_rule *rule,
     }
     CMT_AUTO(cmt_height_set_free) cmt_height_set live = {NULL, 0, 0};
     CMT_AUTO(cmt_height_set_free) cmt_height_set covered = {NULL, 0, 0};
+    /* What the search did not find, and shall stay, must not go with what is reclaimed. */
+    cmt_state_prune_request effective = *request;
+    effective.reclaim = request->reclaim && (request->sweep || complete);
     if (st == CMT_OK)
-        st = make_sets(rule, request, &left, sweep, &live, &covered);
+        st = make_sets(rule, &effective, &left, sweep, &live, &covered);
     if (st == CMT_OK)
         st = cmt_key_ranges(rule->family, &covered, &live, &out->ranges);
     if (st != CMT_OK)

@@ -240,7 +240,10 @@ static cmt_status make(cmt_block_store *store, const cmt_block_prune_request *re
     CMT_AUTO(cmt_height_set_free) cmt_height_set state_syncs = {NULL, 0, 0};
     if (request->sweep)
         CMT_TRY(find_state_sync(store, &left->seen_commit, &state_syncs, err));
-    cmt_status st = make_families(store, request, left, &state_syncs, out);
+    /* What the search did not find, and shall stay, must not go with what is reclaimed. */
+    cmt_block_prune_request effective = *request;
+    effective.reclaim = request->reclaim && (request->sweep || left->complete);
+    cmt_status st = make_families(store, &effective, left, &state_syncs, out);
     if (st != CMT_OK)
         return cmt_error_set(err, st, "no memory for dead heights and key ranges");
     out->leftovers = any_below_base(out);

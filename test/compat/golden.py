@@ -178,7 +178,10 @@ def prunes_in_steps(fixture, retain, number):
     rng = random.Random(number)
     home = WORK.copy(WORK.fixture(fixture))
     base = homes.golden_report(fixture, retain)["base_before"]
-    steps = sorted(rng.sample(range(base + 1, retain), min(rng.randint(2, 6), retain - base - 1))) + [retain]
+    # Not at a checkpoint: the record there is full, so such a prune keeps nothing below it that a later one
+    # would have kept for a pointer's sake (CometBFT's own prune does the same).
+    between = [height for height in range(base + 1, retain) if height % 100000 != 0]
+    steps = sorted(rng.sample(between, min(rng.randint(2, 6), len(between)))) + [retain]
     for height in steps:
         command = rng.choice(("prune", "prune", "prune-and-compact"))
         tools.change(command, home, "--retain-height", height, *(force_for(fixture, retain) if height == retain else [])

@@ -240,9 +240,10 @@ void chain_encode_signed_varint(int64_t value, cmt_buf *out)
 
 #define KEY_MAX 128
 
-/* What vsnprintf made of a key. */
-static cmt_slice formatted(const char *text, int length)
+static cmt_slice format_key(char text[KEY_MAX], const char *format, va_list args)
 {
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): the callers start it
+    int length = vsnprintf(text, KEY_MAX, format, args);
     CHAIN_REQUIRE(length >= 0 && length < KEY_MAX);
     return (cmt_slice){(const uint8_t *)text, (size_t)length};
 }
@@ -252,9 +253,8 @@ void chain_put(cmt_db *db, const cmt_buf *value, const char *key_format, ...)
     char text[KEY_MAX];
     va_list args;
     va_start(args, key_format);
-    int length = vsnprintf(text, sizeof text, key_format, args);
+    cmt_slice key = format_key(text, key_format, args);
     va_end(args);
-    cmt_slice key = formatted(text, length);
     CHAIN_EQUAL(cmt_db_memory_put(db, key, cmt_buf_slice(value)), CMT_OK);
 }
 
@@ -263,9 +263,8 @@ void chain_put_text(cmt_db *db, const char *value, const char *key_format, ...)
     char text[KEY_MAX];
     va_list args;
     va_start(args, key_format);
-    int length = vsnprintf(text, sizeof text, key_format, args);
+    cmt_slice key = format_key(text, key_format, args);
     va_end(args);
-    cmt_slice key = formatted(text, length);
     cmt_slice bytes = {(const uint8_t *)value, strlen(value)};
     CHAIN_EQUAL(cmt_db_memory_put(db, key, bytes), CMT_OK);
 }
@@ -275,9 +274,8 @@ void chain_delete(cmt_db *db, const char *key_format, ...)
     char text[KEY_MAX];
     va_list args;
     va_start(args, key_format);
-    int length = vsnprintf(text, sizeof text, key_format, args);
+    cmt_slice key = format_key(text, key_format, args);
     va_end(args);
-    cmt_slice key = formatted(text, length);
     cmt_db_memory_delete(db, key);
 }
 
@@ -286,9 +284,8 @@ bool chain_get(cmt_db *db, cmt_buf *value, const char *key_format, ...)
     char text[KEY_MAX];
     va_list args;
     va_start(args, key_format);
-    int length = vsnprintf(text, sizeof text, key_format, args);
+    cmt_slice key = format_key(text, key_format, args);
     va_end(args);
-    cmt_slice key = formatted(text, length);
     CMT_AUTO(cmt_buf_free) cmt_buf unused = CMT_BUF_INIT;
     cmt_status st = cmt_db_get(db, key, value != NULL ? value : &unused, NULL);
     CHAIN_REQUIRE(st == CMT_OK || st == CMT_NOT_FOUND);
