@@ -300,22 +300,29 @@ static cmt_status write_manifest(cmt_lsm_edit *edit, cmt_error *err)
     return cmt_dir_sync(edit->view->dir_fd, edit->view->path, err);
 }
 
-/* Have the kernel fetch what will be read, while other work goes on.  Only tables that are read nearly
- * whole: of the others just some blocks are wanted. */
+/* Have the kernel fetch what will be read, while other work goes on.  Where dead blocks lie among the
+ * needed ones only what is mostly needed is fetched. */
 static cmt_status prefetch(cmt_lsm_edit *edit, cmt_error *err)
 {
     const cmt_lsm__version *v = &edit->view->version;
     uint64_t budget = PREFETCH_BYTES;
     for (size_t i = 0; i < v->count && !edit->compacting; i++) {
         const cmt_lsm__table_plan *plan = &edit->plans[i];
-        cmt_lsm__table *table;
-        bool read = plan->fate == CMT_LSM_MERGE ||
-                    (plan->fate == CMT_LSM_REWRITE && plan->skip_bytes < v->tables[i].size / 8);
-        if (!read || v->tables[i].size > budget)
+        uint64_t from = plan->need_from;
+        uint64_t to = plan->need_to;
+        if (plan->fate == CMT_LSM_MERGE) {
+            from = 0;
+            to = v->tables[i].size;
+        } else if (plan->fate != CMT_LSM_REWRITE ||
+                   2 * (plan->block_bytes - plan->skip_bytes) < to - from) {
             continue;
-        budget -= v->tables[i].size;
+        }
+        if (to - from > budget)
+            continue;
+        budget -= to - from;
+        cmt_lsm__table *table;
         CMT_TRY(cmt_lsm__cache_table(&edit->view->cache, &v->tables[i], &table, err));
-        posix_fadvise(table->fd, 0, 0, POSIX_FADV_WILLNEED);
+        posix_fadvise(table->fd, (off_t)from, (off_t)(to - from), POSIX_FADV_WILLNEED);
         cmt_lsm__table_release(table);
     }
     return CMT_OK;

@@ -24,7 +24,9 @@ typedef struct cmt_lsm__table_plan {
     uint64_t dead_bytes;  /* stored bytes of dead entries, as far as known */
     uint64_t block_bytes; /* of all its data blocks */
     uint64_t skip_bytes;  /* of blocks that are wholly dead */
-    bool absorbs;         /* compaction: takes in keys for which no level has a gap */
+    uint64_t need_from;   /* where in the file the other blocks lie: [need_from,need_to) */
+    uint64_t need_to;
+    bool absorbs; /* compaction: takes in keys for which no level has a gap */
 } cmt_lsm__table_plan;
 
 /** Looks keys up to judge them by their newest value: cheap while they ascend.  Zero-initialise. */

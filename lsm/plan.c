@@ -216,6 +216,12 @@ static cmt_status measure_blocks(cmt_lsm_edit *edit, cmt_lsm__table *table,
         if (cmt_lsm__inside_dead(edit, low, hi)) {
             plan->dead_bytes += handle.size;
             plan->skip_bytes += handle.size;
+        } else {
+            plan->need_from = plan->need_to == 0 ? handle.offset : plan->need_from;
+            plan->need_to = handle.offset + handle.size + CMT_LSM_BLOCK_TRAILER;
+        }
+        if (cmt_lsm__inside_dead(edit, low, hi)) {
+            /* unread */
         } else if (cmt_lsm__touches_dead(edit, low, hi)) {
             st = measure_block(edit, table, handle, &plan->dead_bytes, err);
         } else if (cmt_lsm__touches_judged(edit, low, hi)) {
