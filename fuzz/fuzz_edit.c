@@ -238,8 +238,11 @@ static void make_wish(world *w, wish *want)
                             .puts = want->puts}};
     cmt_lsm_edit_spec *spec = &want->spec;
     wish_ranges(w, want, &taken);
-    uint32_t points = mask(&w->in) & mask(&w->in) & ~taken;
-    uint32_t puts = mask(&w->in) & mask(&w->in);
+    /* Few of each: a bit counts when two masks have it. */
+    uint32_t points = mask(&w->in);
+    points &= mask(&w->in) & ~taken;
+    uint32_t puts = mask(&w->in);
+    puts &= mask(&w->in);
     for (unsigned i = 0; i < KEYS; i++) {
         if (points >> i & 1) {
             want->points[spec->point_count++] = text(names[i]);
