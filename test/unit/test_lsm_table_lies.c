@@ -460,6 +460,28 @@ START_TEST(restart_points_outside_or_inside_an_entry_show_nothing_wrong)
 }
 END_TEST
 
+START_TEST(a_restart_point_at_an_entry_made_up_inside_a_value_is_refused_going_back)
+{
+    char letters[64];
+    /* In the value of a stands what looks like an entry, so long that it ends inside y. */
+    uint8_t tail[9 + 12] = {0};
+    key_of('a', 5, CMT_LSM_TYPE_PUT, tail);
+    tail[9] = 0;
+    tail[10] = 9;
+    tail[11] = 20;
+    key_of('b', 5, CMT_LSM_TYPE_PUT, tail + 12);
+    entry(0, 9, 12, (cmt_slice){tail, sizeof tail});
+    pair('m');
+    pair('y');
+    restarts((const uint32_t[]){0, 12, 37}, 3);
+    end_with_block();
+    pairs_must(read_letters(FORWARD, letters), &err);
+    ck_assert_str_eq(letters, "amy");
+    ck_assert_int_eq(read_letters(BACKWARD, letters), CMT_CORRUPT);
+    ck_assert_str_eq(letters, "y");
+}
+END_TEST
+
 /* ---- entries --------------------------------------------------------------------------------- */
 
 START_TEST(an_entry_that_shares_more_than_there_is_is_refused)
@@ -617,6 +639,7 @@ int main(void)
     tcase_add_test(tc, entries_without_any_restart_point_are_refused);
     tcase_add_test(tc, a_first_restart_point_behind_the_first_entry_is_refused);
     tcase_add_test(tc, restart_points_outside_or_inside_an_entry_show_nothing_wrong);
+    tcase_add_test(tc, a_restart_point_at_an_entry_made_up_inside_a_value_is_refused_going_back);
     tcase_add_test(tc, an_entry_that_shares_more_than_there_is_is_refused);
     tcase_add_test(tc, an_entry_longer_than_its_block_is_refused);
     tcase_add_test(tc, an_entry_whose_numbers_do_not_end_is_refused);

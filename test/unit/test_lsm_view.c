@@ -10,6 +10,7 @@
 #include "files.h"
 #include "history.h"
 #include "pairs.h"
+#include "shape.h"
 
 #include <check.h>
 
@@ -352,6 +353,36 @@ START_TEST(sizes_of_ranges_add_up_to_the_tables)
 }
 END_TEST
 
+START_TEST(more_tables_than_are_held_open_are_not_mixed_up)
+{
+    CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
+    cmt_lsm_view *view;
+    shape s;
+    rng r = {1};
+    char key[8];
+    free(files_make_dir(top, "x.db"));
+    pairs_must(shape_begin(&s, dir, &err), &err);
+    for (unsigned i = 0; i < 270; i++) {
+        snprintf(key, sizeof key, "%03u", i);
+        const shape_entry entry = {key, i + 1, key};
+        s.counters.next_file_number = 2 + rng_next(&r) % 1000000; /* in no regular steps */
+        pairs_must(shape_table(&s, 1 + i % 3, &entry, 1, &err), &err);
+    }
+    s.counters.next_file_number = 2000000;
+    pairs_must(shape_finish(&s, &err), &err);
+    shape_end(&s);
+    const cmt_lsm_view_options options = {.pin = _i == 1};
+    pairs_must(cmt_lsm_view_open(dir, &options, &view, &err), &err);
+    for (unsigned i = 0; i < 3 * 270; i++) {
+        snprintf(key, sizeof key, "%03u", i * 7 % 270);
+        pairs_must(cmt_lsm_view_get(view, text(key), &value, &err), &err);
+        ck_assert(cmt_slice_equal(cmt_buf_slice(&value), text(key)));
+    }
+    free(pairs_of_open_view(view));
+    cmt_lsm_view_close(view);
+}
+END_TEST
+
 /* ---- tables that fail ------------------------------------------------------------------------ */
 
 /* Ten thousand pairs in one table of many blocks. */
@@ -470,6 +501,7 @@ int main(void)
     tcase_add_loop_test(tc, an_iterator_may_be_sent_to_its_own_key, 0, 2);
     tcase_add_loop_test(tc, a_value_may_be_empty_and_a_key_too, 0, 2);
     tcase_add_test(tc, sizes_of_ranges_add_up_to_the_tables);
+    tcase_add_loop_test(tc, more_tables_than_are_held_open_are_not_mixed_up, 0, 2);
     suite_add_tcase(suite, tc);
     tc = tcase_create("failing");
     tcase_add_checked_fixture(tc, setup, teardown);
