@@ -43,8 +43,10 @@ CMT_MUST_CHECK cmt_status cmt_lsm__builder_add(cmt_lsm__builder *builder, cmt_sl
                                                cmt_slice value, cmt_error *err);
 
 /** Add a stored block (with its trailer) as it is: a stored block does not depend on its place.
- *  @p first and @p last are its real first and last keys: a separator of another table's index would
- *  not do as an index key here, because the last one of a table may lie beyond its data. */
+ *  @p first and @p last are its real first and last keys.  Between the table's first and last block its
+ *  key in another table's index will do for both, if the block that follows there follows here too: it
+ *  lies between the two.  As a table's last it would not do: the last one of an index may lie beyond the
+ *  data, and it is no key that exists. */
 CMT_MUST_CHECK cmt_status cmt_lsm__builder_add_block(cmt_lsm__builder *builder, cmt_slice stored,
                                                      cmt_slice first, cmt_slice last,
                                                      cmt_error *err);

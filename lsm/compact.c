@@ -153,6 +153,7 @@ cmt_status cmt_lsm_edit_plan_compact(cmt_lsm_edit *edit, cmt_error *err)
     judge j = {.edit = edit, .gaps = gaps_of(edit)};
     cmt_lsm__merge merge;
     uint64_t total = 0;
+    CMT_TRY(cmt_lsm_edit_check_tables(edit, err));
     for (size_t i = 0; i < v->count; i++) {
         edit->plans[i] =
             (cmt_lsm__table_plan){.fate = v->tables[i].level == 0 ? CMT_LSM_MERGE : CMT_LSM_KEEP};

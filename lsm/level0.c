@@ -19,6 +19,7 @@
 /* Entries of some tables (and the journal), by user key. */
 typedef struct stream {
     cmt_lsm_edit *edit;
+    cmt_lsm_view *view;
     cmt_lsm__merge merge;
     cmt_lsm__judge judge;
     cmt_buf key; /* user key the stream stands on, or that is done with */
@@ -43,7 +44,7 @@ typedef struct writer {
 static cmt_status add_table_source(stream *s, size_t from, size_t to, cmt_lsm__fate fate,
                                    cmt_error *err)
 {
-    cmt_lsm_view *view = s->edit->view;
+    cmt_lsm_view *view = s->view;
     size_t count = 0;
     for (size_t i = from; i < to; i++)
         count += s->edit->plans[i].fate == fate;
@@ -65,21 +66,21 @@ static cmt_status add_table_source(stream *s, size_t from, size_t to, cmt_lsm__f
 
 static cmt_status open_base(writer *w, cmt_error *err)
 {
-    const cmt_lsm__version *v = &w->edit->view->version;
+    const cmt_lsm__version *v = &w->base.view->version;
     for (size_t i = 0; i < v->level_start[1]; i++)
         CMT_TRY(add_table_source(&w->base, i, i + 1, CMT_LSM_MERGE, err));
-    if (w->edit->view->journal.count > 0) {
+    if (w->base.view->journal.count > 0) {
         cmt_lsm__source *source = cmt_lsm__merge_add(&w->base.merge);
         if (source == NULL)
             return cmt_lsm__no_memory(err);
-        cmt_lsm__source_init_journal(source, &w->edit->view->journal);
+        cmt_lsm__source_init_journal(source, &w->base.view->journal);
     }
     return cmt_lsm__merge_first(&w->base.merge, err);
 }
 
 static cmt_status open_dead(writer *w, cmt_error *err)
 {
-    const cmt_lsm__version *v = &w->edit->view->version;
+    const cmt_lsm__version *v = &w->base.view->version;
     for (size_t i = 0; i < v->level_start[1]; i++)
         CMT_TRY(add_table_source(&w->dead, i, i + 1, CMT_LSM_MARK, err));
     for (unsigned level = 1; level < CMT_LSM_LEVELS; level++)
@@ -180,7 +181,7 @@ static cmt_status put_entry(writer *w, cmt_slice internal, cmt_slice value, cmt_
     if (!cmt_lsm__builder_is_open(&w->builder))
         CMT_TRY(cmt_lsm__edit_begin_table(w->edit, &w->builder, err));
     if (++w->steps % 4096 == 0)
-        CMT_TRY(cmt_lsm__edit_progress(w->edit, "write", 0, 0, err));
+        CMT_TRY(cmt_lsm__edit_wrote(w->edit, 0, err));
     return cmt_lsm__builder_add(&w->builder, internal, value, err);
 }
 
@@ -195,7 +196,7 @@ static cmt_status put_new(writer *w, cmt_slice user, unsigned type, cmt_slice va
 {
     if (cmt_lsm__make_internal(user, w->edit->sequence, type, &w->key) != CMT_OK)
         return cmt_lsm__no_memory(err);
-    w->edit->counts.tombstones += type == CMT_LSM_TYPE_DELETE;
+    w->edit->counts.tombstones += type == CMT_LSM_TYPE_DELETE; /* counted by level 0 alone */
     return put_entry(w, cmt_buf_slice(&w->key), value, err);
 }
 
@@ -272,19 +273,24 @@ static cmt_status keep_level0(cmt_lsm_edit *edit, cmt_error *err)
     return CMT_OK;
 }
 
-cmt_status cmt_lsm__write_level0(cmt_lsm_edit *edit, cmt_error *err)
+cmt_status cmt_lsm__write_level0(cmt_lsm_edit *edit, cmt_lsm_view *view, cmt_error *err)
 {
-    writer w = {.edit = edit, .base = {.edit = edit}, .dead = {.edit = edit}};
+    writer w = {
+        .edit = edit,
+        .base = {.edit = edit, .view = view, .judge.view = view},
+        .dead = {.edit = edit, .view = view, .judge.view = view},
+    };
+    uint64_t bytes_written = 0;
     size_t range_count = edit->spec.dead_count + edit->spec.judged_count;
     const cmt_range **ranges = malloc((range_count + 1) * sizeof *ranges);
     if (ranges == NULL)
         return cmt_lsm__no_memory(err);
     merge_ranges(&edit->spec, ranges);
-    cmt_lsm__builder_init(&w.builder, edit->view->dir_fd, &edit->owner,
-                          &edit->counts.bytes_written);
+    cmt_lsm__builder_init(&w.builder, view->dir_fd, &edit->owner, &bytes_written);
     cmt_status st = keep_level0(edit, err);
     if (st == CMT_OK)
         st = write_all(&w, ranges, range_count, err);
+    cmt_lsm__edit_count_bytes(edit, 0, bytes_written);
     cmt_lsm__builder_fini(&w.builder);
     cmt_lsm__merge_fini(&w.base.merge);
     cmt_lsm__merge_fini(&w.dead.merge);

@@ -78,7 +78,7 @@ static cmt_status open_judge(cmt_lsm_edit *edit, cmt_lsm__judge *j, cmt_error *e
     cmt_range all = {spec->judged[0].lo, spec->judged[spec->judged_count - 1].hi};
     cmt_lsm__merge_init(&j->merge);
     j->open = true;
-    return cmt_lsm__view_sources(edit->view, &all, &j->merge, err);
+    return cmt_lsm__view_sources(j->view, &all, &j->merge, err);
 }
 
 void cmt_lsm__judge_fini(cmt_lsm__judge *judge)
@@ -400,6 +400,7 @@ cmt_status cmt_lsm_edit_plan(cmt_lsm_edit *edit, const cmt_lsm_edit_spec *spec, 
 {
     edit->spec = *spec;
     edit->compacting = false;
+    CMT_TRY(cmt_lsm_edit_check_tables(edit, err));
     for (size_t i = 0; i < edit->view->version.count; i++)
         CMT_TRY(measure(edit, i, err));
     decide(edit);

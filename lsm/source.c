@@ -10,6 +10,8 @@
 
 #define WINDOW_FIRST ((size_t)64 << 10)
 #define WINDOW_MAX ((size_t)512 << 10)
+/* A seek within a block goes so many entries before it searches. */
+#define SEEK_STEPS 8
 
 void cmt_lsm__source_init_tables(cmt_lsm__source *s, cmt_lsm__cache *cache,
                                  const cmt_lsm__table_meta **metas, size_t count, cmt_slice upper)
@@ -235,8 +237,33 @@ cmt_status cmt_lsm__source_last(cmt_lsm__source *s, cmt_error *err)
     return go_back(s, err);
 }
 
+/* Is the first entry >= `internal` in the block the source stands in, at or behind where it stands?  A
+ * search that goes forward in small steps then needs neither the tables' bounds nor the index. */
+static bool seek_stays_in_block(const cmt_lsm__source *s, cmt_slice internal)
+{
+    return s->valid && s->data.valid && s->index.valid &&
+           cmt_lsm__internal_compare(s->key, internal) <= 0 &&
+           cmt_lsm__internal_compare(internal, cmt_buf_slice(&s->index.key)) <= 0;
+}
+
+/* The first entry >= `internal` from here on in the block: near by it is found step by step. */
+static cmt_status seek_in_block(cmt_lsm__source *s, cmt_slice internal, cmt_error *err)
+{
+    for (int steps = 0; steps < SEEK_STEPS; steps++) {
+        if (!s->data.valid || cmt_lsm__internal_compare(cmt_buf_slice(&s->data.key), internal) >= 0)
+            return CMT_OK;
+        CMT_TRY(cmt_lsm__cursor_next(&s->data, err));
+    }
+    return cmt_lsm__cursor_seek(&s->data, internal, err);
+}
+
 cmt_status cmt_lsm__source_seek(cmt_lsm__source *s, cmt_slice internal, cmt_error *err)
 {
+    if (s->table != NULL && seek_stays_in_block(s, internal)) {
+        s->valid = false;
+        CMT_TRY(seek_in_block(s, internal, err));
+        return go_on(s, err);
+    }
     size_t low = 0;
     size_t high = s->journal != NULL ? s->journal->count : s->meta_count;
     while (low < high) {
