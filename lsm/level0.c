@@ -243,6 +243,62 @@ static cmt_status write_key(writer *w, cmt_slice key, const cmt_range **ranges, 
     return CMT_OK;
 }
 
+/* ---- whole blocks ---------------------------------------------------------------------------- */
+
+/* Do all other streams stand behind `last`, an internal key? */
+static bool others_are_behind(const writer *w, cmt_slice last)
+{
+    const cmt_lsm_edit_spec *spec = &w->edit->spec;
+    const cmt_lsm__merge *m = &w->base.merge;
+    cmt_slice user = cmt_lsm__user_key(last);
+    if ((w->put < spec->put_count && cmt_slice_compare(spec->puts[w->put].key, user) <= 0) ||
+        (w->point < spec->point_count && cmt_slice_compare(spec->points[w->point], user) <= 0) ||
+        (w->dead.have && cmt_slice_compare(cmt_buf_slice(&w->dead.key), user) <= 0))
+        return false;
+    for (size_t i = 0; i < m->count; i++) {
+        const cmt_lsm__source *s = &m->sources[i];
+        if (s != m->current && s->valid && cmt_slice_compare(cmt_lsm__user_key(s->key), user) <= 0)
+            return false;
+    }
+    return true;
+}
+
+/* Where the base stands at the beginning of a block that nothing else has a part in, the block is copied
+ * as it is stored: heights written one after another stand in level 0 side by side, not interleaved.
+ * What older entries of its own keys it has stay behind the newer ones, where no reader looks. */
+static cmt_status copy_block(writer *w, bool *copied, cmt_error *err)
+{
+    cmt_lsm__source *s = w->base.merge.current;
+    cmt_slice stored;
+    *copied = false;
+    if (!cmt_lsm__source_at_stored_block(s, &stored))
+        return CMT_OK;
+    CMT_AUTO(cmt_lsm__cursor_free) cmt_lsm__cursor last = {0};
+    cmt_lsm__cursor_set(&last, s->data.block);
+    CMT_TRY(cmt_lsm__cursor_last(&last, err));
+    if (!last.valid)
+        return CMT_OK;
+    cmt_slice first_user = cmt_lsm__user_key(s->key);
+    cmt_slice last_key = cmt_buf_slice(&last.key);
+    cmt_slice last_user = cmt_lsm__user_key(last_key);
+    if (cmt_lsm__touches_dead(w->edit, first_user, last_user) ||
+        cmt_lsm__touches_judged(w->edit, first_user, last_user) || !others_are_behind(w, last_key))
+        return CMT_OK;
+    if (cmt_lsm__sequence(s->key) >= w->edit->sequence ||
+        cmt_lsm__sequence(last_key) >= w->edit->sequence)
+        return cmt_lsm__sequence_too_high(w->edit, err);
+    if (!cmt_lsm__builder_is_open(&w->builder))
+        CMT_TRY(cmt_lsm__edit_begin_table(w->edit, &w->builder, err));
+    CMT_TRY(cmt_lsm__builder_add_block(&w->builder, stored, s->key, last_key, err));
+    CMT_TRY(cmt_lsm__edit_wrote(w->edit, stored.size, err));
+    if (cmt_buf_set(&w->base.key, last_user) != CMT_OK)
+        return cmt_lsm__no_memory(err);
+    CMT_TRY(cmt_lsm__source_leave_block(s, err));
+    CMT_TRY(cmt_lsm__merge_next(&w->base.merge, err));
+    *copied = true;
+    return next_base(&w->base, err);
+}
+
 static cmt_status write_all(writer *w, const cmt_range **ranges, size_t range_count, cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf key = CMT_BUF_INIT;
@@ -255,6 +311,11 @@ static cmt_status write_all(writer *w, const cmt_range **ranges, size_t range_co
         CMT_TRY(next_dead(w, ranges, range_count, err));
     }
     while (smallest_key(w, &next)) {
+        bool copied = false;
+        if (w->base.have && cmt_slice_equal(cmt_buf_slice(&w->base.key), next))
+            CMT_TRY(copy_block(w, &copied, err));
+        if (copied)
+            continue;
         if (cmt_buf_set(&key, next) != CMT_OK) /* the streams move while it is in use */
             return cmt_lsm__no_memory(err);
         CMT_TRY(write_key(w, cmt_buf_slice(&key), ranges, range_count, err));

@@ -44,6 +44,23 @@ void cmt_lsm__source_fini(cmt_lsm__source *s)
     *s = (cmt_lsm__source){0};
 }
 
+bool cmt_lsm__source_at_stored_block(const cmt_lsm__source *s, cmt_slice *stored)
+{
+    if (s->journal != NULL || !s->valid || !s->block_in_ahead || s->data.entry != 0)
+        return false;
+    *stored = (cmt_slice){s->ahead.data + (s->block_offset - s->ahead_offset),
+                          (size_t)(s->next_offset - s->block_offset)};
+    return true;
+}
+
+cmt_status cmt_lsm__source_leave_block(cmt_lsm__source *s, cmt_error *err)
+{
+    CMT_TRY(cmt_lsm__cursor_last(&s->data, err));
+    s->key = cmt_buf_slice(&s->data.key);
+    s->value = s->data.value;
+    return CMT_OK;
+}
+
 const cmt_lsm__table_meta *cmt_lsm__source_table(const cmt_lsm__source *s)
 {
     return s->table != NULL ? s->table->meta : NULL;
@@ -117,7 +134,9 @@ static cmt_status load_data(cmt_lsm__source *s, bool forward, cmt_error *err)
     cmt_lsm__block *block = NULL;
     CMT_TRY(cmt_lsm__handle_decode(s->table, s->index.value, &handle, err));
     uint64_t need = handle.size + CMT_LSM_BLOCK_TRAILER;
-    if (forward && handle.offset == s->next_offset) {
+    s->block_offset = handle.offset;
+    s->block_in_ahead = forward && handle.offset == s->next_offset;
+    if (s->block_in_ahead) {
         bool have = handle.offset >= s->ahead_offset &&
                     handle.offset - s->ahead_offset <= s->ahead.size &&
                     need <= s->ahead.size - (handle.offset - s->ahead_offset);
