@@ -10,7 +10,7 @@
 #include "rng.h"
 
 #define KEYS 400
-#define ROUNDS 60
+#define ROUNDS 30
 
 static char keys[KEYS][8];
 static char *values[KEYS * 8]; /* as many as can be written in a round */
