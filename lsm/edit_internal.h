@@ -26,6 +26,7 @@ typedef struct cmt_lsm__table_plan {
     uint64_t skip_bytes;  /* of blocks that are wholly dead */
     uint64_t need_from;   /* where in the file the other blocks lie: [need_from,need_to) */
     uint64_t need_to;
+    bool fixed;   /* holds range deletions: cannot be rewritten */
     bool absorbs; /* compaction: takes in keys for which no level has a gap */
 } cmt_lsm__table_plan;
 
@@ -118,6 +119,8 @@ CMT_MUST_CHECK cmt_status cmt_lsm__write_compaction(cmt_lsm_edit *edit, cmt_erro
 
 /* edit.c */
 
+/** Make @p builder write tables of this edit. */
+void cmt_lsm__edit_init_builder(cmt_lsm_edit *edit, cmt_lsm__builder *builder);
 /** Begin a table in @p builder under the next free number. */
 CMT_MUST_CHECK cmt_status cmt_lsm__edit_begin_table(cmt_lsm_edit *edit, cmt_lsm__builder *builder,
                                                     cmt_error *err);
@@ -131,6 +134,9 @@ CMT_MUST_CHECK cmt_status cmt_lsm__edit_keep_table(cmt_lsm_edit *edit,
 /** Tell the host; CMT_CANCELLED if it wants to stop. */
 CMT_MUST_CHECK cmt_status cmt_lsm__edit_progress(cmt_lsm_edit *edit, const char *phase,
                                                  uint64_t done, uint64_t total, cmt_error *err);
+
+/** Range deletions stand where this edit would have to rewrite them. */
+cmt_status cmt_lsm__holds_range_dels(const cmt_lsm_edit *edit, cmt_error *err);
 
 /** An entry's sequence is not below the edit's: then I4 does not hold. */
 cmt_status cmt_lsm__sequence_too_high(const cmt_lsm_edit *edit, cmt_error *err);

@@ -280,8 +280,7 @@ cmt_status cmt_lsm__write_level0(cmt_lsm_edit *edit, cmt_error *err)
     if (ranges == NULL)
         return cmt_lsm__no_memory(err);
     merge_ranges(&edit->spec, ranges);
-    cmt_lsm__builder_init(&w.builder, edit->view->dir_fd, &edit->owner,
-                          &edit->counts.bytes_written);
+    cmt_lsm__edit_init_builder(edit, &w.builder);
     cmt_status st = keep_level0(edit, err);
     if (st == CMT_OK)
         st = write_all(&w, ranges, range_count, err);

@@ -16,9 +16,10 @@ typedef struct rewriter {
     cmt_lsm__builder builder;
     cmt_lsm__judge judge;
     unsigned level;
-    cmt_buf raw;    /* stored blocks, side by side */
-    cmt_buf pieces; /* the blocks of a table that are read: array of piece */
-    cmt_buf first;  /* of a block that is copied */
+    const cmt_lsm__table_meta *meta; /* the table being rewritten */
+    cmt_buf raw;                     /* stored blocks, side by side */
+    cmt_buf pieces;                  /* the blocks of a table that are read: array of piece */
+    cmt_buf first;                   /* of a block that is copied */
     cmt_buf last;
     uint64_t done;
 } rewriter;
@@ -37,6 +38,23 @@ static cmt_status finish(rewriter *w, cmt_error *err)
     return cmt_lsm__edit_finish_table(w->edit, &w->builder, w->level, err);
 }
 
+/* An entry that goes into a new table must be one of those that the invariants speak of. */
+static cmt_status check_entry(const rewriter *w, cmt_slice key, cmt_error *err)
+{
+    uint64_t sequence = cmt_lsm__sequence(key);
+    if (sequence >= w->edit->sequence)
+        return cmt_lsm__sequence_too_high(w->edit, err);
+    if (cmt_lsm__type(key) > CMT_LSM_TYPE_PUT ||
+        (w->meta->pebble &&
+         (sequence < w->meta->smallest_sequence || sequence > w->meta->largest_sequence)))
+        return cmt_error_set(err, CMT_UNSUPPORTED,
+                             "table %06llu holds an entry of kind %u with sequence %llu, which "
+                             "CometBFT's engines do not write; nothing was changed",
+                             (unsigned long long)w->meta->number, cmt_lsm__type(key),
+                             (unsigned long long)sequence);
+    return CMT_OK;
+}
+
 /* Copy the live entries of a block one by one. */
 static cmt_status filter_block(rewriter *w, cmt_lsm__block *block, cmt_error *err)
 {
@@ -48,9 +66,9 @@ static cmt_status filter_block(rewriter *w, cmt_lsm__block *block, cmt_error *er
         bool dead;
         st = cmt_lsm__is_dead(w->edit, &w->judge, cmt_lsm__user_key(key), &dead, err);
         if (st == CMT_OK && !dead) {
-            st = cmt_lsm__sequence(key) >= w->edit->sequence
-                     ? cmt_lsm__sequence_too_high(w->edit, err)
-                     : begin(w, err);
+            st = check_entry(w, key, err);
+            if (st == CMT_OK)
+                st = begin(w, err);
             if (st == CMT_OK)
                 st = cmt_lsm__builder_add(&w->builder, key, cursor.value, err);
         }
@@ -65,6 +83,7 @@ static cmt_status filter_block(rewriter *w, cmt_lsm__block *block, cmt_error *er
 static cmt_status copy_block(rewriter *w, cmt_lsm__block *block, cmt_slice stored, cmt_error *err)
 {
     cmt_lsm__cursor cursor = {0};
+    cmt_lsm__block_facts facts = {0};
     cmt_buf_clear(&w->first);
     cmt_buf_clear(&w->last);
     cmt_lsm__cursor_set(&cursor, block);
@@ -77,10 +96,11 @@ static cmt_status copy_block(rewriter *w, cmt_lsm__block *block, cmt_slice store
         if (w->last.size > 0 && cmt_lsm__internal_compare(cmt_buf_slice(&w->last), key) >= 0)
             st = cmt_error_set(err, CMT_CORRUPT, "table %06llu: keys out of order",
                                (unsigned long long)block->table);
-        else if (cmt_lsm__sequence(key) >= w->edit->sequence)
-            st = cmt_lsm__sequence_too_high(w->edit, err);
-        else if (cmt_buf_set(&w->last, key) != CMT_OK)
+        else
+            st = check_entry(w, key, err);
+        if (st == CMT_OK && cmt_buf_set(&w->last, key) != CMT_OK)
             st = cmt_lsm__no_memory(err);
+        cmt_lsm__block_facts_add(&facts, key, cursor.value.size);
         if (st == CMT_OK)
             st = cmt_lsm__cursor_next(&cursor, err);
     }
@@ -89,7 +109,7 @@ static cmt_status copy_block(rewriter *w, cmt_lsm__block *block, cmt_slice store
         return st;
     CMT_TRY(begin(w, err));
     return cmt_lsm__builder_add_block(&w->builder, stored, cmt_buf_slice(&w->first),
-                                      cmt_buf_slice(&w->last), err);
+                                      cmt_buf_slice(&w->last), &facts, err);
 }
 
 /* A data block of the table being rewritten. */
@@ -195,6 +215,7 @@ static cmt_status rewrite_table(rewriter *w, const cmt_lsm__table_meta *meta, cm
     cmt_lsm__table *table;
     if (cmt_lsm__builder_is_open(&w->builder) && may_cut(w, meta))
         CMT_TRY(finish(w, err));
+    w->meta = meta;
     CMT_TRY(cmt_lsm__cache_table(&w->edit->view->cache, meta, &table, err));
     cmt_status st = rewrite_blocks(w, table, err);
     cmt_lsm__table_release(table);
@@ -227,8 +248,7 @@ static cmt_status write_level(rewriter *w, cmt_error *err)
 cmt_status cmt_lsm__write_levels(cmt_lsm_edit *edit, cmt_error *err)
 {
     rewriter w = {.edit = edit};
-    cmt_lsm__builder_init(&w.builder, edit->view->dir_fd, &edit->owner,
-                          &edit->counts.bytes_written);
+    cmt_lsm__edit_init_builder(edit, &w.builder);
     cmt_status st = CMT_OK;
     for (w.level = 1; w.level < CMT_LSM_LEVELS && st == CMT_OK; w.level++)
         st = write_level(&w, err);
