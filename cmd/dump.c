@@ -157,7 +157,7 @@ static cmt_status summarise(const dumping *d, cmt_error *err)
 cmt_status cmd_run_dump(const cmd_context *context, cmt_error *err)
 {
     dumping d = {.context = context, .first = CMT_NOT_FOUND, .line = CMT_BUF_INIT};
-    CMT_TRY(cmd_target_require_leveldb(context->target, err));
+    CMT_TRY(cmd_target_require_readable(context->target, err));
     setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER);
     cmt_status status = cmd_snapshot_retry(open_first, &d, err);
     if (status == CMT_OK)

@@ -245,7 +245,7 @@ static cmt_status measure_trash(const cmd_target *target, uint64_t *bytes, cmt_e
 cmt_status cmd_facts_gather(const cmd_target *target, const cmt_logger *logger, cmd_facts *out,
                             cmt_error *err)
 {
-    *out = (cmd_facts){.readable = cmd_target_is_leveldb(target)};
+    *out = (cmd_facts){.readable = cmd_target_is_readable(target)};
     memcpy(out->families, families, sizeof families);
     CMT_TRY(measure_files(target->blockstore, &out->blockstore_db.bytes, err));
     CMT_TRY(measure_files(target->state, &out->state_db.bytes, err));

@@ -169,7 +169,7 @@ cmt_status cmd_plan_options(const cmd_context *context, cmt_prune_action action,
         .logger = &context->console->logger,
         .progress = &context->console->progress,
     };
-    CMT_TRY(cmd_target_require_leveldb(context->target, err));
+    CMT_TRY(cmd_target_require_readable(context->target, err));
     if (action == CMT_ACTION_COMPACT)
         return CMT_OK;
     out->retain_height = options->retain_height;

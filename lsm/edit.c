@@ -12,9 +12,16 @@
  *  I6  level 0 is merged whole or not at all (plan.c)
  *  I7  the new level-0 table has the highest number of its level (level0.c; checked here)
  *
+ * IN PEBBLE  level 0 is searched by the tables' largest sequences, not by their numbers.  I4: sequences 0, which
+ * pebble gives to what is alone in the last level, are below everything as they stand.  I6 holds all the more:
+ * a table that loses its newest entry would fall behind its neighbours.  I7: the new level-0 table has the highest
+ * sequence of its level; logs are newer than every table, so it does.  The MANIFEST's sequences of a new table
+ * are those of its entries: were smallest and largest the same by invention, pebble would believe it of every
+ * entry.  A table with range deletions is dropped or stays; none is ever written.
+ *
  * ORDER  tables (each fsynced) · directory · read back · MANIFEST (fsync) · N.dbtmp (fsync) · directory ·
  * rename N.dbtmp to CURRENT · directory.  The temporary file is never called CURRENT.<n>: goleveldb
- * would take it for committed before the rename.
+ * would take it for committed before the rename.  pebble's is called CURRENT.<n>.dbtmp: so pebble removes it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +50,7 @@ cmt_status cmt_lsm_edit_check_tables(cmt_lsm_edit *edit, cmt_error *err)
         cmt_lsm__table_meta *t = &v->tables[i];
         char name[CMT_LSM_NAME_MAX];
         struct stat st;
-        cmt_lsm__table_name(t->number, false, name);
+        cmt_lsm__table_name(t->number, t->is_sst, name);
         if (fstatat(edit->view->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
             cmt_lsm__table_name(t->number, true, name);
             t->is_sst = true;
@@ -81,8 +88,9 @@ static cmt_status next_sequence(cmt_lsm_edit *edit, cmt_error *err)
     if (edit->view->journal.highest_sequence > highest)
         highest = edit->view->journal.highest_sequence;
     for (size_t i = 0; i < v->count; i++) {
-        uint64_t a = cmt_lsm__sequence(v->tables[i].smallest);
-        uint64_t b = cmt_lsm__sequence(v->tables[i].largest);
+        const cmt_lsm__table_meta *t = &v->tables[i];
+        uint64_t a = t->pebble ? t->smallest_sequence : cmt_lsm__sequence(t->smallest);
+        uint64_t b = t->pebble ? t->largest_sequence : cmt_lsm__sequence(t->largest);
         highest = a > highest ? a : highest;
         highest = b > highest ? b : highest;
     }
@@ -91,6 +99,16 @@ static cmt_status next_sequence(cmt_lsm_edit *edit, cmt_error *err)
                              edit->view->path);
     edit->sequence = highest + 1;
     return CMT_OK;
+}
+
+cmt_status cmt_lsm__holds_range_dels(const cmt_lsm_edit *edit, cmt_error *err)
+{
+    return cmt_error_set(
+        err, CMT_UNSUPPORTED,
+        "%s holds range deletions where this method would have to rewrite them; "
+        "nothing was changed. Use the engine's own method, or let the node run until "
+        "it has compacted them",
+        edit->view->path);
 }
 
 static cmt_status open_state(cmt_lsm_edit *edit, const char *dir, const cmt_lsm_edit_options *given,
@@ -121,6 +139,8 @@ static cmt_status open_state(cmt_lsm_edit *edit, const char *dir, const cmt_lsm_
     edit->plans = calloc(edit->view->version.count + 1, sizeof *edit->plans);
     if (edit->plans == NULL)
         return cmt_lsm__no_memory(err);
+    if (edit->view->journal.range_deletes > 0 && !given->observe)
+        return cmt_lsm__holds_range_dels(edit, err);
     if (edit->view->journal.below_manifest)
         cmt_log(edit->logger, CMT_LOG_WARN,
                 "log holds batches below the MANIFEST's sequence, applied  database=%s",
@@ -188,6 +208,13 @@ cmt_status cmt_lsm__edit_keep_table(cmt_lsm_edit *edit, const cmt_lsm__table_met
     cmt_status st = add_new(edit, table, err);
     pthread_mutex_unlock(&edit->lock);
     return st;
+}
+
+void cmt_lsm__edit_init_builder(const cmt_lsm_edit *edit, cmt_lsm__builder *builder,
+                                uint64_t *bytes_written)
+{
+    cmt_lsm__builder_init(builder, edit->view->dir_fd, &edit->owner, bytes_written);
+    builder->pebble = edit->view->dialect.pebble;
 }
 
 /* The note of the table with this number. */
@@ -318,11 +345,24 @@ static cmt_status check_space(cmt_lsm_edit *edit, cmt_error *err)
     return CMT_OK;
 }
 
+static cmt_status check_pebble_level0(const cmt_lsm_edit *edit, size_t count, cmt_error *err)
+{
+    for (size_t i = 1; i < count; i++)
+        if (edit->written_count > 0 && edit->new_tables[i].number >= edit->written[0].number)
+            return cmt_error_set(err, CMT_CORRUPT,
+                                 "%s holds level-0 tables newer than its logs; nothing was changed",
+                                 edit->view->path);
+    return CMT_OK;
+}
+
 /* I5 and I7 over the whole new version. */
 static cmt_status check_new_version(cmt_lsm_edit *edit, cmt_error *err)
 {
     size_t level_start[CMT_LSM_LEVELS + 1];
     CMT_TRY(cmt_lsm__tables_arrange(edit->new_tables, edit->new_count, level_start, err));
+    /* Newest first: pebble's are in the order of their sequences, and the new one must be the first. */
+    if (edit->view->dialect.pebble)
+        return check_pebble_level0(edit, level_start[1], err);
     for (size_t i = level_start[0] + 1; i < level_start[1]; i++)
         if (edit->new_tables[i - 1].number <= edit->new_tables[i].number)
             return cmt_error_set(err, CMT_CORRUPT, "level 0 of the new version is out of order");
@@ -353,7 +393,8 @@ static cmt_status write_manifest(cmt_lsm_edit *edit, cmt_error *err)
     if (cmt_buf_append(&current, edit->manifest, strlen(edit->manifest)) != CMT_OK ||
         cmt_buf_append(&current, "\n", 1) != CMT_OK)
         return cmt_lsm__no_memory(err);
-    snprintf(edit->temp, sizeof edit->temp, "%06llu.dbtmp", (unsigned long long)manifest_number);
+    snprintf(edit->temp, sizeof edit->temp, "%s%06llu.dbtmp",
+             edit->view->dialect.pebble ? "CURRENT." : "", (unsigned long long)manifest_number);
     CMT_TRY(cmt_file_write_new_at(edit->view->dir_fd, edit->temp, &edit->owner,
                                   cmt_buf_slice(&current), err));
     edit->counts.bytes_written += log.size + current.size;
@@ -391,7 +432,7 @@ static void undo(cmt_lsm_edit *edit)
         unlinkat(dir_fd, edit->manifest, 0);
     for (size_t i = 0; i < edit->written_count; i++) {
         char name[CMT_LSM_NAME_MAX];
-        cmt_lsm__table_name(edit->written[i].number, false, name);
+        cmt_lsm__table_name(edit->written[i].number, edit->view->dialect.pebble, name);
         if (edit->written[i].created) /* else the name may be somebody else's */
             unlinkat(dir_fd, name, 0);
     }

@@ -29,6 +29,7 @@ typedef struct cmt_lsm__table_plan {
     uint64_t skip_bytes;  /* of blocks that are wholly dead */
     uint64_t need_from;   /* where in the file the other blocks lie: [need_from,need_to) */
     uint64_t need_to;
+    bool fixed;   /* holds range deletions: cannot be rewritten */
     bool absorbs; /* compaction: takes in keys for which no level has a gap */
 } cmt_lsm__table_plan;
 
@@ -136,6 +137,9 @@ CMT_MUST_CHECK cmt_status cmt_lsm__write_compaction(cmt_lsm_edit *edit, cmt_erro
 
 /* edit.c; those of this group may be called by several writers at once. */
 
+/** Make @p builder write tables of this edit; what it writes is added to @p bytes_written. */
+void cmt_lsm__edit_init_builder(const cmt_lsm_edit *edit, cmt_lsm__builder *builder,
+                                uint64_t *bytes_written);
 /** Begin a table in @p builder under the next free number. */
 CMT_MUST_CHECK cmt_status cmt_lsm__edit_begin_table(cmt_lsm_edit *edit, cmt_lsm__builder *builder,
                                                     cmt_error *err);
@@ -154,6 +158,8 @@ CMT_MUST_CHECK cmt_status cmt_lsm__edit_progress(cmt_lsm_edit *edit, const char 
 CMT_MUST_CHECK cmt_status cmt_lsm__edit_wrote(cmt_lsm_edit *edit, uint64_t bytes, cmt_error *err);
 /** Add to the counts what a writer has read and written. */
 void cmt_lsm__edit_count_bytes(cmt_lsm_edit *edit, uint64_t bytes_read, uint64_t bytes_written);
+/** Range deletions stand where this edit would have to rewrite them. */
+cmt_status cmt_lsm__holds_range_dels(const cmt_lsm_edit *edit, cmt_error *err);
 
 /** An entry's sequence is not below the edit's: then I4 does not hold. */
 cmt_status cmt_lsm__sequence_too_high(const cmt_lsm_edit *edit, cmt_error *err);

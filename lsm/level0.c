@@ -271,8 +271,8 @@ static cmt_status copy_block(writer *w, bool *copied, cmt_error *err)
     cmt_lsm__source *s = w->base.merge.current;
     cmt_slice stored;
     *copied = false;
-    if (!cmt_lsm__source_at_stored_block(s, &stored))
-        return CMT_OK;
+    if (w->builder.pebble || !cmt_lsm__source_at_stored_block(s, &stored))
+        return CMT_OK; /* pebble's tables count their entries */
     CMT_AUTO(cmt_lsm__cursor_free) cmt_lsm__cursor last = {0};
     cmt_lsm__cursor_set(&last, s->data.block);
     CMT_TRY(cmt_lsm__cursor_last(&last, err));
@@ -289,7 +289,7 @@ static cmt_status copy_block(writer *w, bool *copied, cmt_error *err)
         return cmt_lsm__sequence_too_high(w->edit, err);
     if (!cmt_lsm__builder_is_open(&w->builder))
         CMT_TRY(cmt_lsm__edit_begin_table(w->edit, &w->builder, err));
-    CMT_TRY(cmt_lsm__builder_add_block(&w->builder, stored, s->key, last_key, err));
+    CMT_TRY(cmt_lsm__builder_add_block(&w->builder, stored, s->key, last_key, NULL, err));
     CMT_TRY(cmt_lsm__edit_wrote(w->edit, stored.size, err));
     if (cmt_buf_set(&w->base.key, last_user) != CMT_OK)
         return cmt_lsm__no_memory(err);
@@ -347,7 +347,7 @@ cmt_status cmt_lsm__write_level0(cmt_lsm_edit *edit, cmt_lsm_view *view, cmt_err
     if (ranges == NULL)
         return cmt_lsm__no_memory(err);
     merge_ranges(&edit->spec, ranges);
-    cmt_lsm__builder_init(&w.builder, view->dir_fd, &edit->owner, &bytes_written);
+    cmt_lsm__edit_init_builder(edit, &w.builder, &bytes_written);
     cmt_status st = keep_level0(edit, err);
     if (st == CMT_OK)
         st = write_all(&w, ranges, range_count, err);

@@ -9,6 +9,7 @@
  * A block without a dead key is copied as it is stored, its checksum verified.  Of a run of such blocks
  * only those that may become the first or the last of the new table are decoded, for its bounds; the
  * others keep the separator that the old index has for them, which lies before the block that follows.
+ * For pebble all of them are decoded: its tables count their entries.
  */
 #include "edit_internal.h"
 
@@ -21,8 +22,9 @@ typedef struct rewriter {
     cmt_lsm__builder builder;
     cmt_lsm__judge judge;
     unsigned level;
-    cmt_buf raw;    /* stored blocks, side by side */
-    cmt_buf pieces; /* the blocks of a table that are read: array of piece */
+    const cmt_lsm__table_meta *meta; /* the table being rewritten */
+    cmt_buf raw;                     /* stored blocks, side by side */
+    cmt_buf pieces;                  /* the blocks of a table that are read: array of piece */
     cmt_buf separators;
     cmt_buf first; /* of a block that is copied */
     cmt_buf last;
@@ -43,6 +45,23 @@ static cmt_status finish(rewriter *w, cmt_error *err)
     return cmt_lsm__edit_finish_table(w->edit, &w->builder, w->level, err);
 }
 
+/* An entry that goes into a new table must be one of those that the invariants speak of. */
+static cmt_status check_entry(const rewriter *w, cmt_slice key, cmt_error *err)
+{
+    uint64_t sequence = cmt_lsm__sequence(key);
+    if (sequence >= w->edit->sequence)
+        return cmt_lsm__sequence_too_high(w->edit, err);
+    if (cmt_lsm__type(key) > CMT_LSM_TYPE_PUT ||
+        (w->meta->pebble &&
+         (sequence < w->meta->smallest_sequence || sequence > w->meta->largest_sequence)))
+        return cmt_error_set(err, CMT_UNSUPPORTED,
+                             "table %06llu holds an entry of kind %u with sequence %llu, which "
+                             "CometBFT's engines do not write; nothing was changed",
+                             (unsigned long long)w->meta->number, cmt_lsm__type(key),
+                             (unsigned long long)sequence);
+    return CMT_OK;
+}
+
 /* Copy the live entries of a block one by one. */
 static cmt_status filter_block(rewriter *w, cmt_lsm__block *block, cmt_error *err)
 {
@@ -54,9 +73,9 @@ static cmt_status filter_block(rewriter *w, cmt_lsm__block *block, cmt_error *er
         bool dead;
         st = cmt_lsm__is_dead(w->edit, &w->judge, cmt_lsm__user_key(key), &dead, err);
         if (st == CMT_OK && !dead) {
-            st = cmt_lsm__sequence(key) >= w->edit->sequence
-                     ? cmt_lsm__sequence_too_high(w->edit, err)
-                     : begin(w, err);
+            st = check_entry(w, key, err);
+            if (st == CMT_OK)
+                st = begin(w, err);
             if (st == CMT_OK)
                 st = cmt_lsm__builder_add(&w->builder, key, cursor.value, err);
         }
@@ -72,6 +91,7 @@ static cmt_status filter_block(rewriter *w, cmt_lsm__block *block, cmt_error *er
 static cmt_status copy_decoded(rewriter *w, cmt_lsm__block *block, cmt_slice stored, cmt_error *err)
 {
     cmt_lsm__cursor cursor = {0};
+    cmt_lsm__block_facts facts = {0};
     cmt_buf_clear(&w->first);
     cmt_buf_clear(&w->last);
     cmt_lsm__cursor_set(&cursor, block);
@@ -84,10 +104,11 @@ static cmt_status copy_decoded(rewriter *w, cmt_lsm__block *block, cmt_slice sto
         if (w->last.size > 0 && cmt_lsm__internal_compare(cmt_buf_slice(&w->last), key) >= 0)
             st = cmt_error_set(err, CMT_CORRUPT, "table %06llu: keys out of order",
                                (unsigned long long)block->table);
-        else if (cmt_lsm__sequence(key) >= w->edit->sequence)
-            st = cmt_lsm__sequence_too_high(w->edit, err);
-        else if (cmt_buf_set(&w->last, key) != CMT_OK)
+        else
+            st = check_entry(w, key, err);
+        if (st == CMT_OK && cmt_buf_set(&w->last, key) != CMT_OK)
             st = cmt_lsm__no_memory(err);
+        cmt_lsm__block_facts_add(&facts, key, cursor.value.size);
         if (st == CMT_OK)
             st = cmt_lsm__cursor_next(&cursor, err);
     }
@@ -98,7 +119,7 @@ static cmt_status copy_decoded(rewriter *w, cmt_lsm__block *block, cmt_slice sto
                              (unsigned long long)block->table, (unsigned long long)block->offset);
     CMT_TRY(begin(w, err));
     return cmt_lsm__builder_add_block(&w->builder, stored, cmt_buf_slice(&w->first),
-                                      cmt_buf_slice(&w->last), err);
+                                      cmt_buf_slice(&w->last), &facts, err);
 }
 
 /* A data block of the table being rewritten. */
@@ -174,10 +195,11 @@ static size_t run_length(const piece *pieces, size_t count, uint64_t *bytes)
 static cmt_status rewrite_block(rewriter *w, const cmt_lsm__table *table, const piece *p,
                                 cmt_slice stored, cmt_error *err)
 {
-    if (p->inner && cmt_lsm__builder_is_open(&w->builder) && w->builder.first_key.size > 0) {
+    if (p->inner && !w->builder.pebble && cmt_lsm__builder_is_open(&w->builder) &&
+        w->builder.first_key.size > 0) {
         cmt_slice separator = {w->separators.data + p->separator, p->separator_size};
         CMT_TRY(cmt_lsm__block_verify(table, p->handle, stored.data, err));
-        return cmt_lsm__builder_add_block(&w->builder, stored, separator, separator, err);
+        return cmt_lsm__builder_add_block(&w->builder, stored, separator, separator, NULL, err);
     }
     cmt_lsm__block *block;
     CMT_TRY(cmt_lsm__block_unpack(table, p->handle, stored.data, &block, err));
@@ -233,6 +255,7 @@ static cmt_status rewrite_table(rewriter *w, const cmt_lsm__table_meta *meta, cm
     cmt_lsm__table *table;
     if (cmt_lsm__builder_is_open(&w->builder) && may_cut(w, meta))
         CMT_TRY(finish(w, err));
+    w->meta = meta;
     CMT_TRY(cmt_lsm__cache_table(&w->view->cache, meta, &table, err));
     w->done = 0;
     cmt_status st = rewrite_blocks(w, table, err);
@@ -268,7 +291,7 @@ cmt_status cmt_lsm__write_tables(cmt_lsm_edit *edit, cmt_lsm_view *view, unsigne
 {
     uint64_t bytes_written = 0;
     rewriter w = {.edit = edit, .view = view, .judge.view = view, .level = level};
-    cmt_lsm__builder_init(&w.builder, view->dir_fd, &edit->owner, &bytes_written);
+    cmt_lsm__edit_init_builder(edit, &w.builder, &bytes_written);
     cmt_status st = write_tables(&w, from, to, err);
     cmt_lsm__edit_count_bytes(edit, 0, bytes_written);
     cmt_lsm__builder_fini(&w.builder);

@@ -155,6 +155,20 @@ static cmt_status load_data(cmt_lsm__source *s, bool forward, cmt_error *err)
 
 /* ---- moving over the tables ----------------------------------------------------------------- */
 
+/* pebble believes the MANIFEST rather than the table where that names one sequence only, as it does for a
+ * table that was taken in from outside. */
+static cmt_status check_sequence(const cmt_lsm__source *s, cmt_error *err)
+{
+    const cmt_lsm__table_meta *meta = s->table->meta;
+    if (!meta->pebble || meta->smallest_sequence != meta->largest_sequence ||
+        cmt_lsm__sequence(s->key) == meta->largest_sequence)
+        return CMT_OK;
+    return cmt_error_set(err, CMT_UNSUPPORTED,
+                         "table %s was made outside the database and taken in, which CometBFT does "
+                         "not do",
+                         s->table->name);
+}
+
 static cmt_status show(cmt_lsm__source *s, cmt_error *err)
 {
     s->valid = s->data.valid;
@@ -163,9 +177,44 @@ static cmt_status show(cmt_lsm__source *s, cmt_error *err)
     s->key = cmt_buf_slice(&s->data.key);
     s->value = s->data.value;
     if (cmt_lsm__type(s->key) > CMT_LSM_TYPE_PUT)
-        return cmt_error_set(err, CMT_UNSUPPORTED,
-                             "table %s holds an entry of kind %u, which LevelDB does not have",
-                             s->table->name, cmt_lsm__type(s->key));
+        return cmt_error_set(err, CMT_UNSUPPORTED, "table %s holds an entry of kind %u, which %s",
+                             s->table->name, cmt_lsm__type(s->key),
+                             s->table->meta->pebble ? "CometBFT does not write"
+                                                    : "LevelDB does not have");
+    return check_sequence(s, err);
+}
+
+/* The index ran off its end: on to the first block of the next table, if there is one that may be wanted. */
+static cmt_status next_table(cmt_lsm__source *s, cmt_error *err)
+{
+    while (!s->index.valid) {
+        size_t next = s->position + 1;
+        leave_table(s);
+        if (next >= s->meta_count ||
+            (s->upper.size > 0 &&
+             cmt_slice_compare(cmt_lsm__user_key(s->metas[next]->smallest), s->upper) >= 0))
+            return CMT_OK;
+        CMT_TRY(enter_table(s, next, err));
+        CMT_TRY(cmt_lsm__cursor_first(&s->index, err));
+        if (s->index.valid) {
+            cmt_lsm__handle handle;
+            CMT_TRY(cmt_lsm__handle_decode(s->table, s->index.value, &handle, err));
+            s->next_offset = handle.offset; /* a scan that goes on may read ahead at once */
+        }
+    }
+    return CMT_OK;
+}
+
+static cmt_status previous_table(cmt_lsm__source *s, cmt_error *err)
+{
+    while (!s->index.valid) {
+        size_t here = s->position;
+        leave_table(s);
+        if (here == 0)
+            return CMT_OK;
+        CMT_TRY(enter_table(s, here - 1, err));
+        CMT_TRY(cmt_lsm__cursor_last(&s->index, err));
+    }
     return CMT_OK;
 }
 
@@ -174,21 +223,9 @@ static cmt_status go_on(cmt_lsm__source *s, cmt_error *err)
 {
     while (!s->data.valid) {
         CMT_TRY(cmt_lsm__cursor_next(&s->index, err));
-        while (!s->index.valid) {
-            size_t next = s->position + 1;
-            leave_table(s);
-            if (next >= s->meta_count ||
-                (s->upper.size > 0 &&
-                 cmt_slice_compare(cmt_lsm__user_key(s->metas[next]->smallest), s->upper) >= 0))
-                return CMT_OK;
-            CMT_TRY(enter_table(s, next, err));
-            CMT_TRY(cmt_lsm__cursor_first(&s->index, err));
-            if (s->index.valid) {
-                cmt_lsm__handle handle;
-                CMT_TRY(cmt_lsm__handle_decode(s->table, s->index.value, &handle, err));
-                s->next_offset = handle.offset; /* a scan that goes on may read ahead at once */
-            }
-        }
+        CMT_TRY(next_table(s, err));
+        if (s->table == NULL)
+            return CMT_OK;
         CMT_TRY(load_data(s, true, err));
         CMT_TRY(cmt_lsm__cursor_first(&s->data, err));
     }
@@ -199,14 +236,9 @@ static cmt_status go_back(cmt_lsm__source *s, cmt_error *err)
 {
     while (!s->data.valid) {
         CMT_TRY(cmt_lsm__cursor_prev(&s->index, err));
-        while (!s->index.valid) {
-            size_t here = s->position;
-            leave_table(s);
-            if (here == 0)
-                return CMT_OK;
-            CMT_TRY(enter_table(s, here - 1, err));
-            CMT_TRY(cmt_lsm__cursor_last(&s->index, err));
-        }
+        CMT_TRY(previous_table(s, err));
+        if (s->table == NULL)
+            return CMT_OK;
         CMT_TRY(load_data(s, false, err));
         CMT_TRY(cmt_lsm__cursor_last(&s->data, err));
     }
@@ -224,6 +256,20 @@ static cmt_status journal_at(cmt_lsm__source *s, size_t entry)
     return CMT_OK;
 }
 
+/* No block of the current table holds what is sought.  Its bounds promise otherwise, unless a range
+ * deletion reaches further than its keys: then the neighbour has it. */
+static cmt_status no_block(cmt_lsm__source *s, bool forward, const char *what, cmt_error *err)
+{
+    if (s->table->range_dels == 0)
+        return cmt_error_set(err, CMT_CORRUPT, "table %s %s", s->table->name, what);
+    CMT_TRY(forward ? next_table(s, err) : previous_table(s, err));
+    if (s->table == NULL)
+        return CMT_OK;
+    CMT_TRY(load_data(s, false, err));
+    CMT_TRY(forward ? cmt_lsm__cursor_first(&s->data, err) : cmt_lsm__cursor_last(&s->data, err));
+    return forward ? go_on(s, err) : go_back(s, err);
+}
+
 cmt_status cmt_lsm__source_first(cmt_lsm__source *s, cmt_error *err)
 {
     if (s->journal != NULL)
@@ -234,7 +280,7 @@ cmt_status cmt_lsm__source_first(cmt_lsm__source *s, cmt_error *err)
     CMT_TRY(enter_table(s, 0, err));
     CMT_TRY(cmt_lsm__cursor_first(&s->index, err));
     if (!s->index.valid)
-        return cmt_error_set(err, CMT_CORRUPT, "table %s has an empty index", s->table->name);
+        return no_block(s, true, "has an empty index", err);
     CMT_TRY(load_data(s, false, err));
     CMT_TRY(cmt_lsm__cursor_first(&s->data, err));
     return go_on(s, err);
@@ -250,7 +296,7 @@ cmt_status cmt_lsm__source_last(cmt_lsm__source *s, cmt_error *err)
     CMT_TRY(enter_table(s, s->meta_count - 1, err));
     CMT_TRY(cmt_lsm__cursor_last(&s->index, err));
     if (!s->index.valid)
-        return cmt_error_set(err, CMT_CORRUPT, "table %s has an empty index", s->table->name);
+        return no_block(s, false, "has an empty index", err);
     CMT_TRY(load_data(s, false, err));
     CMT_TRY(cmt_lsm__cursor_last(&s->data, err));
     return go_back(s, err);
@@ -308,8 +354,7 @@ cmt_status cmt_lsm__source_seek(cmt_lsm__source *s, cmt_slice internal, cmt_erro
         CMT_TRY(cmt_lsm__cursor_seek(&s->data, internal, err));
     } else {
         /* Behind the last separator: only a damaged table says so of a key within its bounds. */
-        return cmt_error_set(err, CMT_CORRUPT, "table %s: its index ends before its largest key",
-                             s->table->name);
+        return no_block(s, true, "has an index that ends before its largest key", err);
     }
     return go_on(s, err);
 }

@@ -16,7 +16,7 @@ const char *cmt_pruner__path(const cmt_pruner__side *side)
     return (const char *)side->path.data;
 }
 
-/* Only LevelDB format is written; everything else is refused before anything is touched. */
+/* Only LevelDB's and pebble's files are written; everything else is refused before anything is touched. */
 static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cmt_error *err)
 {
     cmt_engine engine = CMT_ENGINE_UNKNOWN;
@@ -27,6 +27,7 @@ static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
     switch (engine) {
     case CMT_ENGINE_GOLEVELDB:
     case CMT_ENGINE_CLEVELDB:
+    case CMT_ENGINE_PEBBLEDB:
         return CMT_OK;
     case CMT_ENGINE_NONE:
         return cmt_error_set(err, CMT_NOT_FOUND,
@@ -35,15 +36,14 @@ static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
     case CMT_ENGINE_UNKNOWN:
         return cmt_error_set(err, CMT_UNSUPPORTED, "%s; nothing was changed", seen.message);
     case CMT_ENGINE_ROCKSDB:
-    case CMT_ENGINE_PEBBLEDB:
     case CMT_ENGINE_BADGERDB:
     case CMT_ENGINE_BOLTDB:
         break;
     }
     return cmt_error_set(
         err, CMT_UNSUPPORTED,
-        "%s is a %s database; this version changes goleveldb and cleveldb databases "
-        "only",
+        "%s is a %s database; this version changes goleveldb, cleveldb and pebbledb "
+        "databases only",
         cmt_pruner__path(side), cmt_engine_name(engine));
 }
 

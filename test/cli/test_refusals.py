@@ -283,7 +283,7 @@ def text_file(home):
         f.write("not a database")
 
 
-IMITATIONS = [(badger, "badgerdb"), (bolt, "boltdb"), (newer_pebble, "pebbledb"), (mixed, "do not belong together"), (only_sst, ".sst"),
+IMITATIONS = [(badger, "badgerdb"), (bolt, "boltdb"), (newer_pebble, "a pebble newer"), (mixed, "do not belong together"), (only_sst, ".sst"),
               (stranger, "CURRENT"), (text_file, "bolt")]
 
 
@@ -421,7 +421,7 @@ def reads_beside_a_busy_node():
 
 def main():
     tools.require_cmtstore()
-    for fixture in (CHAIN, "digits-0.38", "multi-1.0-v2", "multi-0.38-rocksdb", "multi-1.0-v1-pebble"):
+    for fixture in (CHAIN, "digits-0.38", "multi-1.0-v2", "multi-0.38-rocksdb"):
         WORK.fixture(fixture)
     both = homes.DATABASES
     tally = Tally()
@@ -433,7 +433,7 @@ def main():
     tally.run("fails on bad records", fails_on_bad_records, BAD_RECORDS)
     tally.run("refuses stores of different heights", refuses_stores_of_different_heights, [()])
     tally.run("refuses imitations", refuses_imitation, IMITATIONS)
-    tally.run("refuses other engines", refuses_engine, [("multi-0.38-rocksdb", "rocksdb"), ("multi-1.0-v1-pebble", "pebbledb")])
+    tally.run("refuses other engines", refuses_engine, [("multi-0.38-rocksdb", "rocksdb")])
     tally.run("refuses layout v2", refuses_layout_v2, [()])
     tally.run("fails without a store", fails_without, both)
     tally.run("refuses a pending CURRENT", refuses_a_pending_current, both)

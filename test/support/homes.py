@@ -14,7 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 FIXTURES = os.environ.get("CMT_FIXTURES", os.path.join(ROOT, "test", "fixtures"))
 DATABASES = ("blockstore", "state")
 
-# goleveldb, key layout v1, with golden dumps
+# Key layout v1, with golden dumps
 GOLDEN = (
     "app-pruned-0.38",
     "checkpoint-0.38",
@@ -27,7 +27,12 @@ GOLDEN = (
     "multi-0.40",
     "parts-0.38",
     "votes-ext-0.38",
+    "multi-1.0-v1-pebble",  # on pebble, alone among them
 )
+
+
+def engine_of(fixture):
+    return "pebbledb" if fixture.endswith("-pebble") else "goleveldb"
 
 
 class Workspace:

@@ -2,7 +2,7 @@
 
 // cmtoracle makes, prunes and reads block and state databases with CometBFT's own code, so that
 // what cmtstore leaves can be compared with what CometBFT leaves.  What differs between the release
-// lines is in line.go; ../go-1.0 has its own and shares the other files.
+// lines is in line.go and engine.go; ../go-1.0 has its own and shares the other files.
 //
 //	cmtoracle gen    -home DIR -heights N ...   a chain, with its genesis file
 //	cmtoracle append -home DIR -heights N       go on with it
@@ -33,11 +33,11 @@ type stores struct {
 
 func openStores(home string, discard bool) (*stores, error) {
 	data := filepath.Join(home, "data")
-	blockDB, err := dbm.NewGoLevelDB("blockstore", data)
+	blockDB, err := openDB("blockstore", data)
 	if err != nil {
 		return nil, err
 	}
-	stateDB, err := dbm.NewGoLevelDB("state", data)
+	stateDB, err := openDB("state", data)
 	if err != nil {
 		return nil, errors.Join(err, blockDB.Close())
 	}
@@ -81,5 +81,9 @@ func prune(r *shared.Request) (reply shared.Reply, err error) {
 }
 
 func main() {
-	shared.Main(map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load})
+	commands := map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load}
+	for name, command := range engineCommands {
+		commands[name] = command
+	}
+	shared.Main(commands)
 }
