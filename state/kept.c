@@ -61,7 +61,8 @@ static cmt_status get_kept_validators(cmt_state_store *store,
     int64_t end =
         request->evidence_height < request->base ? request->retain_height + 1 : height + 1;
     int64_t found = height;
-    cmt_status st = cmt_key_first_in(store->db, &cmt_family_validators, height, end, &found, err);
+    cmt_status st = cmt_key_first_in(store->db, cmt_state__family(store, &cmt_family_validators),
+                                     height, end, &found, err);
     if (st == CMT_OK)
         st = cmt_state__get_validators(store, found, value, info, err);
     if (st == CMT_NOT_FOUND)
@@ -107,8 +108,8 @@ static cmt_status keep_targets(cmt_state_store *store, const cmt_state_prune_req
     CMT_TRY(keep_target(store, request->retain_height, below, kept, err));
     int64_t height = below;
     for (int looked_at = 0; looked_at < 2; height++) {
-        cmt_status st = cmt_key_first_in(store->db, &cmt_family_validators, height,
-                                         request->last_height + 1, &height, err);
+        cmt_status st = cmt_key_first_in(store->db, cmt_state__family(store, &cmt_family_validators),
+                                         height, request->last_height + 1, &height, err);
         if (st == CMT_NOT_FOUND)
             return CMT_OK;
         CMT_TRY(st);
@@ -145,7 +146,7 @@ static cmt_status fill_validators(cmt_state_store *store, int64_t height, bool r
     CMT_TRY(st);
     if (cmt_validators_info_encode(cmt_buf_slice(&set), height, &value) != CMT_OK)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a validator set");
-    cmt_key key = cmt_key_make(&cmt_family_validators, height, 0);
+    cmt_key key = cmt_key_make(cmt_state__family(store, &cmt_family_validators), height, 0);
     return cmt_state__put(prune, &key, &value, err);
 }
 
@@ -188,7 +189,7 @@ static cmt_status fill_params(cmt_state_store *store, int64_t height, bool requi
     CMT_TRY(st);
     if (cmt_params_info_encode(cmt_buf_slice(&params), height, &value) != CMT_OK)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for consensus params");
-    cmt_key key = cmt_key_make(&cmt_family_params, height, 0);
+    cmt_key key = cmt_key_make(cmt_state__family(store, &cmt_family_params), height, 0);
     return cmt_state__put(prune, &key, &value, err);
 }
 

@@ -12,8 +12,8 @@ struct cmt_state_store {
     cmt_layout layout;
 };
 
-/** CMT_UNSUPPORTED in layout v2. */
-CMT_MUST_CHECK cmt_status cmt_state__require_v1(const cmt_state_store *store, cmt_error *err);
+/** A family, named by its v1 form, in the store's layout. */
+const cmt_key_family *cmt_state__family(const cmt_state_store *store, const cmt_key_family *family);
 
 /** The record at @p height, decoded; @p info borrows from @p value.
  *  @retval CMT_NOT_FOUND  absent or empty */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Keys that carry a height.  In layout v1 a height is decimal text without padding ("H:9" sorts
- * behind "H:10"), so a run of heights is not a range of keys.  This module turns heights into keys
- * and back, and sets of heights into the fewest key ranges that hold all dead and no live key.
+ * behind "H:10"), so a run of heights is not a range of keys.  In layout v2 it is one: keys are
+ * tuples of numbers whose bytes sort as the numbers do.  This module turns heights into keys and
+ * back, and sets of heights into the fewest key ranges that hold all dead and no live key.
  *
  * Source: cometbft store/store.go calcBlockMetaKey and its neighbours,
- *         state/store.go calcValidatorsKey …
+ *         state/store.go calcValidatorsKey …; >= 1.0 store/db_key_layout.go
  */
 #ifndef CMTSTORE_KEYS_H
 #define CMTSTORE_KEYS_H
@@ -16,19 +17,31 @@
 extern "C" {
 #endif
 
-/** Keys PREFIX<height> or, when indexed, PREFIX<height>:<index>. */
+/** How a store writes keys with heights. */
+typedef enum cmt_key_layout {
+    CMT_KEY_LAYOUT_V1 = 1, /* decimal text: all versions of CometBFT */
+    CMT_KEY_LAYOUT_V2 = 2, /* ordered binary tuples: CometBFT >= 1.0, where chosen */
+} cmt_key_layout;
+
+/** Keys PREFIX<height> or, when indexed, PREFIX<height>:<index>; in layout v2 the tuple
+ *  (number, height) or (number, height, index). */
 typedef struct cmt_key_family {
-    const char *prefix; /* "H:" */
+    const char *prefix; /* "H:"; in layout v2 the family's name only */
     bool indexed;       /* true for "P:" only */
+    uint8_t v2_byte;    /* what its keys begin with in layout v2; 0: a family in layout v1 */
 } cmt_key_family;
 
-/* Block store. */
+/** The same family in @p layout, whichever layout @p family is in.  Static storage. */
+CMT_API const cmt_key_family *cmt_key_family_in(const cmt_key_family *family,
+                                                cmt_key_layout layout);
+
+/* Block store, layout v1. */
 CMT_API extern const cmt_key_family cmt_family_meta;        /* H:  */
 CMT_API extern const cmt_key_family cmt_family_part;        /* P:  */
 CMT_API extern const cmt_key_family cmt_family_commit;      /* C:  */
 CMT_API extern const cmt_key_family cmt_family_seen_commit; /* SC: */
 CMT_API extern const cmt_key_family cmt_family_ext_commit;  /* EC: */
-/* State store. */
+/* State store, layout v1. */
 CMT_API extern const cmt_key_family cmt_family_validators; /* validatorsKey: */
 CMT_API extern const cmt_key_family cmt_family_params;     /* consensusParamsKey: */
 CMT_API extern const cmt_key_family cmt_family_results;    /* abciResponsesKey: */
@@ -37,16 +50,16 @@ CMT_API extern const cmt_key_family cmt_family_results;    /* abciResponsesKey: 
 #define CMT_KEY_MAX 64
 
 typedef struct cmt_key {
-    char text[CMT_KEY_MAX];
+    char text[CMT_KEY_MAX]; /* bytes that may be NUL in layout v2 */
     size_t size;
 } cmt_key;
 
-/** PREFIX<height>, and ":<index>" for an indexed family. */
+/** The key of @p height (not below zero) and, in an indexed family, @p index. */
 CMT_API cmt_key cmt_key_make(const cmt_key_family *family, int64_t height, uint32_t index);
 CMT_API cmt_slice cmt_key_slice(const cmt_key *key);
 
-/** True if @p key is in the family and in the one form CometBFT writes (no sign, no leading zero,
- *  nothing behind).  @p index may be NULL and is 0 for a family without index. */
+/** True if @p key is in the family and in the one form CometBFT writes (v1: no sign, no leading
+ *  zero; v2: the shortest; nothing behind).  @p index may be NULL and is 0 for a family without index. */
 CMT_API bool cmt_key_parse(const cmt_key_family *family, cmt_slice key, int64_t *height,
                            uint32_t *index);
 
@@ -97,8 +110,17 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_key_ranges(const cmt_key_family *family,
                                                  const cmt_height_set *dead,
                                                  const cmt_height_set *live, cmt_range_list *out);
 
-/** All keys that start with the prefix of @p family.  @p end holds the upper bound's bytes. */
-CMT_API cmt_range cmt_key_family_range(const cmt_key_family *family, cmt_key *end);
+/** The bounds of a range, which borrows them. */
+typedef struct cmt_key_bounds {
+    cmt_key lo;
+    cmt_key hi;
+} cmt_key_bounds;
+
+/** All keys that start with the prefix of @p family.  The range borrows from @p bounds. */
+CMT_API cmt_range cmt_key_family_range(const cmt_key_family *family, cmt_key_bounds *bounds);
+/** All keys of one height.  The range borrows from @p bounds. */
+CMT_API cmt_range cmt_key_height_range(const cmt_key_family *family, int64_t height,
+                                       cmt_key_bounds *bounds);
 
 /** Write @p key for a message into @p text (at least 8 bytes), unprintable bytes as \xNN, cut with
  *  "..." where it is too long.  Returns @p text. */
@@ -122,12 +144,13 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_key_run_below(cmt_db *db, const cmt_key_fa
                                                     int64_t *lo, cmt_error *err);
 
 /**
- * Add to @p out the heights in [1,below) whose keys cannot stand among keys of [live_lo,live_hi): a range
- * over them is never split by a live key.  @p below is at most @p live_lo.  Most of what was pruned
+ * Add to @p out the heights in [1,below) whose keys of @p family cannot stand among those of
+ * [live_lo,live_hi): a range over them is never split by a live key.  @p below is at most @p live_lo.  Most of what was pruned
  * earlier is of this kind, and what its deletion left in the tables can be dropped with few ranges.
  */
-CMT_API CMT_MUST_CHECK cmt_status cmt_key_heights_apart(int64_t below, int64_t live_lo,
-                                                        int64_t live_hi, cmt_height_set *out);
+CMT_API CMT_MUST_CHECK cmt_status cmt_key_heights_apart(const cmt_key_family *family, int64_t below,
+                                                        int64_t live_lo, int64_t live_hi,
+                                                        cmt_height_set *out);
 
 /**
  * Find the heights below @p below of which @p db holds a key of @p family: the run just below it
@@ -148,9 +171,9 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_key_leftovers(cmt_db *db, const cmt_key_fa
 
 /* ---- layout ------------------------------------------------------------------------------ */
 
-/** How a store writes keys with heights: v1 as above, v2 (CometBFT >= 1.0) in orderedcode. */
+/** What is known of a store's layout. */
 typedef struct cmt_layout {
-    bool v2;
+    cmt_key_layout layout;
     bool has_version; /* the `version` key is there: a CometBFT >= 1.0 has opened the database */
     bool used;        /* there are keys with heights */
 } cmt_layout;

@@ -32,8 +32,8 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_open(cmt_db *db, cmt_state_sto
                                                        cmt_error *err);
 CMT_API void cmt_state_store_close(cmt_state_store *store);
 
-/** True in layout v2; only cmt_state_store_load works there (for now). */
-CMT_API bool cmt_state_store_is_v2(const cmt_state_store *store);
+CMT_API cmt_key_layout cmt_state_store_layout(const cmt_state_store *store);
+/** True if a CometBFT >= 1.0 has opened the database: it has a `version` key. */
 CMT_API bool cmt_state_store_has_version(const cmt_state_store *store);
 
 /** @retval CMT_NOT_FOUND  no state was ever saved */
@@ -88,6 +88,7 @@ typedef struct cmt_state_put {
 } cmt_state_put;
 
 typedef struct cmt_state_prune {
+    cmt_key_layout layout;
     int64_t from;
     int64_t retain_height;
     int64_t evidence_height;

@@ -4,7 +4,8 @@
  *
  * A block store holds one contiguous run of blocks, heights [base,height].  Per height h:
  * `H:h` meta, `P:h:i` parts, `C:h` the commit carried by block h+1, `SC:h` the commit seen,
- * `EC:h` the extended commit, `BH:<hash>` -> h.
+ * `EC:h` the extended commit, `BH:<hash>` -> h.  In layout v2 the same keys are tuples; families go
+ * by their v1 names.
  */
 #ifndef CMTSTORE_STORE_H
 #define CMTSTORE_STORE_H
@@ -15,8 +16,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef enum cmt_key_layout { CMT_KEY_LAYOUT_V1 = 1, CMT_KEY_LAYOUT_V2 = 2 } cmt_key_layout;
 
 typedef struct cmt_block_store cmt_block_store;
 
@@ -39,7 +38,7 @@ CMT_API cmt_key_layout cmt_block_store_layout(const cmt_block_store *store);
 CMT_API bool cmt_block_store_has_version(const cmt_block_store *store);
 
 /* Loads.  All return CMT_NOT_FOUND (no message) for what is absent, CMT_CORRUPT for what does not
- * decode, CMT_UNSUPPORTED in layout v2 (for now). */
+ * decode. */
 
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_load_meta(cmt_block_store *store, int64_t height,
                                                             cmt_block_meta *out, cmt_error *err);
@@ -90,6 +89,7 @@ typedef struct cmt_block_prune_request {
  * reading little; then asked by whoever carries the prune out.
  */
 typedef struct cmt_block_prune {
+    cmt_key_layout layout;
     int64_t base; /* before */
     int64_t height;
     int64_t retain_height;
@@ -111,17 +111,21 @@ typedef struct cmt_block_prune {
     /** True: `BH:` is judged by value.  False: `hashes` lists the dead BH: keys, sorted. */
     bool hash_by_value;
     double hash_share; /* dead share of BH: by count, for hash_by_value */
-    cmt_buf hashes;    /* hash_count keys of CMT_BLOCK_HASH_KEY_SIZE bytes each */
+    cmt_buf hashes;    /* asked for by cmt_block_prune_hash() */
     size_t hash_count;
 
     cmt_buf new_state; /* BlockStoreState to be written under "blockStore"; empty: not written */
 } cmt_block_prune;
 
-/** "BH:" and 64 hex digits. */
+/** The longest key of the hash index: in v1 "BH:" and 64 hex digits, in v2 a hash of which every
+ *  byte is escaped. */
 #define CMT_BLOCK_HASH_KEY_SIZE 67
 
-/** Everything that starts with this belongs to the hash index. */
-CMT_API cmt_range cmt_block_hash_range(void);
+/** Where the keys of the hash index stand.  Static storage. */
+CMT_API cmt_range cmt_block_hash_range(cmt_key_layout layout);
+
+/** The dead key number @p i of the list, below hash_count; borrowed from @p prune. */
+CMT_API cmt_slice cmt_block_prune_hash(const cmt_block_prune *prune, size_t i);
 
 /**
  * Work out the rule.  Reads metas at the evidence boundary, probes for leftovers below base, and

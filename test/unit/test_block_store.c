@@ -156,19 +156,6 @@ START_TEST(layout_v2_is_told_by_its_keys)
     cmt_block_store *store = open_store();
     ck_assert_int_eq(cmt_block_store_layout(store), CMT_KEY_LAYOUT_V2);
     ck_assert(cmt_block_store_has_version(store));
-    cmt_block_meta meta;
-    cmt_buf out = CMT_BUF_INIT;
-    int64_t height;
-    uint8_t hash[CMT_HASH_SIZE] = {0};
-    ck_assert_int_eq(cmt_block_store_load_meta(store, 5, &meta, &err), CMT_UNSUPPORTED);
-    ck_assert_int_eq(cmt_block_store_load_part(store, 5, 0, &out, &err), CMT_UNSUPPORTED);
-    ck_assert_int_eq(cmt_block_store_load_commit(store, 5, &out, NULL, &err), CMT_UNSUPPORTED);
-    ck_assert_int_eq(
-        cmt_block_store_load_height_by_hash(store, (cmt_slice){hash, sizeof hash}, &height, &err),
-        CMT_UNSUPPORTED);
-    cmt_block_prune prune;
-    cmt_block_prune_request request = {.retain_height = 2};
-    ck_assert_int_eq(cmt_block_prune_make(store, &request, &prune, &err), CMT_UNSUPPORTED);
     cmt_block_store_close(store);
 }
 END_TEST

@@ -92,7 +92,7 @@ START_TEST(other_databases_are_refused)
 }
 END_TEST
 
-START_TEST(layout_v2_is_told_and_only_the_state_is_read)
+START_TEST(layout_v2_is_told_by_its_keys)
 {
     chain_state state = {1, 7, {1000, 0}, 10, 20};
     chain_encode_state(&state, &value);
@@ -100,19 +100,11 @@ START_TEST(layout_v2_is_told_and_only_the_state_is_read)
     chain_put_text(db, "info", "\x86\x85");
     chain_put_text(db, "v2", "version");
     cmt_state_store *store = open_store();
-    ck_assert(cmt_state_store_is_v2(store));
+    ck_assert_int_eq(cmt_state_store_layout(store), CMT_KEY_LAYOUT_V2);
     ck_assert(cmt_state_store_has_version(store));
     cmt_state loaded;
     ck_assert_int_eq(cmt_state_store_load(store, &loaded, &err), CMT_OK);
     ck_assert_int_eq(loaded.last_block_height, 7);
-    int64_t from;
-    cmt_state_prune prune;
-    cmt_state_prune_request request = {.from = 1, .base = 1, .retain_height = 2};
-    ck_assert_int_eq(cmt_state_store_load_validators(store, 5, &out, &err), CMT_UNSUPPORTED);
-    ck_assert_int_eq(cmt_state_store_load_params(store, 5, &out, &err), CMT_UNSUPPORTED);
-    ck_assert_int_eq(cmt_state_store_load_results(store, 5, &out, &err), CMT_UNSUPPORTED);
-    ck_assert_int_eq(cmt_state_prune_unfinished_from(store, 5, &from, &err), CMT_UNSUPPORTED);
-    ck_assert_int_eq(cmt_state_prune_make(store, &request, &prune, &err), CMT_UNSUPPORTED);
     cmt_state_store_close(store);
 }
 END_TEST
@@ -132,7 +124,7 @@ START_TEST(the_state_is_read)
     chain_encode_state(&state, &value);
     chain_put(db, &value, "stateKey");
     cmt_state_store *store = open_store();
-    ck_assert(!cmt_state_store_is_v2(store));
+    ck_assert_int_eq(cmt_state_store_layout(store), CMT_KEY_LAYOUT_V1);
     ck_assert(!cmt_state_store_has_version(store));
     cmt_state loaded;
     ck_assert_msg(cmt_state_store_load(store, &loaded, &err) == CMT_OK, "%s", err.message);
@@ -315,7 +307,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_store_in_which_nothing_was_saved_has_no_state);
     tcase_add_test(tc, other_databases_are_refused);
-    tcase_add_test(tc, layout_v2_is_told_and_only_the_state_is_read);
+    tcase_add_test(tc, layout_v2_is_told_by_its_keys);
     tcase_add_test(tc, a_stamp_that_contradicts_the_keys_is_refused);
     tcase_add_test(tc, the_state_is_read);
     tcase_add_test(tc, a_full_record_is_returned_as_stored);
