@@ -61,9 +61,10 @@ def goes_on(fixture, retain):
     target = heights[-1]
     ours, theirs = WORK.copy(WORK.fixture(fixture)), WORK.copy(WORK.fixture(fixture))
     tools.change("prune", ours, "--no-sweep", "--retain-height", retain).expect_code(tools.OK)
-    expect_equal(oracle().prune(theirs, retain)["base"], retain, "base after CometBFT's prune")
+    comet = oracle(homes.line(fixture))
+    expect_equal(comet.prune(theirs, retain)["base"], retain, "base after CometBFT's prune")
     for home in (ours, theirs):
-        expect_equal(oracle().prune(home, target)["base"], target, "base after CometBFT's second prune")
+        expect_equal(comet.prune(home, target)["base"], target, "base after CometBFT's second prune")
     for name in homes.DATABASES:
         got, wanted = oracle().lines(ours, name), oracle().lines(theirs, name)
         expect(got == wanted, f"{name} after ours and theirs: {homes.differences(got, wanted)}")
@@ -87,7 +88,7 @@ def main():
     tally.run("engines see the golden pairs after compact", engines_agree, [(f, "compact", 0) for f in fixtures])
     if not reason:
         tally.run("CometBFT's pruning goes on from ours", goes_on,
-                  [(f, r) for f in fixtures for r in homes.golden_heights(f)[:-1]])
+                  [(f, r) for f in fixtures for r in homes.golden_heights(f)[:-1] if not available(homes.line(f))])
     tally.finish()
 
 

@@ -106,9 +106,17 @@ void ordered_copy(cmt_db *from, cmt_db *to)
         memcpy(text, key.data, key.size);
         text[key.size] = '\0';
         CMT_AUTO(cmt_buf_free) cmt_buf v2 = translate(text);
-        cmt_slice value =
-            strcmp(text, "version") == 0 ? CMT_SLICE("v2") : cmt_db_iter_value(iter);
-        CHAIN_EQUAL(cmt_db_memory_put(to, cmt_buf_slice(&v2), value), CMT_OK);
+        CHAIN_EQUAL(cmt_db_memory_put(to, cmt_buf_slice(&v2), cmt_db_iter_value(iter)), CMT_OK);
     }
     cmt_db_iter_free(iter);
+    CHAIN_EQUAL(cmt_db_memory_put(to, CMT_SLICE("version"), CMT_SLICE("v2")), CMT_OK);
+}
+
+void ordered_replace(cmt_db **db)
+{
+    cmt_db *ordered;
+    CHAIN_EQUAL(cmt_db_open_memory(&ordered, NULL), CMT_OK);
+    ordered_copy(*db, ordered);
+    cmt_db_close(*db);
+    *db = ordered;
 }

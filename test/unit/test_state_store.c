@@ -5,6 +5,7 @@
 #include "chain.h"
 #include "cleanup.h"
 #include "cmtstore/state.h"
+#include "ordered_keys.h"
 
 #include <check.h>
 
@@ -13,6 +14,7 @@
 #include <string.h>
 
 static cmt_db *db;
+static bool layout_v2; /* what a test puts is opened with the keys of that layout */
 static cmt_buf value;
 static cmt_buf set;
 static cmt_buf out;
@@ -21,7 +23,14 @@ static cmt_error err;
 static void setup(void)
 {
     err = (cmt_error)CMT_ERROR_INIT;
+    layout_v2 = false;
     ck_assert_int_eq(cmt_db_open_memory(&db, NULL), CMT_OK);
+}
+
+static void setup_v2(void)
+{
+    setup();
+    layout_v2 = true;
 }
 
 static void teardown(void)
@@ -35,6 +44,8 @@ static void teardown(void)
 static cmt_state_store *open_store(void)
 {
     cmt_state_store *store;
+    if (layout_v2)
+        ordered_replace(&db);
     ck_assert_msg(cmt_state_store_open(db, &store, &err) == CMT_OK, "%s", err.message);
     return store;
 }
@@ -300,6 +311,20 @@ START_TEST(retain_heights_are_read_where_they_exist)
 }
 END_TEST
 
+static TCase *loading(const char *name, void (*set_up)(void))
+{
+    TCase *tc = tcase_create(name);
+    tcase_add_checked_fixture(tc, set_up, teardown);
+    tcase_add_test(tc, a_full_record_is_returned_as_stored);
+    tcase_add_test(tc, a_pointer_is_followed_and_priorities_move_on);
+    tcase_add_test(tc, a_pointer_is_followed_to_the_checkpoint_if_that_is_later);
+    tcase_add_test(tc, a_pointer_to_nothing_is_corrupt);
+    tcase_add_test(tc, params_are_found_from_pointers_of_both_forms);
+    tcase_add_test(tc, a_pointer_to_a_pointer_is_not_followed);
+    tcase_add_test(tc, results_are_returned_as_stored);
+    return tc;
+}
+
 int main(void)
 {
     Suite *suite = suite_create("state_store");
@@ -310,15 +335,10 @@ int main(void)
     tcase_add_test(tc, layout_v2_is_told_by_its_keys);
     tcase_add_test(tc, a_stamp_that_contradicts_the_keys_is_refused);
     tcase_add_test(tc, the_state_is_read);
-    tcase_add_test(tc, a_full_record_is_returned_as_stored);
-    tcase_add_test(tc, a_pointer_is_followed_and_priorities_move_on);
-    tcase_add_test(tc, a_pointer_is_followed_to_the_checkpoint_if_that_is_later);
-    tcase_add_test(tc, a_pointer_to_nothing_is_corrupt);
-    tcase_add_test(tc, params_are_found_from_pointers_of_both_forms);
-    tcase_add_test(tc, a_pointer_to_a_pointer_is_not_followed);
-    tcase_add_test(tc, results_are_returned_as_stored);
     tcase_add_test(tc, retain_heights_are_read_where_they_exist);
     suite_add_tcase(suite, tc);
+    suite_add_tcase(suite, loading("loading", setup));
+    suite_add_tcase(suite, loading("loading_v2", setup_v2));
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

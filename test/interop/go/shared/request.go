@@ -59,6 +59,7 @@ type Chain struct {
 	BlockTime     time.Duration `json:"block_time"`
 	Discard       bool          `json:"discard"`       // results are not kept
 	RetainBlocks  int64         `json:"retain_blocks"` // what the application asks to keep
+	Layout        string        `json:"layout"`        // key layout v1 or v2 of a 1.0 store
 }
 
 func (c *Chain) complete() {
@@ -213,6 +214,7 @@ func runFlags(commands map[string]Command, args []string) (Reply, error) {
 	fs.Int64Var(&c.ExtensionFrom, "extension-from", 0, "vote extensions from this height")
 	fs.Int64Var(&c.EvidenceAge, "evidence-age", 0, "evidence window in blocks and in block times")
 	fs.DurationVar(&c.BlockTime, "block-time", 0, "time between blocks")
+	fs.StringVar(&c.Layout, "layout", "v1", "key layout of a 1.0 store")
 	fs.BoolVar(&c.Discard, "discard", false, "results are not kept")
 	fs.Int64Var(&c.RetainBlocks, "retain-blocks", 0, "what the application asks to keep")
 	if err := fs.Parse(args[1:]); err != nil {
