@@ -123,8 +123,8 @@ static cmt_status keep_targets(cmt_state_store *store, const cmt_state_prune_req
     return CMT_OK;
 }
 
-/* Make the record at `height` a full one if it is a pointer.  If it is CometBFT's own choice
- * (`required`) and cannot be found, the prune is refused; else it was lost before this prune. */
+/* Make the record at `height` a full one if it is a pointer.  If it is CometBFT's own choice, at or above
+ * base (`required`), and cannot be found, the prune is refused; else it was lost before this prune. */
 static cmt_status fill_validators(cmt_state_store *store, int64_t height, bool required,
                                   cmt_state_prune *prune, cmt_error *err)
 {
@@ -162,7 +162,9 @@ static cmt_status find_validators(cmt_state_store *store, const cmt_state_prune_
     for (size_t i = 0; i < kept->count; i++)
         for (int64_t h = higher(kept->runs[i].lo, request->from);
              h < lower(kept->runs[i].hi, request->retain_height); h++)
-            CMT_TRY(fill_validators(store, h, cmt_height_set_contains(&required, h), prune, err));
+            CMT_TRY(fill_validators(store, h,
+                                    h >= request->base && cmt_height_set_contains(&required, h),
+                                    prune, err));
     return CMT_OK;
 }
 

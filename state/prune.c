@@ -137,18 +137,24 @@ static cmt_status make_family(cmt_state_store *store, const family_rule *rule,
 
 /* ---- the rule ---------------------------------------------------------------------------- */
 
+static const cmt_key marker = {"lastABCIResponsesRetainHeight",
+                               sizeof "lastABCIResponsesRetainHeight" - 1};
+
+bool cmt_state__is_marker(const cmt_key *key)
+{
+    return cmt_slice_equal(cmt_key_slice(key), cmt_key_slice(&marker));
+}
+
 static cmt_status put_results_pruned(cmt_state_store *store, cmt_state_prune *out, cmt_error *err)
 {
     cmt_retain_heights heights;
     CMT_TRY(cmt_state_store_retain_heights(store, &heights, err));
     if (!heights.has_results_pruned || heights.results_pruned >= out->retain_height)
         return CMT_OK;
-    static const cmt_key key = {"lastABCIResponsesRetainHeight",
-                                sizeof "lastABCIResponsesRetainHeight" - 1};
     CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
     if (cmt_signed_varint_encode(out->retain_height, &value) != CMT_OK)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a height");
-    return cmt_state__put(out, &key, &value, err);
+    return cmt_state__put(out, &marker, &value, err);
 }
 
 static int compare_puts(const void *a, const void *b)

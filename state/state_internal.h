@@ -45,6 +45,13 @@ CMT_MUST_CHECK cmt_status cmt_state__find_kept(cmt_state_store *store,
                                                cmt_state__kept *kept, cmt_state_prune *prune,
                                                cmt_error *err);
 
+/** Params change rarely: what an interrupted prune left has pointers in it.  Records in full are what a
+ *  finished prune kept for others, unless there are more of them than this. */
+#define CMT_STATE__KEPT_MAX 100
+
+/** Is this lastABCIResponsesRetainHeight, the one put that is no record of a height? */
+bool cmt_state__is_marker(const cmt_key *key);
+
 /** Append a record to the puts; @p value is taken over and left empty. */
 CMT_MUST_CHECK cmt_status cmt_state__put(cmt_state_prune *prune, const cmt_key *key, cmt_buf *value,
                                          cmt_error *err);

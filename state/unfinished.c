@@ -7,15 +7,11 @@
 
 #include "cleanup.h"
 
-/* Params change rarely: what an interrupted prune left has pointers in it.  Records in full are
- * what a finished prune kept for others, unless there are more of them than that explains. */
-#define KEPT_MAX 100
-
 static cmt_status is_trace(cmt_state_store *store, int64_t lo, int64_t hi, bool *trace,
                            cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
-    *trace = hi - lo > KEPT_MAX;
+    *trace = hi - lo > CMT_STATE__KEPT_MAX;
     for (int64_t height = hi - 1; height >= lo && !*trace; height--) {
         cmt_params_info info;
         cmt_status st = cmt_state__get_params(store, height, &value, &info, err);

@@ -32,8 +32,8 @@ int64_t cmt_store__live_end(const cmt_block_store *store)
 
 /* ---- what is asked ----------------------------------------------------------------------- */
 
-static cmt_status check_request(cmt_block_store *store, const cmt_block_prune_request *request,
-                                cmt_error *err)
+cmt_status cmt_store__check_prune(cmt_block_store *store, const cmt_block_prune_request *request,
+                                  cmt_error *err)
 {
     int64_t retain = request->retain_height;
     if (retain <= 0)
@@ -230,7 +230,7 @@ static cmt_status make_new_state(const cmt_block_store *store, cmt_block_prune *
 static cmt_status make(cmt_block_store *store, const cmt_block_prune_request *request,
                        cmt_store__leftovers *left, cmt_block_prune *out, cmt_error *err)
 {
-    CMT_TRY(check_request(store, request, err));
+    CMT_TRY(cmt_store__check_prune(store, request, err));
     CMT_TRY(search(store, left, err));
     out->layout = store->layout.layout;
     out->base = store->state.base;

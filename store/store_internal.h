@@ -53,6 +53,11 @@ CMT_MUST_CHECK cmt_status cmt_store__evidence_height(cmt_block_store *store,
                                                      const cmt_height_set *heights, int64_t *out,
                                                      cmt_error *err);
 
+/** Refuse a retain height that cannot be, as CometBFT does. */
+CMT_MUST_CHECK cmt_status cmt_store__check_prune(cmt_block_store *store,
+                                                 const cmt_block_prune_request *request,
+                                                 cmt_error *err);
+
 /** Decide how `BH:` is pruned and, key by key, list what dies.  The rest of @p prune is made. */
 CMT_MUST_CHECK cmt_status cmt_store__plan_hashes(cmt_block_store *store,
                                                  const cmt_block_prune_request *request,

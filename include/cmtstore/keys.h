@@ -95,6 +95,9 @@ typedef struct cmt_range_list {
 } cmt_range_list;
 
 CMT_API void cmt_range_list_free(cmt_range_list *list);
+/** Append copies of all ranges of @p other. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_range_list_add_all(cmt_range_list *list,
+                                                         const cmt_range_list *other);
 /** Append a copy of [lo,hi). */
 CMT_API CMT_MUST_CHECK cmt_status cmt_range_list_add(cmt_range_list *list, cmt_slice lo,
                                                      cmt_slice hi);
@@ -168,6 +171,76 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_key_leftovers(cmt_db *db, const cmt_key_fa
                                                     int64_t below, uint64_t budget_bytes,
                                                     cmt_height_set *found, bool *complete,
                                                     cmt_error *err);
+
+/** The heights of [lo,hi) that have a key of a family, in height order.  Parts of a block are not
+ *  walked through.  What it sees is the database as it was when the walk was opened. */
+typedef struct cmt_key_walk cmt_key_walk;
+
+CMT_API CMT_MUST_CHECK cmt_status cmt_key_walk_open(cmt_db *db, const cmt_key_family *family,
+                                                    int64_t lo, int64_t hi, cmt_key_walk **out,
+                                                    cmt_error *err);
+/** The next height; @p value (may be NULL): of its first key, borrowed until the walk goes on.
+ *  @retval CMT_NOT_FOUND  there is none */
+CMT_API CMT_MUST_CHECK cmt_status cmt_key_walk_next(cmt_key_walk *walk, int64_t *height,
+                                                    cmt_slice *value, cmt_error *err);
+CMT_API void cmt_key_walk_close(cmt_key_walk *walk);
+
+/* ---- deleting on an open database -------------------------------------------------------- */
+
+/** How a prune on an open database goes about it.  Zero-initialised: as it is meant to be. */
+typedef struct cmt_erase_options {
+    size_t batch_operations; /* a batch is written when it has so many changes; 0: 10,000 */
+    size_t batch_bytes;      /* … or takes up so much memory; 0: 1 MiB */
+    bool points;             /* single deletions also where the engine deletes ranges */
+    const cmt_progress_hook *progress; /* asked between batches; may be NULL */
+} cmt_erase_options;
+
+/** Deletions on their way into an open database.  The fields are for reading. */
+typedef struct cmt_eraser {
+    cmt_db *db;
+    cmt_erase_options options;
+    const char *database; /* for progress and messages */
+    cmt_db_batch *batch;  /* what else shall happen together with the deletions is put here */
+    bool by_range;        /* ranges are deleted as such */
+    bool drops_files;
+    uint64_t deletes; /* asked for, of keys or ranges */
+    uint64_t batches; /* written */
+} cmt_eraser;
+
+/** Zero-initialise before; cmt_eraser_close() whatever this returns.
+ *  @retval CMT_UNSUPPORTED  the database is open for reading only */
+CMT_API CMT_MUST_CHECK cmt_status cmt_eraser_open(cmt_eraser *eraser, cmt_db *db,
+                                                  const cmt_erase_options *options,
+                                                  const char *database, cmt_error *err);
+/** What was not written is forgotten. */
+CMT_API void cmt_eraser_close(cmt_eraser *eraser);
+
+/** Delete a key with the next batch, whether or not it exists. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_eraser_delete(cmt_eraser *eraser, cmt_slice key,
+                                                    cmt_error *err);
+CMT_API CMT_MUST_CHECK cmt_status cmt_eraser_delete_at(cmt_eraser *eraser,
+                                                       const cmt_key_family *family, int64_t height,
+                                                       uint32_t index, cmt_error *err);
+/** Delete all keys of a height: in an indexed family those that are there. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_eraser_delete_all_at(cmt_eraser *eraser,
+                                                           const cmt_key_family *family,
+                                                           int64_t height, cmt_error *err);
+/** Delete ranges; only where `by_range`. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_eraser_delete_ranges(cmt_eraser *eraser,
+                                                           const cmt_range_list *ranges,
+                                                           cmt_error *err);
+
+/** True when the batch shall be written before more is added. */
+CMT_API bool cmt_eraser_is_full(const cmt_eraser *eraser);
+CMT_API bool cmt_eraser_is_empty(const cmt_eraser *eraser);
+/** Write the batch.  Durable on return. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_eraser_write(cmt_eraser *eraser, cmt_error *err);
+/** Tell how far it is.  @retval CMT_CANCELLED  it shall stop here (no message) */
+CMT_API CMT_MUST_CHECK cmt_status cmt_eraser_report(const cmt_eraser *eraser, const char *phase,
+                                                    int64_t done, int64_t total);
+/** Where the engine can: remove the files that lie inside @p ranges, whose deletion was written. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_eraser_drop(cmt_eraser *eraser, const cmt_range_list *ranges,
+                                                  cmt_error *err);
 
 /* ---- layout ------------------------------------------------------------------------------ */
 

@@ -82,6 +82,9 @@ typedef struct cmt_block_prune_request {
     bool sweep;                 /* also remove what earlier prunes left below base */
     bool reclaim;    /* also cover, by ranges, where deleted keys may still take up space */
     bool unfinished; /* the state store still has to catch up with an earlier prune */
+    /** Who carries it out takes the dead hashes from the headers as they go: they are neither listed
+     *  nor judged.  cmt_block_store_prune() sets it. */
+    bool from_headers;
 } cmt_block_prune_request;
 
 /**
@@ -149,6 +152,47 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_block_prune_is_dead(const cmt_block_prune 
 /** CMT_OK if a key found inside one of `ranges` is one that dies; CMT_CORRUPT names a foreign
  *  key. */
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_prune_check(const cmt_block_prune *prune, cmt_slice key,
+                                                        cmt_error *err);
+
+/* ---- on an open database ----------------------------------------------------------------- */
+
+typedef struct cmt_block_prune_result {
+    int64_t base_before;
+    int64_t base; /* after: how far it came */
+    /** As the rule found it; INT64_MAX when it came to no rule. */
+    int64_t evidence_height;
+    bool leftovers;       /* something below base was removed */
+    bool search_complete; /* the search for leftovers was exhaustive */
+    uint64_t deletes;     /* of keys or ranges, whether or not they existed */
+    uint64_t batches;
+    cmt_range_list touched; /* where compaction gives space back; may overlap */
+    bool touched_hashes;    /* the hash index is among them */
+} cmt_block_prune_result;
+
+CMT_API void cmt_block_prune_result_free(cmt_block_prune_result *result);
+
+/**
+ * Prune an open database by the rule above, block by block, in synced batches.  Base moves with the
+ * deletions that it stands for, and names a block that is there; so a stop, a failure or a crash between
+ * two batches leaves a store that a node could have left, and the same call again finishes.  On an engine
+ * that deletes ranges, ranges go as such, and then the files that lie inside them.
+ *
+ * Parts are deleted as many as the header tells; more, which a crash of a node can have left, are
+ * leftovers for the next sweep.  Memory is bounded whatever the number of heights.
+ *
+ * @param options  may be NULL
+ * @param result   out: also when the call fails, as far as it came; cmt_block_prune_result_free()
+ * @retval CMT_CANCELLED    the progress hook asked to stop
+ * @retval CMT_UNSUPPORTED  the database is open for reading only
+ * @retval others           as cmt_block_prune_make(), and what writing returns
+ *
+ * Threads: one writer.  Durable on return.  Prune the blocks first, then the states.
+ * Source: store/store.go PruneBlocks
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_prune(cmt_block_store *store,
+                                                        const cmt_block_prune_request *request,
+                                                        const cmt_erase_options *options,
+                                                        cmt_block_prune_result *result,
                                                         cmt_error *err);
 
 #ifdef __cplusplus
