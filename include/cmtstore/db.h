@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One interface over whatever keeps a database: get, iterate, write atomically, compact, sizes.  Backends
- * are the read-only view of a LevelDB-format directory (which may be in use by a running node) and
- * memory.  Also here: telling the engine of a directory from its files, and the two locks.
+ * are LevelDB and RocksDB (their C libraries), the read-only view of a LevelDB-format directory (which may
+ * be in use by a running node) and memory.  Also here: telling the engine of a directory from its files, and the two locks.
  *
  * ABSENT is CMT_NOT_FOUND, never an error.  What an engine hides (a compaction that failed, an iterator
  * that broke off) is a status here.
@@ -72,6 +72,56 @@ CMT_API void cmt_db_lock_release(cmt_db_lock *lock);
 typedef struct cmt_db cmt_db;
 typedef struct cmt_db_iter cmt_db_iter;
 
+typedef struct cmt_db_open_options {
+    /** What the caller believes is there.  CMT_ENGINE_GOLEVELDB and _CLEVELDB: LevelDB's files by the C++
+     *  library; CMT_ENGINE_ROCKSDB: by RocksDB's. */
+    cmt_engine engine;
+    bool create;               /* make a new database if there is none */
+    bool read_only;            /* write nothing, take no lock; a node may be running */
+    size_t cache_bytes;        /* block cache; 0: 32 MiB */
+    size_t write_buffer_bytes; /* before a table is written; 0: 64 MiB */
+    int max_open_files;        /* 0: what RLIMIT_NOFILE leaves, for two databases side by side */
+    /** LevelDB cannot be stopped inside a step of compact_range: a step covers about so many bytes of
+     *  tables.  0: 256 MiB. */
+    size_t compact_step_bytes;
+    const cmt_logger *logger; /* borrowed until the database is closed */
+} cmt_db_open_options;
+
+/**
+ * Open the database in @p dir with its engine.  The files must be that engine's (told from them, before
+ * anything is touched), nobody may have the database open, and nobody can while this handle is open.  What the
+ * engine writes gets the owner, group and mode of the database.
+ *
+ * LevelDB: checksums are verified on every read.  While it is open, and after its process died, a marker
+ * lies in <parent>/cmtstore/: see cmt_db_heal().  Opened for reading only it is the view of lsm/.
+ * RocksDB: new tables get the format version, checksum and compression of the directory's OPTIONS file; a new
+ * database gets cometbft-db's settings.
+ *
+ * @retval CMT_NOT_FOUND    no database there, and `create` was not set (with a message)
+ * @retval CMT_BUSY         a node or another tool has it open; nothing was changed
+ * @retval CMT_UNSUPPORTED  the files are another engine's, or a newer version's; nothing was changed
+ * @retval CMT_CORRUPT      the engine found damage
+ * @retval CMT_STALE        with read_only: the node changed files meanwhile; try again
+ * Source: cometbft-db rocksdb.go NewRocksDB
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_open(const char *dir, const cmt_db_open_options *options,
+                                              cmt_db **out, cmt_error *err);
+
+/**
+ * Did a process that had @p dir open with C++ LevelDB end without closing it?  (True, too, while one has it
+ * open.)  A Go node that starts now may silently skip what is only in the write-ahead log.
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_needs_heal(const char *dir, bool *needed, cmt_error *err);
+
+/**
+ * If it needs it, open @p dir with LevelDB and close it: the log goes into tables, and a Go node sees every
+ * write.  cmt_db_open() and cmt_db_close() do the same.
+ * @param healed  whether there was something to do; may be NULL
+ * @retval CMT_BUSY  somebody has it open
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_heal(const char *dir, const cmt_logger *logger,
+                                              bool *healed, cmt_error *err);
+
 /** How to open a read-only view of a LevelDB-format directory. */
 typedef struct cmt_db_view_options {
     size_t cache_bytes; /* block cache; 0: 16 MiB */
@@ -102,7 +152,9 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_db_memory_put(cmt_db *db, cmt_slice key, c
 /** Remove a pair; memory backend only.  Absent is fine. */
 CMT_API cmt_status cmt_db_memory_delete(cmt_db *db, cmt_slice key);
 
-/** Close; iterators must be freed before.  NULL is fine. */
+/** Close; iterators must be freed before.  NULL is fine.  LevelDB's log is flushed first, so that it is empty
+ *  for a Go node; if that fails the logger hears of it and cmt_db_needs_heal() says so.  To learn of a failure
+ *  as a status call cmt_db_flush() before. */
 CMT_API void cmt_db_close(cmt_db *db);
 
 /** What a backend can do beyond reading; bits of cmt_db_capabilities(). */
@@ -154,8 +206,8 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_db_approximate_bytes(cmt_db *db, cmt_range
 /** Hint: the keys in @p range will be read soon.  Files are fetched ahead, without waiting. */
 CMT_API void cmt_db_will_need(cmt_db *db, cmt_range range);
 
-/** Bytes read from files since the database was opened: what a search has cost.  0 where it is not known
- *  (memory, engines). */
+/** Bytes read from files since the database was opened: what a search has cost.  Engines do not tell; there
+ *  it is what the reads asked for, a block for each get or seek.  0 for memory. */
 CMT_API uint64_t cmt_db_bytes_read(const cmt_db *db);
 
 /* ---- writing ----------------------------------------------------------------------------- */
