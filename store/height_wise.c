@@ -255,6 +255,8 @@ static cmt_status step(cmt_block_store *store, const cmt_block_prune_request *re
                           .from = rule.base,
                           .base = rule.base};
     cmt_status st = eraser->by_range ? prune_by_ranges(&run, err) : prune_by_points(&run, err);
+    if (st == CMT_OK)
+        st = cmt_eraser_drop(eraser, &rule.ranges, err); /* of the hash index only points die */
     result->base = store->state.base;
     result->deletes = eraser->deletes;
     result->batches = eraser->batches;
@@ -276,7 +278,7 @@ cmt_status cmt_block_store_prune(cmt_block_store *store, const cmt_block_prune_r
     do
         CMT_TRY(step(store, request, &eraser, result, err));
     while (store->state.base < request->retain_height);
-    return cmt_eraser_drop(&eraser, &result->touched, err);
+    return CMT_OK;
 }
 
 void cmt_block_prune_result_free(cmt_block_prune_result *result)

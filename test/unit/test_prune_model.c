@@ -408,15 +408,15 @@ static bool base_is_there(cmt_db *blocks, int64_t base_before, verdict *v)
     return there;
 }
 
-/* A record of validators or params below base, which CometBFT kept for others and never comes back to.
- * Finishing what was stopped starts at what stands right below base, and may take one with it or write
- * it in full. */
+/* A record of the state store below base: CometBFT never comes back to it.  Finishing what was stopped
+ * starts at what stands right below base, and may take one with it or write it in full. */
 static bool is_old_record(const world *w, cmt_slice key)
 {
-    static const cmt_key_family *const families[] = {&cmt_family_validators, &cmt_family_params};
+    static const cmt_key_family *const families[] = {&cmt_family_validators, &cmt_family_params,
+                                                     &cmt_family_results};
     cmt_key_layout layout = w->h->layout_v2 ? CMT_KEY_LAYOUT_V2 : CMT_KEY_LAYOUT_V1;
     int64_t height;
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < 3; i++)
         if (cmt_key_parse(cmt_key_family_in(families[i], layout), key, &height, NULL))
             return height < w->base;
     return false;
