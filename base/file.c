@@ -42,6 +42,29 @@ cmt_status cmt_dir_open(const char *path, int *fd_out, cmt_error *err)
     return CMT_OK;
 }
 
+cmt_status cmt_dir_make_at(int dir_fd, const char *name, const cmt_file_owner *owner, int *fd_out,
+                           cmt_error *err)
+{
+    bool made = mkdirat(dir_fd, name, owner->mode & 0777) == 0;
+    if (!made && errno != EEXIST)
+        return fail(err, "make directory", name);
+    int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return fail(err, "open directory", name);
+    struct stat st;
+    if (made && (fstat(fd, &st) != 0 ||
+                 ((st.st_uid != owner->uid || st.st_gid != owner->gid) &&
+                  fchown(fd, owner->uid, owner->gid) != 0) ||
+                 fchmod(fd, owner->mode & 0777) != 0)) {
+        cmt_status status = fail(err, "give its owner to directory", name);
+        close(fd);
+        unlinkat(dir_fd, name, AT_REMOVEDIR);
+        return status;
+    }
+    *fd_out = fd;
+    return CMT_OK;
+}
+
 cmt_status cmt_dir_sync(int dir_fd, const char *path, cmt_error *err)
 {
     if (fsync(dir_fd) != 0)

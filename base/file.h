@@ -28,6 +28,10 @@ void cmt_fd_close(int *fd);
  *  @retval CMT_NOT_FOUND  it is absent (with a message) */
 CMT_MUST_CHECK cmt_status cmt_dir_open(const char *path, int *fd_out, cmt_error *err);
 
+/** Open the directory @p name in @p dir_fd; if it is not there, make it with the given owner and mode. */
+CMT_MUST_CHECK cmt_status cmt_dir_make_at(int dir_fd, const char *name, const cmt_file_owner *owner,
+                                          int *fd_out, cmt_error *err);
+
 /** fsync a directory: creations, renames and removals in it are durable on return. */
 CMT_MUST_CHECK cmt_status cmt_dir_sync(int dir_fd, const char *path, cmt_error *err);
 

@@ -95,3 +95,68 @@ uint64_t cmt_db_bytes_read(const cmt_db *db)
 {
     return db->ops->bytes_read(db);
 }
+
+unsigned cmt_db_capabilities(const cmt_db *db)
+{
+    return db->ops->capabilities;
+}
+
+static cmt_status require(const cmt_db *db, cmt_db_capability capability, const char *what,
+                          cmt_error *err)
+{
+    if ((db->ops->capabilities & (unsigned)capability) != 0)
+        return CMT_OK;
+    return cmt_error_set(err, CMT_UNSUPPORTED, "%s: this database %s", what,
+                         capability == CMT_DB_WRITABLE ? "is open for reading only"
+                                                       : "cannot drop files");
+}
+
+static bool range_is_empty(cmt_range range)
+{
+    return range.hi.size > 0 && cmt_slice_compare(range.lo, range.hi) >= 0;
+}
+
+cmt_status cmt_db_write(cmt_db *db, const cmt_db_batch *batch, bool sync, cmt_error *err)
+{
+    CMT_TRY(require(db, CMT_DB_WRITABLE, "write", err));
+    if (cmt_db_batch_count(batch) == 0)
+        return CMT_OK;
+    return db->ops->write(db, batch, sync, err);
+}
+
+cmt_status cmt_db_flush(cmt_db *db, cmt_error *err)
+{
+    CMT_TRY(require(db, CMT_DB_WRITABLE, "flush", err));
+    return db->ops->flush(db, err);
+}
+
+cmt_status cmt_db_compact_range(cmt_db *db, cmt_range range, cmt_error *err)
+{
+    CMT_TRY(require(db, CMT_DB_WRITABLE, "compact", err));
+    if (range_is_empty(range))
+        return CMT_OK;
+    return db->ops->compact_range(db, range, err);
+}
+
+void cmt_db_cancel_compaction(cmt_db *db, bool cancel)
+{
+    if (db->ops->cancel_compaction != NULL)
+        db->ops->cancel_compaction(db, cancel);
+}
+
+cmt_status cmt_db_drop_files(cmt_db *db, cmt_range range, cmt_error *err)
+{
+    CMT_TRY(require(db, CMT_DB_WRITABLE, "drop files", err));
+    CMT_TRY(require(db, CMT_DB_DROP_FILES, "drop files", err));
+    if (range_is_empty(range))
+        return CMT_OK;
+    return db->ops->drop_files(db, range, err);
+}
+
+cmt_status cmt_db_get_stats(cmt_db *db, cmt_db_stats *out, cmt_error *err)
+{
+    cmt_db_stats stats = {0};
+    CMT_TRY(db->ops->get_stats(db, &stats, err));
+    *out = stats;
+    return CMT_OK;
+}

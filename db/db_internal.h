@@ -8,7 +8,10 @@
  *  - close and free are never called with NULL;
  *  - an iterator's `standing` is true exactly after a move that returned CMT_OK; next and prev are
  *    called only then, key and value too;
- *  - `bounds` is never NULL (no bounds: both slices empty).
+ *  - `bounds` is never NULL (no bounds: both slices empty);
+ *  - what needs a capability is called only if `capabilities` has it; the operations behind
+ *    CMT_DB_WRITABLE are write, flush, compact_range;
+ *  - an empty batch is not written; a range that holds nothing is neither compacted nor dropped.
  */
 #ifndef CMT_DB_DB_INTERNAL_H
 #define CMT_DB_DB_INTERNAL_H
@@ -24,6 +27,14 @@ typedef struct cmt_db_ops {
     void (*will_need)(cmt_db *db, cmt_range range); /* NULL: nothing to fetch */
     uint64_t (*bytes_read)(const cmt_db *db);
     void (*close)(cmt_db *db);
+
+    cmt_status (*write)(cmt_db *db, const cmt_db_batch *batch, bool sync, cmt_error *err);
+    cmt_status (*flush)(cmt_db *db, cmt_error *err);
+    cmt_status (*compact_range)(cmt_db *db, cmt_range range, cmt_error *err);
+    void (*cancel_compaction)(cmt_db *db, bool cancel); /* NULL: compact_range never waits */
+    cmt_status (*drop_files)(cmt_db *db, cmt_range range, cmt_error *err);
+    cmt_status (*get_stats)(cmt_db *db, cmt_db_stats *out, cmt_error *err); /* *out is zeroed */
+    unsigned capabilities; /* of cmt_db_capability */
 } cmt_db_ops;
 
 struct cmt_db {

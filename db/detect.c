@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "cmtstore/db.h"
+#include "detect.h"
 #include "file.h"
 
 static const struct {
@@ -49,8 +50,9 @@ typedef struct signs {
     bool ldb;
     bool sst;
     bool identity;
-    bool marker; /* pebble's newer formats */
-    bool badger; /* *.vlog, *.mem, KEYREGISTRY, DISCARD */
+    bool marker;  /* pebble's newer formats */
+    bool badger;  /* *.vlog, *.mem, KEYREGISTRY, DISCARD */
+    bool pending; /* CURRENT.<n>: goleveldb was between writing it and renaming it */
     bool any;
     char options[64]; /* the newest OPTIONS-<n> */
     unsigned long long options_number;
@@ -80,6 +82,7 @@ static void note(signs *s, const char *name)
 {
     s->any = true;
     s->current |= strcmp(name, "CURRENT") == 0;
+    s->pending |= strncmp(name, "CURRENT.", 8) == 0 && name[8] >= '0' && name[8] <= '9';
     s->manifest |= strncmp(name, "MANIFEST", 8) == 0;
     s->ldb |= ends_with(name, ".ldb");
     s->sst |= ends_with(name, ".sst");
@@ -146,7 +149,7 @@ static cmt_status unknown(cmt_engine *engine, const char *path, const char *why,
     return CMT_OK;
 }
 
-static cmt_status detect_directory(const char *path, cmt_engine *engine, cmt_error *err)
+cmt_status cmt_db__detect_directory(const char *path, cmt_engine *engine, cmt_error *err)
 {
     CMT_AUTO(cmt_fd_close) int dir_fd = -1;
     signs s;
@@ -178,6 +181,28 @@ static cmt_status detect_directory(const char *path, cmt_engine *engine, cmt_err
                        err);
     *engine = leveldb_flavour(dir_fd);
     return CMT_OK;
+}
+
+cmt_status cmt_db__read_options(int dir_fd, const char *path, cmt_buf *out, cmt_error *err)
+{
+    signs s;
+    CMT_TRY(read_signs(dir_fd, path, &s, err));
+    if (s.options[0] == '\0')
+        return CMT_NOT_FOUND;
+    return cmt_file_read_small_at(dir_fd, s.options, (uint64_t)1 << 20, out, err);
+}
+
+cmt_status cmt_db__check_no_pending_current(int dir_fd, const char *path, cmt_error *err)
+{
+    signs s;
+    CMT_TRY(read_signs(dir_fd, path, &s, err));
+    if (!s.pending)
+        return CMT_OK;
+    return cmt_error_set(
+        err, CMT_UNSUPPORTED,
+        "%s holds a CURRENT.<n> file: a node was killed while it switched its MANIFEST; "
+        "start and stop the node once, then try again; nothing was changed",
+        path);
 }
 
 static cmt_status detect_file(const char *path, cmt_engine *engine, cmt_error *err)
@@ -214,7 +239,7 @@ cmt_status cmt_engine_detect(const char *data_dir, const char *name, cmt_engine 
     const char *path = (const char *)path_out->data;
     if (stat(path, &st) == 0) {
         if (S_ISDIR(st.st_mode))
-            return detect_directory(path, engine, err);
+            return cmt_db__detect_directory(path, engine, err);
         return S_ISREG(st.st_mode) ? detect_file(path, engine, err)
                                    : unknown(engine, path, "is neither file nor directory", err);
     }
@@ -225,7 +250,7 @@ cmt_status cmt_engine_detect(const char *data_dir, const char *name, cmt_engine 
     CMT_TRY(set_path(&bare, data_dir, name, "", err));
     cmt_engine found = CMT_ENGINE_NONE;
     if (stat((const char *)bare.data, &st) == 0 && S_ISDIR(st.st_mode) &&
-        detect_directory((const char *)bare.data, &found, NULL) == CMT_OK &&
+        cmt_db__detect_directory((const char *)bare.data, &found, NULL) == CMT_OK &&
         found == CMT_ENGINE_BADGERDB) {
         *engine = CMT_ENGINE_BADGERDB;
         return set_path(path_out, data_dir, name, "", err);

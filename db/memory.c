@@ -1,33 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The memory backend: pairs in one array, sorted by key.  Keys and values may be of any size; an
- * insertion moves what stands behind it, which is cheap as long as keys mostly arrive in order.
+ * The memory backend.  A get reads under the database's lock; an iterator holds the sorted array as it was,
+ * and a writer that finds the array held makes its own.  An insertion moves what stands behind it, which is
+ * cheap as long as keys mostly arrive in order.
  */
-#include "cmtstore/db.h"
-
-#include "db_internal.h"
-
+#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* Key and value share one allocation: key bytes, then value bytes. */
-typedef struct pair {
-    uint8_t *bytes;
-    size_t key_size;
-    size_t value_size;
-} pair;
+#include "batch.h"
+#include "cmtstore/db.h"
+#include "db_internal.h"
+#include "memory_pairs.h"
 
 typedef struct memory_db {
     cmt_db base;
-    pair *pairs;
-    size_t count;
-    size_t capacity;
+    pthread_mutex_t lock; /* guards all below, and the references of arrays and pairs */
+    cmt_db__pairs *pairs;
+    cmt_db__pair **scratch; /* for merging */
+    size_t scratch_capacity;
+    bool cancelled;
 } memory_db;
 
-/* Bounds are kept as positions, which is what "iterators become invalid" allows. */
 typedef struct memory_iter {
     cmt_db_iter base;
-    const memory_db *db;
+    memory_db *db;
+    cmt_db__pairs *pairs;
     size_t lo;
     size_t hi;
     size_t at;
@@ -35,54 +32,16 @@ typedef struct memory_iter {
 
 static const cmt_db_ops memory_ops;
 
-static cmt_slice key_of(const pair *p)
-{
-    return (cmt_slice){p->bytes, p->key_size};
-}
-
-static cmt_slice value_of(const pair *p)
-{
-    return (cmt_slice){p->bytes + p->key_size, p->value_size};
-}
-
-/* The first position whose key is >= key. */
-static size_t lower_bound(const memory_db *db, cmt_slice key)
-{
-    size_t lo = 0;
-    size_t hi = db->count;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (cmt_slice_compare(key_of(&db->pairs[mid]), key) < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-static bool holds(const memory_db *db, size_t at, cmt_slice key)
-{
-    return at < db->count && cmt_slice_equal(key_of(&db->pairs[at]), key);
-}
-
-static void range_positions(const memory_db *db, const cmt_range *range, size_t *lo, size_t *hi)
-{
-    *lo = lower_bound(db, range->lo);
-    *hi = range->hi.size > 0 ? lower_bound(db, range->hi) : db->count;
-    if (*hi < *lo)
-        *hi = *lo;
-}
-
 static cmt_status memory_get(cmt_db *base, cmt_slice key, cmt_buf *value, cmt_error *err)
 {
-    const memory_db *db = (const memory_db *)base;
-    size_t at = lower_bound(db, key);
-    if (!holds(db, at, key))
-        return CMT_NOT_FOUND;
-    if (cmt_buf_set(value, value_of(&db->pairs[at])) != CMT_OK)
-        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a value of %zu bytes",
-                             db->pairs[at].value_size);
-    return CMT_OK;
+    memory_db *db = (memory_db *)base;
+    cmt_status st = CMT_NOT_FOUND;
+    pthread_mutex_lock(&db->lock);
+    size_t at = cmt_db__pairs_lower_bound(db->pairs, 0, key);
+    if (cmt_db__pairs_holds(db->pairs, at, key))
+        st = cmt_buf_set(value, cmt_db__pair_value(db->pairs->at[at]));
+    pthread_mutex_unlock(&db->lock);
+    return st == CMT_NO_MEMORY ? cmt_error_set(err, st, "no memory for a value") : st;
 }
 
 /* Stand on position `at` if it lies within the bounds. */
@@ -118,15 +77,14 @@ static cmt_status memory_iter_seek(cmt_db_iter *base, cmt_slice key, cmt_error *
 {
     (void)err;
     memory_iter *iter = (memory_iter *)base;
-    size_t at = lower_bound(iter->db, key);
-    return stand(iter, at > iter->lo ? at : iter->lo);
+    return stand(iter, cmt_db__pairs_lower_bound(iter->pairs, iter->lo, key));
 }
 
 static cmt_status memory_iter_seek_before(cmt_db_iter *base, cmt_slice key, cmt_error *err)
 {
     (void)err;
     memory_iter *iter = (memory_iter *)base;
-    size_t at = lower_bound(iter->db, key);
+    size_t at = cmt_db__pairs_lower_bound(iter->pairs, iter->lo, key);
     return stand_before(iter, at < iter->hi ? at : iter->hi);
 }
 
@@ -147,18 +105,22 @@ static cmt_status memory_iter_prev(cmt_db_iter *base, cmt_error *err)
 static cmt_slice memory_iter_key(const cmt_db_iter *base)
 {
     const memory_iter *iter = (const memory_iter *)base;
-    return key_of(&iter->db->pairs[iter->at]);
+    return cmt_db__pair_key(iter->pairs->at[iter->at]);
 }
 
 static cmt_slice memory_iter_value(const cmt_db_iter *base)
 {
     const memory_iter *iter = (const memory_iter *)base;
-    return value_of(&iter->db->pairs[iter->at]);
+    return cmt_db__pair_value(iter->pairs->at[iter->at]);
 }
 
 static void memory_iter_free(cmt_db_iter *base)
 {
-    free(base);
+    memory_iter *iter = (memory_iter *)base;
+    pthread_mutex_lock(&iter->db->lock);
+    cmt_db__pairs_release(iter->pairs);
+    pthread_mutex_unlock(&iter->db->lock);
+    free(iter);
 }
 
 static const cmt_db_iter_ops memory_iter_ops = {
@@ -176,12 +138,17 @@ static const cmt_db_iter_ops memory_iter_ops = {
 static cmt_status memory_iter_new(cmt_db *base, const cmt_range *bounds, cmt_db_iter **out,
                                   cmt_error *err)
 {
+    memory_db *db = (memory_db *)base;
     memory_iter *iter = calloc(1, sizeof *iter);
     if (iter == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for an iterator");
     iter->base.ops = &memory_iter_ops;
-    iter->db = (const memory_db *)base;
-    range_positions(iter->db, bounds, &iter->lo, &iter->hi);
+    iter->db = db;
+    pthread_mutex_lock(&db->lock);
+    iter->pairs = db->pairs;
+    iter->pairs->references++;
+    pthread_mutex_unlock(&db->lock);
+    cmt_db__pairs_find(iter->pairs, bounds, &iter->lo, &iter->hi);
     *out = &iter->base;
     return CMT_OK;
 }
@@ -190,13 +157,15 @@ static cmt_status memory_approximate_bytes(cmt_db *base, cmt_range range, uint64
                                            cmt_error *err)
 {
     (void)err;
-    const memory_db *db = (const memory_db *)base;
+    memory_db *db = (memory_db *)base;
     size_t lo;
     size_t hi;
-    range_positions(db, &range, &lo, &hi);
     *bytes = 0;
+    pthread_mutex_lock(&db->lock);
+    cmt_db__pairs_find(db->pairs, &range, &lo, &hi);
     for (size_t i = lo; i < hi; i++)
-        *bytes += db->pairs[i].key_size + db->pairs[i].value_size;
+        *bytes += db->pairs->at[i]->key_size + db->pairs->at[i]->value_size;
+    pthread_mutex_unlock(&db->lock);
     return CMT_OK;
 }
 
@@ -206,12 +175,147 @@ static uint64_t memory_bytes_read(const cmt_db *base)
     return 0;
 }
 
+/* Points made of the puts and deletes of a batch, in its order; those before a range come before it. */
+typedef struct point_list {
+    cmt_db__point *points;
+    size_t count;
+    size_t puts;
+} point_list;
+
+static void points_free(point_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        cmt_db__pair_release(list->points[i].pair);
+    free(list->points);
+}
+
+static cmt_status points_of(const cmt_db_batch *batch, point_list *list)
+{
+    *list = (point_list){0};
+    list->points = malloc((cmt_db_batch_count(batch) + 1) * sizeof *list->points);
+    if (list->points == NULL)
+        return CMT_NO_MEMORY;
+    cmt_db__change change;
+    for (size_t offset = 0; cmt_db__batch_next(batch, &offset, &change);) {
+        if (change.kind == CMT_DB__DELETE_RANGE)
+            continue;
+        cmt_db__pair *pair = NULL;
+        if (change.kind == CMT_DB__PUT) {
+            pair = cmt_db__pair_new(change.key, change.value);
+            if (pair == NULL)
+                return CMT_NO_MEMORY;
+            list->puts++;
+        }
+        list->points[list->count] = (cmt_db__point){change.key, pair, list->count};
+        list->count++;
+    }
+    return CMT_OK;
+}
+
+static cmt_status reserve_scratch_locked(memory_db *db, size_t capacity)
+{
+    if (capacity <= db->scratch_capacity)
+        return CMT_OK;
+    cmt_db__pair **scratch = realloc(db->scratch, capacity * sizeof *scratch);
+    if (scratch == NULL)
+        return CMT_NO_MEMORY;
+    db->scratch = scratch;
+    db->scratch_capacity = capacity;
+    return CMT_OK;
+}
+
+/* Make the array ours alone, with room for what will come; afterwards nothing can fail. */
+static cmt_status prepare_locked(memory_db *db, size_t puts)
+{
+    if (db->pairs->references == 1) {
+        CMT_TRY(cmt_db__pairs_reserve(db->pairs, puts));
+        return reserve_scratch_locked(db, db->pairs->capacity);
+    }
+    cmt_db__pairs *copy = cmt_db__pairs_copy(db->pairs, puts);
+    if (copy == NULL)
+        return CMT_NO_MEMORY;
+    cmt_db__pairs_release(db->pairs);
+    db->pairs = copy;
+    return reserve_scratch_locked(db, copy->capacity);
+}
+
+static void apply_locked(memory_db *db, const cmt_db_batch *batch, point_list *list)
+{
+    size_t done = 0;
+    size_t met = 0;
+    cmt_db__change change;
+    for (size_t offset = 0; cmt_db__batch_next(batch, &offset, &change);) {
+        if (change.kind != CMT_DB__DELETE_RANGE) {
+            met++;
+            continue;
+        }
+        cmt_db__pairs_merge(db->pairs, list->points + done, met - done, db->scratch);
+        done = met;
+        size_t lo;
+        size_t hi;
+        cmt_db__pairs_find(db->pairs, &(cmt_range){change.key, change.value}, &lo, &hi);
+        cmt_db__pairs_erase(db->pairs, lo, hi);
+    }
+    cmt_db__pairs_merge(db->pairs, list->points + done, met - done, db->scratch);
+    list->count = 0; /* the array has them */
+}
+
+static cmt_status memory_write(cmt_db *base, const cmt_db_batch *batch, bool sync, cmt_error *err)
+{
+    (void)sync;
+    memory_db *db = (memory_db *)base;
+    point_list list;
+    cmt_status st = points_of(batch, &list);
+    pthread_mutex_lock(&db->lock);
+    if (st == CMT_OK)
+        st = prepare_locked(db, list.puts);
+    if (st == CMT_OK)
+        apply_locked(db, batch, &list);
+    pthread_mutex_unlock(&db->lock);
+    points_free(&list);
+    if (st != CMT_OK)
+        return cmt_error_set(err, st, "no memory to write a batch of %zu bytes",
+                             cmt_db_batch_bytes(batch));
+    return CMT_OK;
+}
+
+static cmt_status memory_flush(cmt_db *base, cmt_error *err)
+{
+    (void)base;
+    (void)err;
+    return CMT_OK;
+}
+
+static cmt_status memory_compact_range(cmt_db *base, cmt_range range, cmt_error *err)
+{
+    (void)range;
+    memory_db *db = (memory_db *)base;
+    pthread_mutex_lock(&db->lock);
+    bool cancelled = db->cancelled;
+    pthread_mutex_unlock(&db->lock);
+    return cancelled ? cmt_error_set(err, CMT_CANCELLED, "compact: stopped on request") : CMT_OK;
+}
+
+static void memory_cancel_compaction(cmt_db *base, bool cancel)
+{
+    memory_db *db = (memory_db *)base;
+    pthread_mutex_lock(&db->lock);
+    db->cancelled = cancel;
+    pthread_mutex_unlock(&db->lock);
+}
+
+static cmt_status memory_get_stats(cmt_db *base, cmt_db_stats *out, cmt_error *err)
+{
+    return memory_approximate_bytes(base, (cmt_range){{NULL, 0}, {NULL, 0}}, &out->memtable_bytes,
+                                    err);
+}
+
 static void memory_close(cmt_db *base)
 {
     memory_db *db = (memory_db *)base;
-    for (size_t i = 0; i < db->count; i++)
-        free(db->pairs[i].bytes);
-    free(db->pairs);
+    cmt_db__pairs_release(db->pairs);
+    free(db->scratch);
+    pthread_mutex_destroy(&db->lock);
     free(db);
 }
 
@@ -221,77 +325,52 @@ static const cmt_db_ops memory_ops = {
     .approximate_bytes = memory_approximate_bytes,
     .bytes_read = memory_bytes_read,
     .close = memory_close,
+    .write = memory_write,
+    .flush = memory_flush,
+    .compact_range = memory_compact_range,
+    .cancel_compaction = memory_cancel_compaction,
+    .get_stats = memory_get_stats,
+    .capabilities = CMT_DB_WRITABLE | CMT_DB_RANGE_DELETE | CMT_DB_SHARED,
 };
-
-static cmt_status pair_make(cmt_slice key, cmt_slice value, pair *out)
-{
-    if (key.size > SIZE_MAX - 1 - value.size)
-        return CMT_NO_MEMORY;
-    uint8_t *bytes = malloc(key.size + value.size + 1); /* never of size 0 */
-    if (bytes == NULL)
-        return CMT_NO_MEMORY;
-    if (key.size > 0)
-        memcpy(bytes, key.data, key.size);
-    if (value.size > 0)
-        memcpy(bytes + key.size, value.data, value.size);
-    *out = (pair){bytes, key.size, value.size};
-    return CMT_OK;
-}
-
-static cmt_status make_room(memory_db *db)
-{
-    if (db->count < db->capacity)
-        return CMT_OK;
-    size_t capacity = db->capacity > 0 ? 2 * db->capacity : 64;
-    if (capacity > SIZE_MAX / sizeof *db->pairs)
-        return CMT_NO_MEMORY;
-    pair *pairs = realloc(db->pairs, capacity * sizeof *pairs);
-    if (pairs == NULL)
-        return CMT_NO_MEMORY;
-    db->pairs = pairs;
-    db->capacity = capacity;
-    return CMT_OK;
-}
 
 cmt_status cmt_db_open_memory(cmt_db **out, cmt_error *err)
 {
     *out = NULL;
     memory_db *db = calloc(1, sizeof *db);
-    if (db == NULL)
+    if (db != NULL)
+        db->pairs = cmt_db__pairs_new();
+    if (db == NULL || db->pairs == NULL || pthread_mutex_init(&db->lock, NULL) != 0) {
+        if (db != NULL)
+            cmt_db__pairs_release(db->pairs);
+        free(db);
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a database");
+    }
     db->base.ops = &memory_ops;
     *out = &db->base;
     return CMT_OK;
 }
 
-cmt_status cmt_db_memory_put(cmt_db *base, cmt_slice key, cmt_slice value)
+/* One change as a batch of its own. */
+static cmt_status write_one(cmt_db *base, cmt_slice key, const cmt_slice *value)
 {
     if (base->ops != &memory_ops)
         return CMT_INVALID;
-    memory_db *db = (memory_db *)base;
-    CMT_TRY(make_room(db));
-    pair made;
-    CMT_TRY(pair_make(key, value, &made));
-    size_t at = lower_bound(db, key);
-    if (holds(db, at, key)) {
-        free(db->pairs[at].bytes);
-    } else {
-        memmove(&db->pairs[at + 1], &db->pairs[at], (db->count - at) * sizeof *db->pairs);
-        db->count++;
-    }
-    db->pairs[at] = made;
-    return CMT_OK;
+    cmt_db_batch *batch;
+    CMT_TRY(cmt_db_batch_new(&batch, NULL));
+    cmt_status st = value != NULL ? cmt_db_batch_put(batch, key, *value, NULL)
+                                  : cmt_db_batch_delete(batch, key, NULL);
+    if (st == CMT_OK)
+        st = memory_write(base, batch, false, NULL);
+    cmt_db_batch_free(batch);
+    return st;
 }
 
-void cmt_db_memory_delete(cmt_db *base, cmt_slice key)
+cmt_status cmt_db_memory_put(cmt_db *base, cmt_slice key, cmt_slice value)
 {
-    if (base->ops != &memory_ops)
-        return;
-    memory_db *db = (memory_db *)base;
-    size_t at = lower_bound(db, key);
-    if (!holds(db, at, key))
-        return;
-    free(db->pairs[at].bytes);
-    db->count--;
-    memmove(&db->pairs[at], &db->pairs[at + 1], (db->count - at) * sizeof *db->pairs);
+    return write_one(base, key, &value);
+}
+
+cmt_status cmt_db_memory_delete(cmt_db *base, cmt_slice key)
+{
+    return write_one(base, key, NULL);
 }

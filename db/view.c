@@ -2,6 +2,7 @@
  *
  * The read-only view of a LevelDB-format directory as a backend of cmt_db.
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "cmtstore/lsm.h"
@@ -123,6 +124,19 @@ static uint64_t view_bytes_read(const cmt_db *db)
     return cmt_lsm_view_bytes_read(view_of(db));
 }
 
+static cmt_status view_get_stats(cmt_db *db, cmt_db_stats *out, cmt_error *err)
+{
+    (void)err;
+    cmt_lsm_view_stats stats = cmt_lsm_view_get_stats(view_of(db));
+    static_assert(CMT_DB_LEVELS == CMT_LSM_LEVELS, "levels are copied one by one");
+    for (size_t level = 0; level < CMT_DB_LEVELS; level++) {
+        out->tables[level] = stats.tables[level];
+        out->table_bytes[level] = stats.table_bytes[level];
+    }
+    out->log_bytes = stats.journal_bytes;
+    return CMT_OK;
+}
+
 static void view_close(cmt_db *db)
 {
     view_db *v = (view_db *)db;
@@ -138,6 +152,7 @@ static const cmt_db_ops view_ops = {
     .will_need = view_will_need,
     .bytes_read = view_bytes_read,
     .close = view_close,
+    .get_stats = view_get_stats,
 };
 
 static cmt_status wrap(cmt_lsm_view *view, bool owned, cmt_db **out, cmt_error *err)

@@ -27,6 +27,12 @@ unsigned cmt_keys__digits(int64_t height);
 /** 10 to the power of @p exponent, INT64_MAX where that is too large. */
 int64_t cmt_keys__power10(unsigned exponent);
 
+/** The class of a height: in layout v1 its digits, in layout v2 always 1.  Within a class keys stand in
+ *  height order. */
+unsigned cmt_keys__class(const cmt_key_family *family, int64_t height);
+/** All heights of a class. */
+cmt_heights cmt_keys__class_heights(const cmt_key_family *family, unsigned class);
+
 /** One seek; the budget does not matter. */
 CMT_MUST_CHECK cmt_status cmt_keys__search_exists(key_search *search, int64_t height, bool *exists,
                                                   cmt_error *err);

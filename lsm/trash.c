@@ -41,32 +41,6 @@ static cmt_status resolve_parent(const char *db_dir, char parent[PATH_SIZE], cmt
     return CMT_OK;
 }
 
-/* Open the directory `name` in `dir_fd`, making it like `owner` if it is not there. */
-static cmt_status make_dir(int dir_fd, const char *name, const cmt_file_owner *owner, int *fd_out,
-                           cmt_error *err)
-{
-    bool made = mkdirat(dir_fd, name, owner->mode & 0777) == 0;
-    if (!made && errno != EEXIST)
-        return cmt_error_set(err, cmt_status_of_errno(errno), "make directory %s: %s", name,
-                             strerror(errno));
-    int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return cmt_error_set(err, CMT_IO, "open directory %s: %s", name, strerror(errno));
-    struct stat st;
-    if (made && (fstat(fd, &st) != 0 ||
-                 ((st.st_uid != owner->uid || st.st_gid != owner->gid) &&
-                  fchown(fd, owner->uid, owner->gid) != 0) ||
-                 fchmod(fd, owner->mode & 0777) != 0)) {
-        cmt_status status =
-            cmt_error_set(err, CMT_IO, "give its owner to directory %s: %s", name, strerror(errno));
-        close(fd);
-        unlinkat(dir_fd, name, AT_REMOVEDIR);
-        return status;
-    }
-    *fd_out = fd;
-    return CMT_OK;
-}
-
 /* ---- opening -------------------------------------------------------------------------------- */
 
 static cmt_status open_parents(cmt_lsm_trash *trash, const char *db_dir, cmt_error *err)
@@ -81,8 +55,8 @@ static cmt_status open_parents(cmt_lsm_trash *trash, const char *db_dir, cmt_err
     if (trash->path == NULL)
         return cmt_lsm__no_memory(err);
     CMT_TRY(cmt_dir_open(parent, &trash->parent_fd, err));
-    CMT_TRY(make_dir(trash->parent_fd, "cmtstore", &trash->owner, &trash->home_fd, err));
-    return make_dir(trash->home_fd, "trash", &trash->owner, &trash->root_fd, err);
+    CMT_TRY(cmt_dir_make_at(trash->parent_fd, "cmtstore", &trash->owner, &trash->home_fd, err));
+    return cmt_dir_make_at(trash->home_fd, "trash", &trash->owner, &trash->root_fd, err);
 }
 
 /* Make a run directory and hold it.  Between making and holding, another run may take it for
@@ -93,7 +67,7 @@ static cmt_status make_run(cmt_lsm_trash *trash, cmt_error *err)
         struct stat st;
         snprintf(trash->run, sizeof trash->run, "%lld-%llx-%u", (long long)getpid(),
                  (unsigned long long)cmt_clock_ns(), attempt);
-        CMT_TRY(make_dir(trash->root_fd, trash->run, &trash->owner, &trash->run_fd, err));
+        CMT_TRY(cmt_dir_make_at(trash->root_fd, trash->run, &trash->owner, &trash->run_fd, err));
         if (flock(trash->run_fd, LOCK_EX | LOCK_NB) == 0 && fstat(trash->run_fd, &st) == 0 &&
             st.st_nlink > 0)
             return CMT_OK;
@@ -152,7 +126,7 @@ cmt_status cmt_lsm__trash_database(cmt_lsm_trash *trash, const char *db_dir, int
         return cmt_error_set(err, CMT_IO, "resolve %s: %s", db_dir, strerror(errno));
     const char *name = strrchr(resolved, '/') + 1;
     cmt_status st =
-        make_dir(trash->run_fd, *name != '\0' ? name : "root", &trash->owner, fd_out, err);
+        cmt_dir_make_at(trash->run_fd, *name != '\0' ? name : "root", &trash->owner, fd_out, err);
     free(resolved);
     return st;
 }

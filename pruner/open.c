@@ -64,11 +64,6 @@ static cmt_status open_stores(cmt_pruner *p, cmt_error *err)
 {
     CMT_TRY(cmt_block_store_open(p->blocks.db, &p->block_store, err));
     CMT_TRY(cmt_state_store_open(p->states.db, &p->state_store, err));
-    if (cmt_block_store_layout(p->block_store) != CMT_KEY_LAYOUT_V1 ||
-        cmt_state_store_is_v2(p->state_store))
-        return cmt_error_set(err, CMT_UNSUPPORTED,
-                             "%s uses key layout v2; this version changes layout v1 only",
-                             p->data_dir);
     cmt_status st = cmt_state_store_load(p->state_store, &p->state, err);
     if (st == CMT_NOT_FOUND && p->options.action == CMT_ACTION_COMPACT)
         return CMT_OK;

@@ -41,12 +41,6 @@ static cmt_status check_state_key(void *context, cmt_slice key, cmt_error *err)
 
 /* ---- inputs of the edits -------------------------------------------------------------------- */
 
-static const cmt_range *hash_range(void)
-{
-    static const cmt_range range = {{(const uint8_t *)"BH:", 3}, {(const uint8_t *)"BH;", 3}};
-    return &range;
-}
-
 static void set_effort(const cmt_pruner *p, cmt_lsm_edit_spec *spec)
 {
     if (p->options.action != CMT_ACTION_PRUNE_AND_COMPACT)
@@ -66,7 +60,8 @@ cmt_lsm_edit_spec cmt_pruner__block_spec(cmt_pruner *p)
         .context = p,
     };
     if (rule->hash_by_value && rule->dead_hash.count > 0) {
-        spec.judged = hash_range();
+        p->hash_range = cmt_block_hash_range(rule->layout);
+        spec.judged = &p->hash_range;
         spec.judged_count = 1;
         spec.judged_share = rule->hash_share;
         spec.judge = judge_hash;
@@ -147,8 +142,7 @@ static cmt_status make_lists(cmt_pruner *p, cmt_error *err)
     if (p->hash_points == NULL || p->state_puts == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a plan");
     for (size_t i = 0; i < rule->hash_count; i++)
-        p->hash_points[i] =
-            (cmt_slice){rule->hashes.data + i * CMT_BLOCK_HASH_KEY_SIZE, CMT_BLOCK_HASH_KEY_SIZE};
+        p->hash_points[i] = cmt_block_prune_hash(rule, i);
     for (size_t i = 0; i < p->state_prune.put_count; i++)
         p->state_puts[i] = (cmt_lsm_put){cmt_key_slice(&p->state_prune.puts[i].key),
                                          cmt_buf_slice(&p->state_prune.puts[i].value)};

@@ -52,6 +52,7 @@ struct cmt_pruner {
     cmt_state_prune state_prune;
     bool have_rules;
     cmt_slice *hash_points;
+    cmt_range hash_range;
     cmt_lsm_put block_put;
     cmt_lsm_put *state_puts;
     cmt_prune_plan plan;

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading a database, whatever keeps it: get, iterate, sizes.  Today the backends are the
- * read-only view of a LevelDB-format directory (which may be in use by a running node) and memory.
- * Also here: telling the engine of a directory from its files, and the two locks.
+ * One interface over whatever keeps a database: get, iterate, write atomically, compact, sizes.  Backends
+ * are LevelDB and RocksDB (their C libraries), the read-only view of a LevelDB-format directory (which may
+ * be in use by a running node) and memory.  Also here: telling the engine of a directory from its files, and the two locks.
  *
- * THREADS  a cmt_db and its iterators belong to one thread at a time.
+ * ABSENT is CMT_NOT_FOUND, never an error.  What an engine hides (a compaction that failed, an iterator
+ * that broke off) is a status here.
+ *
+ * SNAPSHOTS  an iterator sees what was there when it was made, on every backend.
+ *
+ * THREADS  with CMT_DB_SHARED among its capabilities a cmt_db may be used by several threads at once, else
+ * by one at a time.  An iterator or a batch belongs to one thread at a time.
  */
 #ifndef CMTSTORE_DB_H
 #define CMTSTORE_DB_H
@@ -61,10 +67,60 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_db_lock_take(const char *dir, cmt_db_lock 
 /** Release both locks.  NULL is fine. */
 CMT_API void cmt_db_lock_release(cmt_db_lock *lock);
 
-/* ---- reading ----------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 typedef struct cmt_db cmt_db;
 typedef struct cmt_db_iter cmt_db_iter;
+
+typedef struct cmt_db_open_options {
+    /** What the caller believes is there.  CMT_ENGINE_GOLEVELDB and _CLEVELDB: LevelDB's files by the C++
+     *  library; CMT_ENGINE_ROCKSDB: by RocksDB's. */
+    cmt_engine engine;
+    bool create;               /* make a new database if there is none */
+    bool read_only;            /* write nothing, take no lock; a node may be running */
+    size_t cache_bytes;        /* block cache; 0: 32 MiB */
+    size_t write_buffer_bytes; /* before a table is written; 0: 64 MiB */
+    int max_open_files;        /* 0: what RLIMIT_NOFILE leaves, for two databases side by side */
+    /** LevelDB cannot be stopped inside a step of compact_range: a step covers about so many bytes of
+     *  tables.  0: 256 MiB. */
+    size_t compact_step_bytes;
+    const cmt_logger *logger; /* borrowed until the database is closed */
+} cmt_db_open_options;
+
+/**
+ * Open the database in @p dir with its engine.  The files must be that engine's (told from them, before
+ * anything is touched), nobody may have the database open, and nobody can while this handle is open.  What the
+ * engine writes gets the owner, group and mode of the database.
+ *
+ * LevelDB: checksums are verified on every read.  While it is open, and after its process died, a marker
+ * lies in <parent>/cmtstore/: see cmt_db_heal().  Opened for reading only it is the view of lsm/.
+ * RocksDB: new tables get the format version, checksum and compression of the directory's OPTIONS file; a new
+ * database gets cometbft-db's settings.
+ *
+ * @retval CMT_NOT_FOUND    no database there, and `create` was not set (with a message)
+ * @retval CMT_BUSY         a node or another tool has it open; nothing was changed
+ * @retval CMT_UNSUPPORTED  the files are another engine's, or a newer version's; nothing was changed
+ * @retval CMT_CORRUPT      the engine found damage
+ * @retval CMT_STALE        with read_only: the node changed files meanwhile; try again
+ * Source: cometbft-db rocksdb.go NewRocksDB
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_open(const char *dir, const cmt_db_open_options *options,
+                                              cmt_db **out, cmt_error *err);
+
+/**
+ * Did a process that had @p dir open with C++ LevelDB end without closing it?  (True, too, while one has it
+ * open.)  A Go node that starts now may silently skip what is only in the write-ahead log.
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_needs_heal(const char *dir, bool *needed, cmt_error *err);
+
+/**
+ * If it needs it, open @p dir with LevelDB and close it: the log goes into tables, and a Go node sees every
+ * write.  cmt_db_open() and cmt_db_close() do the same.
+ * @param healed  whether there was something to do; may be NULL
+ * @retval CMT_BUSY  somebody has it open
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_heal(const char *dir, const cmt_logger *logger,
+                                              bool *healed, cmt_error *err);
 
 /** How to open a read-only view of a LevelDB-format directory. */
 typedef struct cmt_db_view_options {
@@ -91,13 +147,27 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_db_from_view(struct cmt_lsm_view *view, cm
 
 /** An empty database in memory, for tests and small tools. */
 CMT_API CMT_MUST_CHECK cmt_status cmt_db_open_memory(cmt_db **out, cmt_error *err);
-/** Insert or replace a pair; memory backend only.  Iterators become invalid. */
+/** Insert or replace a pair; memory backend only. */
 CMT_API CMT_MUST_CHECK cmt_status cmt_db_memory_put(cmt_db *db, cmt_slice key, cmt_slice value);
-/** Remove a pair; memory backend only.  Absent is fine.  Iterators become invalid. */
-CMT_API void cmt_db_memory_delete(cmt_db *db, cmt_slice key);
+/** Remove a pair; memory backend only.  Absent is fine. */
+CMT_API cmt_status cmt_db_memory_delete(cmt_db *db, cmt_slice key);
 
-/** Close; iterators must be freed before.  NULL is fine. */
+/** Close; iterators must be freed before.  NULL is fine.  LevelDB's log is flushed first, so that it is empty
+ *  for a Go node; if that fails the logger hears of it and cmt_db_needs_heal() says so.  To learn of a failure
+ *  as a status call cmt_db_flush() before. */
 CMT_API void cmt_db_close(cmt_db *db);
+
+/** What a backend can do beyond reading; bits of cmt_db_capabilities(). */
+typedef enum cmt_db_capability {
+    CMT_DB_WRITABLE = 1 << 0,
+    CMT_DB_RANGE_DELETE = 1 << 1, /* delete_range costs one entry, whatever the range holds */
+    CMT_DB_DROP_FILES = 1 << 2,   /* cmt_db_drop_files() works */
+    CMT_DB_SHARED = 1 << 3,       /* several threads at once */
+} cmt_db_capability;
+
+CMT_API unsigned cmt_db_capabilities(const cmt_db *db);
+
+/* ---- reading ----------------------------------------------------------------------------- */
 
 /** Copy the value of @p key into @p value.  @retval CMT_NOT_FOUND absent (no message) */
 CMT_API CMT_MUST_CHECK cmt_status cmt_db_get(cmt_db *db, cmt_slice key, cmt_buf *value,
@@ -136,8 +206,91 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_db_approximate_bytes(cmt_db *db, cmt_range
 /** Hint: the keys in @p range will be read soon.  Files are fetched ahead, without waiting. */
 CMT_API void cmt_db_will_need(cmt_db *db, cmt_range range);
 
-/** Bytes read from files since the database was opened (0 for memory): what a search has cost. */
+/** Bytes read from files since the database was opened: what a search has cost.  Engines do not tell; there
+ *  it is what the reads asked for, a block for each get or seek.  0 for memory. */
 CMT_API uint64_t cmt_db_bytes_read(const cmt_db *db);
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
+/** Changes that happen together, in the order in which they were added.  Belongs to no database: it may be
+ *  written to several, and again. */
+typedef struct cmt_db_batch cmt_db_batch;
+
+/** The most that one key or value, and one batch, may take up. */
+#define CMT_DB_BATCH_LIMIT ((size_t)1 << 30)
+
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_batch_new(cmt_db_batch **out, cmt_error *err);
+CMT_API void cmt_db_batch_free(cmt_db_batch *batch);
+/** Forget all changes, keep the memory. */
+CMT_API void cmt_db_batch_clear(cmt_db_batch *batch);
+
+/** Add a change; bytes are copied.  On failure the batch is as before.
+ *  @retval CMT_OUT_OF_RANGE  the batch would exceed CMT_DB_BATCH_LIMIT */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_batch_put(cmt_db_batch *batch, cmt_slice key,
+                                                   cmt_slice value, cmt_error *err);
+/** Absent is fine. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_batch_delete(cmt_db_batch *batch, cmt_slice key,
+                                                      cmt_error *err);
+/**
+ * Delete every key in @p range, those that earlier changes of this batch put included.  A range that holds
+ * nothing (hi <= lo) adds nothing.  Cost: one entry with CMT_DB_RANGE_DELETE; elsewhere cmt_db_write() looks
+ * the keys up and deletes each, so time and memory follow what the range holds: bound it.
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_batch_delete_range(cmt_db_batch *batch, cmt_range range,
+                                                            cmt_error *err);
+
+/** Changes in the batch, and the bytes they take up. */
+CMT_API size_t cmt_db_batch_count(const cmt_db_batch *batch);
+CMT_API size_t cmt_db_batch_bytes(const cmt_db_batch *batch);
+
+/**
+ * Apply @p batch: all of it or, on failure, nothing, also after a crash.
+ *
+ * @param sync  durable on return.  Without it a crash of the machine may take this write and those behind
+ *              it; a synced write makes everything before it durable, too
+ * @retval CMT_UNSUPPORTED  the database is open for reading only
+ * @retval CMT_NO_SPACE     the disk is full
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_write(cmt_db *db, const cmt_db_batch *batch, bool sync,
+                                               cmt_error *err);
+
+/** Write what is only in memory and log into tables.  Durable on return.  Waits. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_flush(cmt_db *db, cmt_error *err);
+
+/**
+ * Give the space of what is deleted or replaced in @p range back.  Waits; reads and writes go on meanwhile.
+ *
+ * @retval CMT_OK         finished
+ * @retval CMT_CANCELLED  stopped by cmt_db_cancel_compaction(); the database is as good as before
+ * @retval CMT_IO         the engine met an error (CMT_NO_SPACE: no space)
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_compact_range(cmt_db *db, cmt_range range, cmt_error *err);
+
+/** With true: running compactions return CMT_CANCELLED at their next possible point, later ones at once,
+ *  until this is called with false.  Any thread, on every backend. */
+CMT_API void cmt_db_cancel_compaction(cmt_db *db, bool cancel);
+
+/**
+ * Delete every key in @p range and remove the files that lie wholly inside at once.  Iterators that are open
+ * may miss pairs of the range.  Durable on return; a crash on the way leaves the keys of the range either
+ * there or not, each for itself.
+ * @retval CMT_UNSUPPORTED  without CMT_DB_DROP_FILES
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_drop_files(cmt_db *db, cmt_range range, cmt_error *err);
+
+#define CMT_DB_LEVELS 7
+
+typedef struct cmt_db_stats {
+    uint64_t tables[CMT_DB_LEVELS]; /* files per level; all 0 for memory */
+    uint64_t table_bytes[CMT_DB_LEVELS];
+    uint64_t log_bytes;                /* write-ahead logs on disk */
+    uint64_t memtable_bytes;           /* in memory: what is not in tables yet; 0 where not known */
+    uint64_t pending_compaction_bytes; /* what the engine means to rewrite */
+    bool pending_known;
+} cmt_db_stats;
+
+/** What the database takes up just now.  Cheap: metadata only. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_get_stats(cmt_db *db, cmt_db_stats *out, cmt_error *err);
 
 #ifdef __cplusplus
 }

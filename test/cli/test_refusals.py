@@ -313,13 +313,6 @@ def refuses_engine(fixture, engine):
     WORK.discard(home)
 
 
-def refuses_layout_v2():
-    home = fresh("multi-1.0-v2")
-    for args in (PRUNE, ["plan", "-b", "100"], ["prune-and-compact", "-b", "100"]):
-        expect_refusal(home, args, tools.REFUSED, "v2")
-    WORK.discard(home)
-
-
 def fails_without(name):
     home = fresh()
     shutil.rmtree(homes.database(home, name))
@@ -421,7 +414,7 @@ def reads_beside_a_busy_node():
 
 def main():
     tools.require_cmtstore()
-    for fixture in (CHAIN, "digits-0.38", "multi-1.0-v2", "multi-0.38-rocksdb"):
+    for fixture in (CHAIN, "digits-0.38", "multi-0.38-rocksdb"):
         WORK.fixture(fixture)
     both = homes.DATABASES
     tally = Tally()
@@ -434,7 +427,6 @@ def main():
     tally.run("refuses stores of different heights", refuses_stores_of_different_heights, [()])
     tally.run("refuses imitations", refuses_imitation, IMITATIONS)
     tally.run("refuses other engines", refuses_engine, [("multi-0.38-rocksdb", "rocksdb")])
-    tally.run("refuses layout v2", refuses_layout_v2, [()])
     tally.run("fails without a store", fails_without, both)
     tally.run("refuses a pending CURRENT", refuses_a_pending_current, both)
     tally.run("refuses links inside a database", refuses_links_inside, ["CURRENT", "LOCK"])

@@ -97,7 +97,7 @@ def recognises(fixture):
     info = tools.run("info", home, "-o", "json").expect_code(tools.OK).json()
     report = homes.golden_report(fixture, homes.golden_heights(fixture)[0])
     expect_equal(info["engine"], homes.engine_of(fixture), "engine")
-    expect_equal(info["key_layout"], "v1", "key layout")
+    expect_equal(info["key_layout"], homes.layout(fixture), "key layout")
     expect_equal(info["chain_id"], "cmtgen-1", "chain id")
     expect_equal(info["blockstore"]["base"], report["base_before"], "base")
     expect_equal(info["blockstore"]["height"], report["height"], "height")
@@ -251,7 +251,7 @@ def keeps_a_number_of_blocks(count, wanted):
 
 
 def refuses_foreign(fixture, named):
-    """Other engines and layouts: named, refused, untouched."""
+    """Other engines: named, refused, untouched."""
     home = WORK.copy(WORK.fixture(fixture))
     before = homes.fingerprint(home)
     info = tools.run("info", home, "-o", "json").expect_code(tools.OK, tools.REFUSED)
@@ -335,7 +335,7 @@ def main():
 
 
 def others(tally):
-    for fixture in ("multi-1.0-v2", "multi-0.38-rocksdb"):
+    for fixture in ("multi-0.38-rocksdb",):
         WORK.fixture(fixture)
     tally.run("sweeps what an application's pruning left", sweeps_app_pruned, homes.golden_heights("app-pruned-0.38"))
     tally.run("keeps a number of blocks", keeps_a_number_of_blocks,
@@ -346,7 +346,7 @@ def others(tally):
                (["--retain-height", "12x"], tools.USAGE), (["--keep-blocks", 0], tools.USAGE),
                (["--retain-height", "99999999999999999999"], tools.USAGE), ([], tools.USAGE)])
     tally.run("refuses what it cannot write", refuses_foreign,
-              [("multi-1.0-v2", "v2"), ("multi-0.38-rocksdb", "rocksdb")])
+              [("multi-0.38-rocksdb", "rocksdb")])
     tally.run("refuses a db_backend that the files contradict", refuses_backend_mismatch, [()])
     tally.run("fails where a store is missing", refuses_missing, homes.DATABASES)
     tally.run("refuses while another holds a lock", respects_locks,

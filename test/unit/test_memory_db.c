@@ -191,6 +191,123 @@ START_TEST(approximate_bytes_counts_keys_and_values)
 }
 END_TEST
 
+static void add_put(cmt_db_batch *batch, const char *key, const char *value)
+{
+    ck_assert_int_eq(cmt_db_batch_put(batch, text(key), text(value), NULL), CMT_OK);
+}
+
+static void add_delete_range(cmt_db_batch *batch, const char *lo, const char *hi)
+{
+    ck_assert_int_eq(cmt_db_batch_delete_range(batch, (cmt_range){text(lo), text(hi)}, NULL),
+                     CMT_OK);
+}
+
+START_TEST(a_batch_applies_its_changes_in_order)
+{
+    put("c", "old");
+    cmt_db_batch *batch;
+    ck_assert_int_eq(cmt_db_batch_new(&batch, NULL), CMT_OK);
+    add_put(batch, "a", "1");
+    add_put(batch, "a", "2");
+    add_put(batch, "b", "3");
+    add_delete_range(batch, "b", "d");
+    add_put(batch, "c", "new");
+    ck_assert_int_eq(cmt_db_batch_delete(batch, text("a"), NULL), CMT_OK);
+    add_put(batch, "a", "4");
+    ck_assert_uint_eq(cmt_db_batch_count(batch), 7);
+    ck_assert_int_eq(cmt_db_write(db, batch, true, NULL), CMT_OK);
+    expect_value("a", "4");
+    expect_absent("b");
+    expect_value("c", "new");
+    cmt_db_batch_clear(batch);
+    ck_assert_uint_eq(cmt_db_batch_count(batch), 0);
+    ck_assert_uint_eq(cmt_db_batch_bytes(batch), 0);
+    ck_assert_int_eq(cmt_db_write(db, batch, true, NULL), CMT_OK);
+    cmt_db_batch_free(batch);
+}
+END_TEST
+
+START_TEST(a_range_that_holds_nothing_adds_nothing_to_a_batch)
+{
+    cmt_db_batch *batch;
+    ck_assert_int_eq(cmt_db_batch_new(&batch, NULL), CMT_OK);
+    add_delete_range(batch, "b", "b");
+    add_delete_range(batch, "c", "b");
+    ck_assert_uint_eq(cmt_db_batch_count(batch), 0);
+    add_delete_range(batch, "c", "");
+    ck_assert_uint_eq(cmt_db_batch_count(batch), 1);
+    cmt_db_batch_free(batch);
+}
+END_TEST
+
+START_TEST(a_batch_over_the_limit_is_refused_and_stays_as_it_was)
+{
+    cmt_db_batch *batch;
+    ck_assert_int_eq(cmt_db_batch_new(&batch, NULL), CMT_OK);
+    add_put(batch, "a", "1");
+    size_t bytes = cmt_db_batch_bytes(batch);
+    cmt_error err = CMT_ERROR_INIT;
+    cmt_slice huge = {(const uint8_t *)"x", CMT_DB_BATCH_LIMIT};
+    ck_assert_int_eq(cmt_db_batch_put(batch, text("b"), huge, &err), CMT_OUT_OF_RANGE);
+    ck_assert_ptr_nonnull(strstr(err.message, "write it in parts"));
+    huge.size = SIZE_MAX;
+    ck_assert_int_eq(cmt_db_batch_delete(batch, huge, &err), CMT_OUT_OF_RANGE);
+    ck_assert_uint_eq(cmt_db_batch_count(batch), 1);
+    ck_assert_uint_eq(cmt_db_batch_bytes(batch), bytes);
+    cmt_db_batch_free(batch);
+}
+END_TEST
+
+START_TEST(an_iterator_sees_what_was_there_when_it_was_made)
+{
+    put("a", "1");
+    put("b", "2");
+    cmt_db_iter *iter;
+    ck_assert_int_eq(cmt_db_iter_new(db, NULL, &iter, NULL), CMT_OK);
+    put("a", "other");
+    put("aa", "new");
+    ck_assert_int_eq(cmt_db_memory_delete(db, text("b")), CMT_OK);
+    expect_at(iter, cmt_db_iter_first(iter, NULL), "a");
+    ck_assert(cmt_slice_equal(cmt_db_iter_value(iter), text("1")));
+    expect_at(iter, cmt_db_iter_next(iter, NULL), "b");
+    ck_assert_int_eq(cmt_db_iter_next(iter, NULL), CMT_NOT_FOUND);
+    cmt_db_iter_free(iter);
+    expect_value("a", "other");
+    expect_value("aa", "new");
+    expect_absent("b");
+}
+END_TEST
+
+START_TEST(a_backend_without_writing_says_so)
+{
+    static const cmt_db_ops ops = {.capabilities = 0};
+    cmt_db other = {&ops};
+    cmt_error err = CMT_ERROR_INIT;
+    cmt_db_batch *batch;
+    ck_assert_int_eq(cmt_db_batch_new(&batch, NULL), CMT_OK);
+    ck_assert_int_eq(cmt_db_write(&other, batch, false, &err), CMT_UNSUPPORTED);
+    ck_assert_str_eq(err.message, "write: this database is open for reading only");
+    ck_assert_int_eq(cmt_db_flush(&other, &err), CMT_UNSUPPORTED);
+    cmt_range all = {text("a"), text("")};
+    ck_assert_int_eq(cmt_db_compact_range(&other, all, &err), CMT_UNSUPPORTED);
+    ck_assert_int_eq(cmt_db_drop_files(db, all, &err), CMT_UNSUPPORTED);
+    ck_assert_str_eq(err.message, "drop files: this database cannot drop files");
+    cmt_db_cancel_compaction(&other, true);
+    cmt_db_batch_free(batch);
+}
+END_TEST
+
+START_TEST(a_cancelled_compaction_says_so_until_cancelling_ends)
+{
+    cmt_range all = {text(""), text("")};
+    ck_assert_int_eq(cmt_db_compact_range(db, all, NULL), CMT_OK);
+    cmt_db_cancel_compaction(db, true);
+    ck_assert_int_eq(cmt_db_compact_range(db, all, NULL), CMT_CANCELLED);
+    cmt_db_cancel_compaction(db, false);
+    ck_assert_int_eq(cmt_db_compact_range(db, all, NULL), CMT_OK);
+}
+END_TEST
+
 static cmt_status other_get(cmt_db *base, cmt_slice key, cmt_buf *value, cmt_error *err)
 {
     (void)base;
@@ -204,7 +321,7 @@ START_TEST(put_refuses_a_database_that_is_not_in_memory)
     static const cmt_db_ops ops = {.get = other_get};
     cmt_db other = {&ops};
     ck_assert_int_eq(cmt_db_memory_put(&other, text("a"), text("b")), CMT_INVALID);
-    cmt_db_memory_delete(&other, text("a"));
+    ck_assert_int_eq(cmt_db_memory_delete(&other, text("a")), CMT_INVALID);
     cmt_error err = CMT_ERROR_INIT;
     ck_assert_int_eq(cmt_db_get(&other, text("a"), NULL, &err), CMT_IO);
     ck_assert_str_eq(err.message, "the disk is gone");
@@ -235,7 +352,7 @@ START_TEST(random_operations_agree_with_a_plain_array)
             put(key, value);
         } else {
             held[number] = -1;
-            cmt_db_memory_delete(db, text(key));
+            ck_assert_int_eq(cmt_db_memory_delete(db, text(key)), CMT_OK);
         }
     }
     cmt_db_iter *iter;
@@ -270,6 +387,12 @@ int main(void)
     tcase_add_test(tc, bounds_hide_what_is_outside);
     tcase_add_test(tc, an_iterator_that_stands_nowhere_has_no_key_and_does_not_step);
     tcase_add_test(tc, approximate_bytes_counts_keys_and_values);
+    tcase_add_test(tc, a_batch_applies_its_changes_in_order);
+    tcase_add_test(tc, a_range_that_holds_nothing_adds_nothing_to_a_batch);
+    tcase_add_test(tc, a_batch_over_the_limit_is_refused_and_stays_as_it_was);
+    tcase_add_test(tc, an_iterator_sees_what_was_there_when_it_was_made);
+    tcase_add_test(tc, a_backend_without_writing_says_so);
+    tcase_add_test(tc, a_cancelled_compaction_says_so_until_cancelling_ends);
     tcase_add_test(tc, put_refuses_a_database_that_is_not_in_memory);
     tcase_add_test(tc, closing_and_freeing_nothing_is_fine);
     tcase_add_test(tc, random_operations_agree_with_a_plain_array);

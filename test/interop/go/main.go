@@ -31,7 +31,7 @@ type stores struct {
 	states           sm.Store
 }
 
-func openStores(home string, discard bool) (*stores, error) {
+func openStores(home string, chain shared.Chain) (*stores, error) {
 	data := filepath.Join(home, "data")
 	blockDB, err := openDB("blockstore", data)
 	if err != nil {
@@ -43,7 +43,7 @@ func openStores(home string, discard bool) (*stores, error) {
 	}
 	return &stores{
 		blockDB: blockDB, stateDB: stateDB,
-		blocks: newBlockStore(blockDB), states: newStateStore(stateDB, discard),
+		blocks: newBlockStore(blockDB, chain), states: newStateStore(stateDB, chain),
 	}, nil
 }
 
@@ -55,7 +55,7 @@ func prune(r *shared.Request) (reply shared.Reply, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := openStores(r.Home, chain.Discard)
+	s, err := openStores(r.Home, chain)
 	if err != nil {
 		return nil, err
 	}

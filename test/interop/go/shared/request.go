@@ -62,6 +62,7 @@ type Chain struct {
 	Discard       bool          `json:"discard"`       // results are not kept
 	RetainBlocks  int64         `json:"retain_blocks"` // what the application asks to keep
 	Backend       string        `json:"backend"`       // of a new home: goleveldb, or pebbledb (1.0 only)
+	Layout        string        `json:"layout"`        // key layout v1 or v2 of a 1.0 store
 }
 
 func (c *Chain) complete() {
@@ -218,6 +219,7 @@ func runFlags(commands map[string]Command, args []string) (Reply, error) {
 	fs.Int64Var(&c.ExtensionFrom, "extension-from", 0, "vote extensions from this height")
 	fs.Int64Var(&c.EvidenceAge, "evidence-age", 0, "evidence window in blocks and in block times")
 	fs.DurationVar(&c.BlockTime, "block-time", 0, "time between blocks")
+	fs.StringVar(&c.Layout, "layout", "v1", "key layout of a 1.0 store")
 	fs.BoolVar(&c.Discard, "discard", false, "results are not kept")
 	fs.StringVar(&c.Backend, "backend", "", "of a new home: goleveldb or pebbledb")
 	fs.BoolVar(&r.Ranges, "ranges", false, "shape: range deletions in tables (pebble)")

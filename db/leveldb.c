@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * C++ LevelDB behind cmt_db, through its C library.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "batch.h"
+#include "leveldb_internal.h"
+#include "marker.h"
+
+static cmt_db__leveldb *of(cmt_db *db)
+{
+    return (cmt_db__leveldb *)db;
+}
+
+/* Take over an error of the library, which must be freed. */
+static cmt_status failed(const cmt_db__leveldb *db, char *message, const char *what, cmt_error *err)
+{
+    cmt_status st = cmt_db__engine_failed(message, what, db->guard.dir, err);
+    leveldb_free(message);
+    return st;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static cmt_status level_get(cmt_db *base, cmt_slice key, cmt_buf *value, cmt_error *err)
+{
+    cmt_db__leveldb *db = of(base);
+    char *message = NULL;
+    size_t size = 0;
+    char *found = leveldb_get(db->db, db->read, (const char *)key.data, key.size, &size, &message);
+    atomic_fetch_add_explicit(&db->bytes_read, CMT_DB__BLOCK_BYTES + size, memory_order_relaxed);
+    if (message != NULL)
+        return failed(db, message, "read", err);
+    if (found == NULL)
+        return CMT_NOT_FOUND;
+    cmt_status st = cmt_buf_set(value, (cmt_slice){(const uint8_t *)found, size});
+    leveldb_free(found);
+    return st == CMT_OK ? CMT_OK
+                        : cmt_error_set(err, st, "no memory for a value of %zu bytes", size);
+}
+
+typedef struct level_iter {
+    leveldb_iterator_t *it;
+    const cmt_db__leveldb *db;
+} level_iter;
+
+static leveldb_iterator_t *it_of(const void *raw)
+{
+    return ((const level_iter *)raw)->it;
+}
+
+static void level_iter_first(void *raw)
+{
+    leveldb_iter_seek_to_first(it_of(raw));
+}
+
+static void level_iter_last(void *raw)
+{
+    leveldb_iter_seek_to_last(it_of(raw));
+}
+
+static void level_iter_seek(void *raw, cmt_slice key)
+{
+    leveldb_iter_seek(it_of(raw), (const char *)key.data, key.size);
+}
+
+static void level_iter_next(void *raw)
+{
+    leveldb_iter_next(it_of(raw));
+}
+
+static void level_iter_prev(void *raw)
+{
+    leveldb_iter_prev(it_of(raw));
+}
+
+static bool level_iter_valid(const void *raw)
+{
+    return leveldb_iter_valid(it_of(raw)) != 0;
+}
+
+static cmt_slice level_iter_key(const void *raw)
+{
+    size_t size = 0;
+    const char *key = leveldb_iter_key(it_of(raw), &size);
+    return (cmt_slice){(const uint8_t *)key, size};
+}
+
+static cmt_slice level_iter_value(const void *raw)
+{
+    size_t size = 0;
+    const char *value = leveldb_iter_value(it_of(raw), &size);
+    return (cmt_slice){(const uint8_t *)value, size};
+}
+
+static cmt_status level_iter_error(const void *raw, cmt_error *err)
+{
+    char *message = NULL;
+    leveldb_iter_get_error(it_of(raw), &message);
+    return message == NULL ? CMT_OK
+                           : failed(((const level_iter *)raw)->db, message, "iterate over", err);
+}
+
+static void level_iter_destroy(void *raw)
+{
+    leveldb_iter_destroy(it_of(raw));
+    free(raw);
+}
+
+static const cmt_db__raw_iter_ops level_iter_ops = {
+    .first = level_iter_first,
+    .last = level_iter_last,
+    .seek = level_iter_seek,
+    .next = level_iter_next,
+    .prev = level_iter_prev,
+    .valid = level_iter_valid,
+    .key = level_iter_key,
+    .value = level_iter_value,
+    .error = level_iter_error,
+    .destroy = level_iter_destroy,
+};
+
+static cmt_status level_iter_new(cmt_db *base, const cmt_range *bounds, cmt_db_iter **out,
+                                 cmt_error *err)
+{
+    cmt_db__leveldb *db = of(base);
+    level_iter *raw = malloc(sizeof *raw);
+    if (raw == NULL)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for an iterator");
+    *raw = (level_iter){leveldb_create_iterator(db->db, db->read), db};
+    return cmt_db__engine_iter_new(raw, &level_iter_ops, bounds, &db->bytes_read, out, err);
+}
+
+/* Behind every key that anybody has. */
+static const char beyond[] = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+                             "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff";
+
+static cmt_status level_approximate_bytes(cmt_db *base, cmt_range range, uint64_t *bytes,
+                                          cmt_error *err)
+{
+    (void)err;
+    const char *lo = range.lo.size > 0 ? (const char *)range.lo.data : "";
+    const char *hi = range.hi.size > 0 ? (const char *)range.hi.data : beyond;
+    size_t hi_size = range.hi.size > 0 ? range.hi.size : sizeof beyond - 1;
+    *bytes = 0;
+    if (range.hi.size == 0 || cmt_slice_compare(range.lo, range.hi) < 0)
+        leveldb_approximate_sizes(of(base)->db, 1, &lo, &range.lo.size, &hi, &hi_size, bytes);
+    return CMT_OK;
+}
+
+static uint64_t level_bytes_read(const cmt_db *base)
+{
+    return atomic_load_explicit(&((const cmt_db__leveldb *)base)->bytes_read, memory_order_relaxed);
+}
+
+static cmt_status level_get_stats(cmt_db *base, cmt_db_stats *out, cmt_error *err)
+{
+    cmt_db__leveldb *db = of(base);
+    char *text = leveldb_property_value(db->db, "leveldb.sstables");
+    if (text == NULL)
+        return cmt_error_set(err, CMT_IO, "LevelDB does not list the tables of %s", db->guard.dir);
+    char *at = text;
+    unsigned level = 0;
+    cmt_db__leveldb_table table;
+    while (cmt_db__leveldb_next_table(&at, &level, &table))
+        if (table.level < CMT_DB_LEVELS) {
+            out->tables[table.level]++;
+            out->table_bytes[table.level] += table.bytes;
+        }
+    leveldb_free(text);
+    uint64_t newest;
+    return cmt_db__guard_logs(&db->guard, &out->log_bytes, &newest, err);
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static void sink_put(void *to, cmt_slice key, cmt_slice value)
+{
+    leveldb_writebatch_put(to, (const char *)key.data, key.size, (const char *)value.data,
+                           value.size);
+}
+
+static void sink_delete(void *to, cmt_slice key)
+{
+    leveldb_writebatch_delete(to, (const char *)key.data, key.size);
+}
+
+/*
+ * LevelDB syncs a log, but not the directory that a new log's name stands in.  So behind a synced write the
+ * directory is synced when its time has changed since; a time that is not yet past may change once more
+ * unseen, and counts as not synced.
+ */
+static cmt_status sync_directory(cmt_db__leveldb *db, cmt_error *err)
+{
+    struct stat st;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (fstat(db->guard.dir_fd, &st) != 0)
+        return cmt_error_set(err, CMT_IO, "stat %s: %s", db->guard.dir, strerror(errno));
+    const struct timespec *changed = &st.st_mtim;
+    pthread_mutex_lock(&db->dir_lock);
+    bool synced =
+        changed->tv_sec == db->dir_synced.tv_sec && changed->tv_nsec == db->dir_synced.tv_nsec;
+    pthread_mutex_unlock(&db->dir_lock);
+    if (synced)
+        return CMT_OK;
+    CMT_TRY(cmt_dir_sync(db->guard.dir_fd, db->guard.dir, err));
+    if (changed->tv_sec < now.tv_sec ||
+        (changed->tv_sec == now.tv_sec && changed->tv_nsec < now.tv_nsec)) {
+        pthread_mutex_lock(&db->dir_lock);
+        db->dir_synced = *changed;
+        pthread_mutex_unlock(&db->dir_lock);
+    }
+    return CMT_OK;
+}
+
+static cmt_status write_locked(cmt_db__leveldb *db, const cmt_db_batch *batch, bool sync,
+                               cmt_error *err)
+{
+    char *message = NULL;
+    leveldb_writebatch_t *own = leveldb_writebatch_create();
+    const cmt_db__batch_sink sink = {sink_put, sink_delete, NULL, own};
+    cmt_status st = cmt_db__batch_replay(&db->base, batch, &sink, err);
+    if (st == CMT_OK)
+        leveldb_write(db->db, sync ? db->write_sync : db->write, own, &message);
+    leveldb_writebatch_destroy(own);
+    CMT_TRY(st);
+    return message == NULL ? CMT_OK : failed(db, message, "write to", err);
+}
+
+static cmt_status level_write(cmt_db *base, const cmt_db_batch *batch, bool sync, cmt_error *err)
+{
+    cmt_db__leveldb *db = of(base);
+    if (cmt_db__batch_count_of(batch, CMT_DB__DELETE_RANGE) > 0)
+        pthread_rwlock_wrlock(&db->writers);
+    else
+        pthread_rwlock_rdlock(&db->writers);
+    cmt_status st = write_locked(db, batch, sync, err);
+    pthread_rwlock_unlock(&db->writers);
+    CMT_TRY(st);
+    return sync ? sync_directory(db, err) : CMT_OK;
+}
+
+static cmt_status level_flush(cmt_db *base, cmt_error *err)
+{
+    cmt_db__leveldb *db = of(base);
+    pthread_rwlock_wrlock(&db->writers);
+    cmt_status st = cmt_db__leveldb_flush_alone(db, err);
+    pthread_rwlock_unlock(&db->writers);
+    return st;
+}
+
+static void level_cancel_compaction(cmt_db *base, bool cancel)
+{
+    cmt_db__leveldb *db = of(base);
+    if (cancel)
+        atomic_fetch_add(&db->cancels, 1);
+    atomic_store(&db->cancelled, cancel);
+}
+
+/* ---- opening and closing ---------------------------------------------------------------------- */
+
+/* Where no caller can be told any more. */
+static void report(const cmt_db__leveldb *db, cmt_status status, const cmt_error *err)
+{
+    if (status != CMT_OK)
+        cmt_log(db->guard.logger, CMT_LOG_ERROR, "closing a database  err=%s", err->message);
+}
+
+static void free_parts(cmt_db__leveldb *db)
+{
+    leveldb_readoptions_destroy(db->read);
+    leveldb_writeoptions_destroy(db->write);
+    leveldb_writeoptions_destroy(db->write_sync);
+    leveldb_options_destroy(db->options);
+    leveldb_cache_destroy(db->cache);
+    pthread_rwlock_destroy(&db->writers);
+    pthread_mutex_destroy(&db->dir_lock);
+    cmt_db__guard_close(&db->guard);
+    free(db);
+}
+
+static void level_close(cmt_db *base)
+{
+    cmt_db__leveldb *db = of(base);
+    cmt_error err = CMT_ERROR_INIT;
+    cmt_status flushed = level_flush(base, &err);
+    report(db, flushed, &err);
+    leveldb_close(db->db);
+    report(db, cmt_db__guard_restore_owner(&db->guard, &err), &err);
+    if (flushed == CMT_OK)
+        report(db, cmt_db__marker_clear(db->guard.dir, &err), &err);
+    free_parts(db);
+}
+
+static const cmt_db_ops level_ops = {
+    .get = level_get,
+    .iter_new = level_iter_new,
+    .approximate_bytes = level_approximate_bytes,
+    .bytes_read = level_bytes_read,
+    .close = level_close,
+    .write = level_write,
+    .flush = level_flush,
+    .compact_range = cmt_db__leveldb_compact_range,
+    .cancel_compaction = level_cancel_compaction,
+    .get_stats = level_get_stats,
+    .capabilities = CMT_DB_WRITABLE | CMT_DB_SHARED,
+};
+
+static void set_options(cmt_db__leveldb *db, const cmt_db_open_options *options)
+{
+    db->step_bytes =
+        options->compact_step_bytes > 0 ? options->compact_step_bytes : CMT_DB__STEP_BYTES;
+    db->cache = leveldb_cache_create_lru(options->cache_bytes > 0 ? options->cache_bytes
+                                                                  : CMT_DB__CACHE_BYTES);
+    db->options = leveldb_options_create();
+    leveldb_options_set_paranoid_checks(db->options, 1);
+    leveldb_options_set_create_if_missing(db->options, options->create);
+    leveldb_options_set_cache(db->options, db->cache);
+    /* A small memtable makes writers wait while the one background thread is at a compaction. */
+    leveldb_options_set_write_buffer_size(db->options, options->write_buffer_bytes > 0
+                                                           ? options->write_buffer_bytes
+                                                           : CMT_DB__WRITE_BUFFER_BYTES);
+    leveldb_options_set_max_open_files(db->options, cmt_db__open_files(options));
+    leveldb_options_set_compression(db->options, leveldb_snappy_compression);
+    db->read = leveldb_readoptions_create();
+    leveldb_readoptions_set_verify_checksums(db->read, 1);
+    db->write = leveldb_writeoptions_create();
+    db->write_sync = leveldb_writeoptions_create();
+    leveldb_writeoptions_set_sync(db->write_sync, 1);
+}
+
+static cmt_status open_engine(cmt_db__leveldb *db, cmt_error *err)
+{
+    char *message = NULL;
+    bool was_marked = false;
+    CMT_TRY(cmt_db_needs_heal(db->guard.dir, &was_marked, err));
+    CMT_TRY(cmt_db__marker_set(db->guard.dir, err));
+    db->db = leveldb_open(db->options, db->guard.dir, &message);
+    if (message != NULL) {
+        cmt_error other = CMT_ERROR_INIT;
+        cmt_status st = failed(db, message, "open", err);
+        report(db, cmt_db__guard_restore_owner(&db->guard, &other), &other);
+        /* What is refused was not written to; what failed on the way may have been. */
+        if (!was_marked && (st == CMT_BUSY || st == CMT_CORRUPT || st == CMT_UNSUPPORTED))
+            report(db, cmt_db__marker_clear(db->guard.dir, &other), &other);
+        return st;
+    }
+    cmt_status st = cmt_db__guard_restore_owner(&db->guard, err);
+    if (st != CMT_OK)
+        leveldb_close(db->db);
+    return st;
+}
+
+cmt_status cmt_db__open_leveldb(const char *dir, const cmt_db_open_options *options, cmt_db **out,
+                                cmt_error *err)
+{
+    cmt_db__leveldb *db = calloc(1, sizeof *db);
+    if (db == NULL)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a database");
+    db->base.ops = &level_ops;
+    cmt_status st = cmt_db__guard_open(dir, options, &db->guard, err);
+    if (st != CMT_OK) {
+        free(db);
+        return st;
+    }
+    pthread_rwlock_init(&db->writers, NULL);
+    pthread_mutex_init(&db->dir_lock, NULL);
+    set_options(db, options);
+    st = open_engine(db, err);
+    if (st != CMT_OK) {
+        free_parts(db);
+        return st;
+    }
+    *out = &db->base;
+    return CMT_OK;
+}

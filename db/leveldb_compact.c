@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Compaction and flush of C++ LevelDB, with an outcome.
+ *
+ * leveldb_compact_range returns nothing and cannot be stopped.  So a range is compacted in steps, between
+ * which a wish to stop is heard; and success is proved by a flush behind it: after any error in the
+ * background LevelDB switches to no new log any more.
+ * Source: LevelDB db/db_impl.cc CompactRange, TEST_CompactMemTable, MakeRoomForWrite
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "leveldb_internal.h"
+
+/* ---- flush ----------------------------------------------------------------------------------- */
+
+cmt_status cmt_db__leveldb_flush_alone(cmt_db__leveldb *db, cmt_error *err)
+{
+    uint64_t bytes;
+    uint64_t before;
+    uint64_t after;
+    CMT_TRY(cmt_db__guard_logs(&db->guard, &bytes, &before, err));
+    /* The empty key lies in no table (or in the one that holds it), so nothing but the memtable moves. */
+    leveldb_compact_range(db->db, "", 0, "", 0);
+    CMT_TRY(cmt_db__guard_logs(&db->guard, &bytes, &after, err));
+    if (after > before && bytes == 0)
+        return cmt_dir_sync(db->guard.dir_fd, db->guard.dir, err);
+    return cmt_error_set(
+        err, CMT_IO,
+        "write tables in %s: LevelDB met an error in the background (no space, or damage; "
+        "see LOG there) and accepts no more writes; close it, mend the cause, open it again",
+        db->guard.dir);
+}
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* LevelDB prints bytes that do not print as \xNN, but a backslash as itself: a key that looks like an escape
+ * is read as one.  Keys taken from here cut ranges into steps, for which any key will do. */
+static cmt_slice unescape(char *text, size_t size)
+{
+    size_t made = 0;
+    for (size_t i = 0; i < size; i++) {
+        char c = text[i];
+        if (c == '\\' && i + 3 < size && text[i + 1] == 'x' && hex_digit(text[i + 2]) >= 0 &&
+            hex_digit(text[i + 3]) >= 0) {
+            c = (char)(hex_digit(text[i + 2]) * 16 + hex_digit(text[i + 3]));
+            i += 3;
+        }
+        text[made++] = c;
+    }
+    return (cmt_slice){(const uint8_t *)text, made};
+}
+
+/* The user key of "... .. 'KEY' @ SEQUENCE : TYPE]". */
+static cmt_slice largest_of(char *line, size_t size)
+{
+    char *from = NULL;
+    char *end = NULL;
+    for (size_t i = 0; i + 4 <= size; i++) {
+        if (from == NULL && memcmp(line + i, ".. '", 4) == 0)
+            from = line + i + 4;
+        if (memcmp(line + i, "' @ ", 4) == 0)
+            end = line + i;
+    }
+    if (from == NULL || end == NULL || end < from)
+        return (cmt_slice){NULL, 0};
+    return unescape(from, (size_t)(end - from));
+}
+
+bool cmt_db__leveldb_next_table(char **text, unsigned *level, cmt_db__leveldb_table *out)
+{
+    while (**text != '\0') {
+        char *line = *text;
+        size_t size = strcspn(line, "\n");
+        *text = line + size + (line[size] == '\n');
+        if (strncmp(line, "--- level ", 10) == 0) {
+            *level = (unsigned)strtoul(line + 10, NULL, 10);
+            continue;
+        }
+        char *colon = memchr(line, ':', size);
+        if (colon == NULL)
+            continue;
+        *out =
+            (cmt_db__leveldb_table){*level, strtoull(colon + 1, NULL, 10), largest_of(line, size)};
+        return true;
+    }
+    return false;
+}
+
+static int by_largest(const void *left, const void *right)
+{
+    const cmt_db__leveldb_table *a = left;
+    const cmt_db__leveldb_table *b = right;
+    return cmt_slice_compare(a->largest, b->largest);
+}
+
+/* The tables that end inside the range, by key.  `*count` may be 0. */
+static cmt_status tables_inside(char *text, cmt_range range, cmt_db__leveldb_table **out,
+                                size_t *count, cmt_error *err)
+{
+    cmt_db__leveldb_table *tables = NULL;
+    cmt_db__leveldb_table table;
+    size_t capacity = 0;
+    unsigned level = 0;
+    *count = 0;
+    while (cmt_db__leveldb_next_table(&text, &level, &table)) {
+        if (cmt_slice_compare(table.largest, range.lo) <= 0 ||
+            (range.hi.size > 0 && cmt_slice_compare(table.largest, range.hi) >= 0))
+            continue;
+        if (*count == capacity) {
+            capacity = capacity > 0 ? 2 * capacity : 64;
+            cmt_db__leveldb_table *grown = realloc(tables, capacity * sizeof *tables);
+            if (grown == NULL) {
+                free(tables);
+                return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a list of tables");
+            }
+            tables = grown;
+        }
+        tables[(*count)++] = table;
+    }
+    if (*count > 0)
+        qsort(tables, *count, sizeof *tables, by_largest);
+    *out = tables;
+    return CMT_OK;
+}
+
+static void compact_step(cmt_db__leveldb *db, cmt_slice lo, cmt_slice hi)
+{
+    leveldb_compact_range(db->db, lo.size > 0 ? (const char *)lo.data : NULL, lo.size,
+                          hi.size > 0 ? (const char *)hi.data : NULL, hi.size);
+}
+
+static bool stopped(cmt_db__leveldb *db, unsigned cancels)
+{
+    return atomic_load(&db->cancelled) || atomic_load(&db->cancels) != cancels;
+}
+
+/* Compact up to the end of enough tables, then from there on.  False: stopped. */
+static bool compact_in_steps(cmt_db__leveldb *db, cmt_range range,
+                             const cmt_db__leveldb_table *tables, size_t count, unsigned cancels)
+{
+    cmt_slice from = range.lo;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += tables[i].bytes;
+        if (bytes < db->step_bytes || cmt_slice_compare(tables[i].largest, from) <= 0)
+            continue;
+        if (stopped(db, cancels))
+            return false;
+        compact_step(db, from, tables[i].largest);
+        from = tables[i].largest;
+        bytes = 0;
+    }
+    if (stopped(db, cancels))
+        return false;
+    compact_step(db, from, range.hi);
+    return true;
+}
+
+cmt_status cmt_db__leveldb_compact_range(cmt_db *base, cmt_range range, cmt_error *err)
+{
+    cmt_db__leveldb *db = (cmt_db__leveldb *)base;
+    unsigned cancels = atomic_load(&db->cancels);
+    cmt_db__leveldb_table *tables = NULL;
+    size_t count;
+    char *text = leveldb_property_value(db->db, "leveldb.sstables");
+    if (text == NULL)
+        return cmt_error_set(err, CMT_IO, "compact %s: LevelDB does not list its tables",
+                             db->guard.dir);
+    cmt_status st = tables_inside(text, range, &tables, &count, err);
+    bool finished = st == CMT_OK && compact_in_steps(db, range, tables, count, cancels);
+    free(tables);
+    leveldb_free(text);
+    CMT_TRY(st);
+    if (!finished)
+        return cmt_error_set(err, CMT_CANCELLED, "compact %s: stopped on request", db->guard.dir);
+    return cmt_db_flush(base, err);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An open C++ LevelDB.
+ */
+#ifndef CMT_DB_LEVELDB_INTERNAL_H
+#define CMT_DB_LEVELDB_INTERNAL_H
+
+#include <leveldb/c.h>
+#include <pthread.h>
+
+#include "engines.h"
+
+typedef struct cmt_db__leveldb {
+    cmt_db base;
+    cmt_db__guard guard;
+    leveldb_t *db;
+    leveldb_options_t *options;
+    leveldb_cache_t *cache;
+    leveldb_readoptions_t *read;
+    leveldb_writeoptions_t *write;
+    leveldb_writeoptions_t *write_sync;
+    size_t step_bytes;
+    _Atomic uint64_t bytes_read;
+
+    /* Held by writers together, and alone by whoever must see no write meanwhile: a batch that deletes a
+     * range, a flush. */
+    pthread_rwlock_t writers;
+
+    atomic_bool cancelled;
+    atomic_uint cancels; /* how often it was asked for */
+
+    pthread_mutex_t dir_lock;
+    struct timespec
+        dir_synced; /* guarded by dir_lock: the directory's time when it was last synced */
+} cmt_db__leveldb;
+
+/** One table, from LevelDB's list. */
+typedef struct cmt_db__leveldb_table {
+    unsigned level;
+    uint64_t bytes;
+    cmt_slice largest; /* as printed, escapes resolved; good for cutting ranges, not for lookups */
+} cmt_db__leveldb_table;
+
+/** Take the next table from a "leveldb.sstables" text; false at the end.  Resolves escapes in place. */
+bool cmt_db__leveldb_next_table(char **text, unsigned *level, cmt_db__leveldb_table *out);
+
+/**
+ * Write the memtable into a table and see that it was done: LevelDB itself does not say.  Afterwards the
+ * log is a new and empty one.  The caller keeps writers out.
+ */
+CMT_MUST_CHECK cmt_status cmt_db__leveldb_flush_alone(cmt_db__leveldb *db, cmt_error *err);
+
+CMT_MUST_CHECK cmt_status cmt_db__leveldb_compact_range(cmt_db *base, cmt_range range,
+                                                        cmt_error *err);
+
+#endif
