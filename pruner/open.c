@@ -15,6 +15,11 @@
 /* How often views beside a running node are opened again until they fit. */
 #define REOPEN_MAX 10
 
+const char *cmt_prune_method_name(cmt_prune_method method)
+{
+    return method == CMT_METHOD_ENGINE ? "engine" : "edit";
+}
+
 const char *cmt_pruner__path(const cmt_pruner__side *side)
 {
     return (const char *)side->path.data;
@@ -37,17 +42,19 @@ cmt_status cmt_pruner__directory_bytes(const char *path, uint64_t *bytes, cmt_er
     return CMT_OK;
 }
 
-/* Only LevelDB format is written; everything else is refused before anything is touched. */
+/* What cannot be written is refused before anything is touched. */
 static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cmt_error *err)
 {
-    cmt_engine engine = CMT_ENGINE_UNKNOWN;
     cmt_error seen = CMT_ERROR_INIT;
-    cmt_status st = cmt_engine_detect(pruner->data_dir, side->name, &engine, &side->path, &seen);
+    side->engine = CMT_ENGINE_UNKNOWN;
+    cmt_status st =
+        cmt_engine_detect(pruner->data_dir, side->name, &side->engine, &side->path, &seen);
     if (st != CMT_OK)
         return cmt_error_set(err, st, "%s", seen.message);
-    switch (engine) {
+    switch (side->engine) {
     case CMT_ENGINE_GOLEVELDB:
     case CMT_ENGINE_CLEVELDB:
+    case CMT_ENGINE_ROCKSDB:
         return CMT_OK;
     case CMT_ENGINE_NONE:
         return cmt_error_set(err, CMT_NOT_FOUND,
@@ -55,7 +62,6 @@ static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
                              side->name, seen.message);
     case CMT_ENGINE_UNKNOWN:
         return cmt_error_set(err, CMT_UNSUPPORTED, "%s; nothing was changed", seen.message);
-    case CMT_ENGINE_ROCKSDB:
     case CMT_ENGINE_PEBBLEDB:
     case CMT_ENGINE_BADGERDB:
     case CMT_ENGINE_BOLTDB:
@@ -63,9 +69,9 @@ static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
     }
     return cmt_error_set(
         err, CMT_UNSUPPORTED,
-        "%s is a %s database; this version changes goleveldb and cleveldb databases "
+        "%s is a %s database; this version changes goleveldb, cleveldb and rocksdb databases "
         "only",
-        cmt_pruner__path(side), cmt_engine_name(engine));
+        cmt_pruner__path(side), cmt_engine_name(side->engine));
 }
 
 static cmt_status open_side(const cmt_pruner *pruner, cmt_pruner__side *side, cmt_error *err)
@@ -78,6 +84,8 @@ static cmt_status open_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
         .observe = pruner->options.dry_run,
     };
     CMT_TRY(cmt_pruner__directory_bytes(cmt_pruner__path(side), &side->bytes_before, err));
+    if (pruner->method == CMT_METHOD_ENGINE)
+        return cmt_pruner__open_with_engine(pruner, side, err);
     CMT_TRY(cmt_lsm_edit_open(cmt_pruner__path(side), &options, &side->edit, err));
     return cmt_db_from_view(cmt_lsm_edit_view(side->edit), &side->db, err);
 }
@@ -96,7 +104,7 @@ static cmt_status open_stores(cmt_pruner *p, cmt_error *err)
     return st;
 }
 
-static void close_views(cmt_pruner *p)
+void cmt_pruner__close_views(cmt_pruner *p)
 {
     cmt_block_store_close(p->block_store);
     cmt_state_store_close(p->state_store);
@@ -128,7 +136,7 @@ static cmt_status open_views(cmt_pruner *p, cmt_error *err)
         if (height == last_height || attempt == REOPEN_MAX)
             return CMT_OK;
         last_height = height;
-        close_views(p);
+        cmt_pruner__close_views(p);
     }
 }
 
@@ -136,9 +144,12 @@ static cmt_status open_all(cmt_pruner *p, cmt_error *err)
 {
     CMT_TRY(find_side(p, &p->blocks, err));
     CMT_TRY(find_side(p, &p->states, err));
+    CMT_TRY(cmt_pruner__choose_method(p, err));
     if (!p->options.dry_run) {
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->blocks), &p->blocks.lock, err));
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->states), &p->states.lock, err));
+        if (p->method == CMT_METHOD_ENGINE) /* nobody is there; engines take their own */
+            cmt_pruner__unlock(p);
     }
     int64_t since = p->started_ns;
     CMT_TRY(open_views(p, err));
@@ -201,7 +212,7 @@ void cmt_pruner_close(cmt_pruner *p)
 {
     if (p == NULL)
         return;
-    close_views(p); /* under the locks */
+    cmt_pruner__close_views(p); /* under the locks */
     cmt_pruner__unlock(p);
     cmt_lsm_trash_close(p->trash[0]);
     cmt_lsm_trash_close(p->trash[1]);
