@@ -235,6 +235,8 @@ cmt_status cmd_facts_gather(const cmd_target *target, const cmt_logger *logger, 
     CMT_TRY(measure_files(target->state, &out->state_db.bytes, err));
     if (!out->readable)
         return CMT_OK;
+    CMT_TRY(cmt_db_needs_heal(target->blockstore, &out->blockstore_db.needs_heal, err));
+    CMT_TRY(cmt_db_needs_heal(target->state, &out->state_db.needs_heal, err));
     CMT_TRY(measure_trash(target, &out->trash_bytes, err));
     snapshot s = {0};
     cmt_status status = open_snapshot(target, &s, err);

@@ -27,6 +27,7 @@ typedef struct cmd_family {
 typedef struct cmd_database_facts {
     uint64_t bytes; /* of its files */
     cmt_db_stats tables;
+    bool needs_heal; /* C++ LevelDB has or had it open, see cmt_db_heal() */
 } cmd_database_facts;
 
 typedef struct cmd_facts {

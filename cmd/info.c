@@ -70,6 +70,7 @@ static void put_files(json_t *object, const cmd_facts *facts, const cmd_database
         return;
     cmd_json_put_count(object, "journal_bytes", database->tables.log_bytes);
     cmd_json_put(object, "tables_per_level", tables_json(database));
+    cmd_json_put(object, "needs_heal", json_boolean(database->needs_heal));
 }
 
 static json_t *blockstore_json(const cmd_facts *facts)
@@ -217,6 +218,11 @@ static void print_remarks(const cmd_facts *facts)
                facts->leftovers_complete ? "" : " (more than were counted)");
     if (facts->unfinished)
         puts("\nAn interrupted prune waits to be finished; prune does it.");
+    if (facts->blockstore_db.needs_heal || facts->state_db.needs_heal)
+        puts("\nA process that wrote through LevelDB has it open, or ended and left it open: run "
+             "prune or compact "
+             "before a node\nstarts, which could otherwise skip what stands in the write-ahead log "
+             "alone.");
     if (facts->trash_bytes > 0)
         printf("\n%s of trash of an earlier run; the next prune or compact empties it.\n",
                cmd_human_bytes(facts->trash_bytes).text);

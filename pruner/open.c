@@ -146,6 +146,8 @@ static cmt_status open_all(cmt_pruner *p, cmt_error *err)
     CMT_TRY(find_side(p, &p->states, err));
     CMT_TRY(cmt_pruner__choose_method(p, err));
     if (!p->options.dry_run) {
+        CMT_TRY(cmt_db_heal(cmt_pruner__path(&p->blocks), p->options.logger, NULL, err));
+        CMT_TRY(cmt_db_heal(cmt_pruner__path(&p->states), p->options.logger, NULL, err));
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->blocks), &p->blocks.lock, err));
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->states), &p->states.lock, err));
         if (p->method == CMT_METHOD_ENGINE) /* nobody is there; engines take their own */

@@ -24,7 +24,7 @@ def shape(value):
     return type(value).__name__
 
 
-DATABASE = {"bytes": "int", "journal_bytes": "int", "tables_per_level": ["int"]}
+DATABASE = {"bytes": "int", "journal_bytes": "int", "tables_per_level": ["int"], "needs_heal": "bool"}
 INFO = {
     "home": "str", "data_dir": "str", "engine": "str", "key_layout": "str", "chain_id": "str",
     "blockstore": {"base": "int", "height": "int", **DATABASE},

@@ -10,6 +10,7 @@
 //	cmtoracle load   -home DIR                  read all that a node may need
 //	cmtoracle dump   -home DIR -db NAME -out FILE [-gets]
 //	cmtoracle compact|shape|mutate|stat|hold    see the package shared
+//	cmtoracle hold-pebble -home DIR             1.0 alone: both databases open until stdin ends
 //	cmtoracle serve                             the same as JSON lines on stdin
 package main
 
@@ -80,6 +81,7 @@ func prune(r *shared.Request) (reply shared.Reply, err error) {
 	}, nil
 }
 
-func main() {
-	shared.Main(map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load})
-}
+// A line may add its own.
+var commands = map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load}
+
+func main() { shared.Main(commands) }
