@@ -19,9 +19,6 @@
 
 CMT_DEFINE_CLEANUP(cmt_key_walk, cmt_key_walk_close)
 
-/* Blocks of one step by ranges: some 9 MB of hashes. */
-#define STEP_BLOCKS 100000
-
 /* ---- writing ----------------------------------------------------------------------------- */
 
 static cmt_status put_base(cmt_store__run *run, cmt_error *err)
@@ -213,14 +210,15 @@ static cmt_status prune_by_ranges(cmt_store__run *run, cmt_error *err)
 /* ---- steps ------------------------------------------------------------------------------- */
 
 /* Up to where the next step goes: to a block that is there. */
-static cmt_status step_end(cmt_block_store *store, int64_t retain, bool by_range, int64_t *end,
-                           cmt_error *err)
+static cmt_status step_end(cmt_block_store *store, int64_t retain, const cmt_eraser *eraser,
+                           int64_t *end, cmt_error *err)
 {
+    int64_t heights = eraser->options.step_heights;
     *end = retain;
-    if (!by_range || retain - store->state.base <= STEP_BLOCKS)
+    if (!eraser->by_range || retain - store->state.base <= heights)
         return CMT_OK;
     cmt_status st = cmt_key_first_in(store->db, cmt_store__family(store, &cmt_family_meta),
-                                     store->state.base + STEP_BLOCKS, retain, end, err);
+                                     store->state.base + heights, retain, end, err);
     return st == CMT_NOT_FOUND ? CMT_OK : st;
 }
 
@@ -241,7 +239,7 @@ static cmt_status step(cmt_block_store *store, const cmt_block_prune_request *re
 {
     cmt_block_prune_request to = *request;
     to.from_headers = true;
-    CMT_TRY(step_end(store, request->retain_height, eraser->by_range, &to.retain_height, err));
+    CMT_TRY(step_end(store, request->retain_height, eraser, &to.retain_height, err));
     CMT_AUTO(cmt_block_prune_free) cmt_block_prune rule = {0};
     CMT_TRY(cmt_block_prune_make(store, &to, &rule, err));
     if (result->evidence_height >= rule.base)

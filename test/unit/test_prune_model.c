@@ -481,7 +481,8 @@ static bool is_told_when_stopped(const world *w)
 static bool check_all_open(const world *w, const sides *expected, int64_t retain, verdict *v)
 {
     const cmt_erase_options at_once = {.points = true};
-    const cmt_erase_options by_ranges = {.batch_operations = 1 + (size_t)(w->h->seed % 20)};
+    const cmt_erase_options by_ranges = {.batch_operations = 1 + (size_t)(w->h->seed % 20),
+                                         .step_heights = 1 + (int64_t)(w->h->seed / 32 % 30)};
     const cmt_erase_options small = {.points = true,
                                      .batch_operations = 1 + (size_t)(w->h->seed % 40)};
     return check_open(w, expected, retain, &at_once, 0, v) &&
