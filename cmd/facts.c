@@ -74,9 +74,9 @@ static cmt_status measure_files(const char *path, uint64_t *bytes, cmt_error *er
 static cmt_range family_range(const snapshot *s, size_t index, cmt_key_bounds *bounds)
 {
     static const cmt_key_family *const with_heights[CMD_FAMILIES] = {
-        &cmt_family_meta,       &cmt_family_part,       &cmt_family_commit,
+        &cmt_family_meta,        &cmt_family_part,       &cmt_family_commit,
         &cmt_family_seen_commit, &cmt_family_ext_commit, NULL,
-        &cmt_family_validators, &cmt_family_params,     &cmt_family_results,
+        &cmt_family_validators,  &cmt_family_params,     &cmt_family_results,
     };
     cmt_key_layout of_blocks = cmt_block_store_layout(s->blocks);
     if (with_heights[index] == NULL)

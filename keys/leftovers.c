@@ -113,7 +113,7 @@ static cmt_status enumerate_classes(leftover_search *search, int64_t below, cmt_
 {
     unsigned top = cmt_keys__class(search->keys.family, below);
     CMT_TRY(enumerate_class(search, top, below, err));
-    for (unsigned class = 1; class < top; class++)
+    for (unsigned class = 1; class < top; class ++)
         CMT_TRY(enumerate_class(search, class, below, err));
     return CMT_OK;
 }
@@ -155,7 +155,7 @@ static cmt_status probe_class(leftover_search *search, unsigned class, int64_t b
 
 static cmt_status probe_unfinished(leftover_search *search, int64_t below, cmt_error *err)
 {
-    for (unsigned class = cmt_keys__class(search->keys.family, below); class > 0; class--)
+    for (unsigned class = cmt_keys__class(search->keys.family, below); class > 0; class --)
         if (!search->finished[class])
             CMT_TRY(probe_class(search, class, below, err));
     return CMT_OK;

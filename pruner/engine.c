@@ -35,9 +35,8 @@ cmt_status cmt_pruner__choose_method(cmt_pruner *p, cmt_error *err)
 
 cmt_status cmt_pruner__open_with_engine(const cmt_pruner *p, cmt_pruner__side *side, cmt_error *err)
 {
-    const cmt_db_open_options options = {.engine = side->engine,
-                                         .read_only = p->options.dry_run,
-                                         .logger = p->options.logger};
+    const cmt_db_open_options options = {
+        .engine = side->engine, .read_only = p->options.dry_run, .logger = p->options.logger};
     return cmt_db_open(cmt_pruner__path(side), &options, &side->db, err);
 }
 
@@ -95,11 +94,12 @@ static cmt_status check_space(const cmt_pruner *p, const cmt_pruner__side *side,
     uint64_t available = (uint64_t)fs.f_bavail * fs.f_frsize;
     uint64_t need = p->plan.peak_extra_bytes + p->options.min_free_bytes;
     if (available < need)
-        return cmt_error_set(err, CMT_NO_SPACE,
-                             "%s: %llu MiB are free, but %llu MiB may be needed; free some space and "
-                             "try again",
-                             cmt_pruner__path(side), (unsigned long long)(available >> 20),
-                             (unsigned long long)((need + (1 << 20) - 1) >> 20));
+        return cmt_error_set(
+            err, CMT_NO_SPACE,
+            "%s: %llu MiB are free, but %llu MiB may be needed; free some space and "
+            "try again",
+            cmt_pruner__path(side), (unsigned long long)(available >> 20),
+            (unsigned long long)((need + (1 << 20) - 1) >> 20));
     return CMT_OK;
 }
 
@@ -114,8 +114,8 @@ static cmt_status compact(const cmt_pruner *p, const cmt_pruner__side *side,
             .phase = "compact", .database = side->name, .done = i, .total = count};
         if (p->progress.report(p->progress.context, &progress))
             return cmt_error_set(err, CMT_CANCELLED, "stopped while compacting %s", side->name);
-        CMT_TRY(cmt_db_compact_range(side->db, touched != NULL ? touched->ranges[i] : everything,
-                                     err));
+        CMT_TRY(
+            cmt_db_compact_range(side->db, touched != NULL ? touched->ranges[i] : everything, err));
     }
     return CMT_OK;
 }
@@ -124,13 +124,13 @@ static cmt_status prune_and_compact(cmt_pruner *p, cmt_block_prune_result *block
                                     cmt_state_prune_result *states, cmt_error *err)
 {
     const cmt_erase_options options = {.progress = &p->progress};
-    cmt_status st =
-        cmt_block_store_prune(p->block_store, &p->block_request, &options, blocks, err);
+    cmt_status st = cmt_block_store_prune(p->block_store, &p->block_request, &options, blocks, err);
     if (st == CMT_CANCELLED)
-        return cmt_error_set(err, st,
-                             "stopped with blocks pruned up to height %lld; run the command again to "
-                             "go on",
-                             (long long)blocks->base);
+        return cmt_error_set(
+            err, st,
+            "stopped with blocks pruned up to height %lld; run the command again to "
+            "go on",
+            (long long)blocks->base);
     CMT_TRY(st);
     cmt_state_prune_request request = p->state_request;
     request.evidence_height = blocks->evidence_height;

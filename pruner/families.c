@@ -41,9 +41,8 @@ static cmt_status dead_bytes(const family *f, uint64_t *bytes, cmt_error *err)
 static cmt_status add_family(cmt_pruner *p, const family *from, cmt_error *err)
 {
     cmt_family_plan *f = &p->plan.families[p->plan.family_count];
-    *f = (cmt_family_plan){.database = from->side->name,
-                           .family = from->name,
-                           .dead_heights = heights_of(from->dead)};
+    *f = (cmt_family_plan){
+        .database = from->side->name, .family = from->name, .dead_heights = heights_of(from->dead)};
     CMT_TRY(cmt_db_approximate_bytes(from->side->db, from->range, &f->total_bytes, err));
     int64_t span = p->plan.height - p->plan.base + 1;
     if (from->ranges != NULL && from->ranges->count * (from->tables + 1) <= LOOKUPS_MAX)
@@ -63,11 +62,11 @@ static cmt_status add_family(cmt_pruner *p, const family *from, cmt_error *err)
 static cmt_status add_heights(cmt_pruner *p, const cmt_key_family *v1, const cmt_height_set *dead,
                               cmt_error *err)
 {
-    bool of_states = v1 == &cmt_family_validators || v1 == &cmt_family_params ||
-                     v1 == &cmt_family_results;
+    bool of_states =
+        v1 == &cmt_family_validators || v1 == &cmt_family_params || v1 == &cmt_family_results;
     cmt_key_bounds bounds;
-    const cmt_key_family *in_layout = cmt_key_family_in(
-        v1, of_states ? p->state_prune.layout : p->block_prune.layout);
+    const cmt_key_family *in_layout =
+        cmt_key_family_in(v1, of_states ? p->state_prune.layout : p->block_prune.layout);
     const family f = {
         .side = of_states ? &p->states : &p->blocks,
         .name = v1->prefix,

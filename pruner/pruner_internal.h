@@ -34,7 +34,7 @@ struct cmt_pruner {
     cmt_block_store *block_store;
     cmt_state_store *state_store;
     cmt_state state;
-    bool node_runs; /* seen in a dry run: the heights rise */
+    bool node_runs;          /* seen in a dry run: the heights rise */
     cmt_prune_method method; /* never CMT_METHOD_AUTO */
 
     /* the plan */

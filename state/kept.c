@@ -108,8 +108,9 @@ static cmt_status keep_targets(cmt_state_store *store, const cmt_state_prune_req
     CMT_TRY(keep_target(store, request->retain_height, below, kept, err));
     int64_t height = below;
     for (int looked_at = 0; looked_at < 2; height++) {
-        cmt_status st = cmt_key_first_in(store->db, cmt_state__family(store, &cmt_family_validators),
-                                         height, request->last_height + 1, &height, err);
+        cmt_status st =
+            cmt_key_first_in(store->db, cmt_state__family(store, &cmt_family_validators), height,
+                             request->last_height + 1, &height, err);
         if (st == CMT_NOT_FOUND)
             return CMT_OK;
         CMT_TRY(st);
@@ -162,9 +163,8 @@ static cmt_status find_validators(cmt_state_store *store, const cmt_state_prune_
     for (size_t i = 0; i < kept->count; i++)
         for (int64_t h = higher(kept->runs[i].lo, request->from);
              h < lower(kept->runs[i].hi, request->retain_height); h++)
-            CMT_TRY(fill_validators(store, h,
-                                    h >= request->base && cmt_height_set_contains(&required, h),
-                                    prune, err));
+            CMT_TRY(fill_validators(
+                store, h, h >= request->base && cmt_height_set_contains(&required, h), prune, err));
     return CMT_OK;
 }
 

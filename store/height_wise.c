@@ -42,8 +42,8 @@ cmt_status cmt_store__write(cmt_store__run *run, const char *phase, cmt_error *e
     CMT_TRY(cmt_eraser_write(run->eraser, err));
     run->store->state.base = run->base;
     run->store->stored_otherwise = false;
-    return cmt_eraser_report(run->eraser, phase, run->base - run->from,
-                             run->rule->retain_height - run->from);
+    return cmt_eraser_report(run->eraser, phase, run->base - run->all.lo,
+                             run->all.hi - run->all.lo);
 }
 
 cmt_status cmt_store__write_full(cmt_store__run *run, const char *phase, cmt_error *err)
@@ -114,9 +114,8 @@ static cmt_status delete_block(cmt_store__run *run, const block *b, cmt_error *e
     };
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
         if (b->height >= families[i].from && cmt_height_set_contains(families[i].dead, b->height))
-            CMT_TRY(cmt_eraser_delete_at(run->eraser,
-                                         cmt_store__family(run->store, families[i].v1), b->height,
-                                         0, err));
+            CMT_TRY(cmt_eraser_delete_at(run->eraser, cmt_store__family(run->store, families[i].v1),
+                                         b->height, 0, err));
     const cmt_key_family *part = cmt_store__family(run->store, &cmt_family_part);
     if (cmt_height_set_contains(&rule->dead_part, b->height))
         for (uint32_t i = 0; i < b->parts; i++)
@@ -151,9 +150,9 @@ static cmt_status fill_batch(cmt_store__run *run, cmt_error *err)
 
 static cmt_status find_ext_commits(cmt_store__run *run, cmt_error *err)
 {
-    cmt_status st = cmt_key_first_in(run->store->db,
-                                     cmt_store__family(run->store, &cmt_family_ext_commit),
-                                     run->from, run->rule->retain_height, &run->ext_from, err);
+    cmt_status st =
+        cmt_key_first_in(run->store->db, cmt_store__family(run->store, &cmt_family_ext_commit),
+                         run->from, run->rule->retain_height, &run->ext_from, err);
     if (st == CMT_NOT_FOUND) {
         run->ext_from = INT64_MAX;
         st = CMT_OK;
@@ -250,6 +249,7 @@ static cmt_status step(cmt_block_store *store, const cmt_block_prune_request *re
     cmt_store__run run = {.store = store,
                           .rule = &rule,
                           .eraser = eraser,
+                          .all = {result->base_before, request->retain_height},
                           .from = rule.base,
                           .base = rule.base};
     cmt_status st = eraser->by_range ? prune_by_ranges(&run, err) : prune_by_points(&run, err);

@@ -128,7 +128,8 @@ static cmt_status erase_leftovers(cmt_store__run *run, const cmt_key_family *v1,
 {
     for (size_t i = 0; i < dead->count && dead->runs[i].lo < run->from; i++) {
         cmt_heights part = dead->runs[i];
-        CMT_TRY(erase_found(run, v1, dead, part.lo, part.hi < run->from ? part.hi : run->from, err));
+        CMT_TRY(
+            erase_found(run, v1, dead, part.lo, part.hi < run->from ? part.hi : run->from, err));
     }
     return CMT_OK;
 }

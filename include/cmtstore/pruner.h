@@ -71,7 +71,7 @@ typedef struct cmt_prune_plan {
     int64_t last_block_height; /* of the state */
     int64_t retain_height;
     int64_t evidence_height;
-    char decided_by[96]; /* which rule set retain_height, in words */
+    char decided_by[96];     /* which rule set retain_height, in words */
     cmt_prune_method method; /* edit or engine */
     bool nothing_to_do;
     bool finishes_earlier; /* an interrupted prune is completed */

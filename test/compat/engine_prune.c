@@ -134,10 +134,8 @@ static cmt_status prune_stores(const setting *s, cmt_db *const dbs[2], cmt_block
     check(cmt_state_store_load(states, &state, err), err, "state");
     int64_t base = cmt_block_store_base(blocks);
     int64_t height = cmt_block_store_height(blocks);
-    cmt_state_prune_request to = {.base = base,
-                                  .retain_height = s->retain,
-                                  .last_height = height + 2,
-                                  .sweep = s->sweep};
+    cmt_state_prune_request to = {
+        .base = base, .retain_height = s->retain, .last_height = height + 2, .sweep = s->sweep};
     check(cmt_state_prune_unfinished_from(states, base, &to.from, err), err, "unfinished");
     const cmt_block_prune_request request = {
         .retain_height = s->retain,

@@ -17,9 +17,15 @@ static const struct {
     const char *prefix;
     int number;
 } families[] = {
-    {"H:", 0},  {"P:", 1},  {"C:", 2},
-    {"SC:", 3}, {"EC:", 4}, {"BH:", 5},
-    {"validatorsKey:", 6}, {"consensusParamsKey:", 7}, {"abciResponsesKey:", 8},
+    {"H:", 0},
+    {"P:", 1},
+    {"C:", 2},
+    {"SC:", 3},
+    {"EC:", 4},
+    {"BH:", 5},
+    {"validatorsKey:", 6},
+    {"consensusParamsKey:", 7},
+    {"abciResponsesKey:", 8},
 };
 
 static void put_byte(cmt_buf *out, unsigned byte)

@@ -45,9 +45,9 @@ START_TEST(few_dead_hashes_are_listed)
         ck_assert(listed);
     }
     for (size_t i = 1; i < 3; i++)
-        ck_assert_int_lt(cmt_slice_compare(cmt_block_prune_hash(&prune, i - 1),
-                                           cmt_block_prune_hash(&prune, i)),
-                         0);
+        ck_assert_int_lt(
+            cmt_slice_compare(cmt_block_prune_hash(&prune, i - 1), cmt_block_prune_hash(&prune, i)),
+            0);
 }
 END_TEST
 

@@ -334,7 +334,8 @@ START_TEST(heights_apart_are_those_that_begin_no_live_one)
         /* What was there before stays, although it begins a live one. */
         int64_t old = rng_between(&r, 1, 12);
         ck_assert_int_eq(cmt_height_set_add(&set, old, old + 1), CMT_OK);
-        ck_assert_int_eq(cmt_key_heights_apart(&cmt_family_meta, below, live_lo, live_hi, &set), CMT_OK);
+        ck_assert_int_eq(cmt_key_heights_apart(&cmt_family_meta, below, live_lo, live_hi, &set),
+                         CMT_OK);
         for (int64_t h = 0; h < live_hi + 10; h++) {
             bool apart = h > 0 && h < below && !begins_a_live_one(h, live_lo, live_hi);
             if (cmt_height_set_contains(&set, h) != (apart || h == old))
@@ -350,7 +351,8 @@ START_TEST(heights_apart_need_few_ranges)
     CMT_AUTO(cmt_height_set_free) cmt_height_set dead = {NULL, 0, 0};
     CMT_AUTO(cmt_range_list_free) cmt_range_list list = {NULL, 0, 0};
     cmt_heights live_run = {19900000, 20001001};
-    ck_assert_int_eq(cmt_key_heights_apart(&cmt_family_meta, 19800000, 19900000, 20001001, &dead), CMT_OK);
+    ck_assert_int_eq(cmt_key_heights_apart(&cmt_family_meta, 19800000, 19900000, 20001001, &dead),
+                     CMT_OK);
     ck_assert(cmt_height_set_contains(&dead, 19799999));
     ck_assert(cmt_height_set_contains(&dead, 3));
     ck_assert_int_eq(

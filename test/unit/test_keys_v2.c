@@ -69,9 +69,22 @@ END_TEST
 START_TEST(parse_refuses_every_other_form)
 {
     static const char *const forms[] = {
-        "",           "80",         "7f81",       "8181",         "808181",       "80c03f", /* fits into one byte */
-        "80e01fff",   "807f",       "80c0",       "80f01000",     "80ff",         "80ffc1",
-        "80ffe00000000000000000", "80ffc08000000000000000", "80ffbf", "80fe0000",
+        "",
+        "80",
+        "7f81",
+        "8181",
+        "808181",
+        "80c03f", /* fits into one byte */
+        "80e01fff",
+        "807f",
+        "80c0",
+        "80f01000",
+        "80ff",
+        "80ffc1",
+        "80ffe00000000000000000",
+        "80ffc08000000000000000",
+        "80ffbf",
+        "80fe0000",
     };
     int64_t height;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
@@ -79,8 +92,8 @@ START_TEST(parse_refuses_every_other_form)
         ck_assert_msg(!cmt_key_parse(v2(&cmt_family_meta), cmt_buf_slice(&key), &height, NULL),
                       "%s", forms[i]);
     }
-    static const char *const parts[] = {"8181", "818181ff", "8181c03f", "81817f", "8181f900000000",
-                                        "818180f8"};
+    static const char *const parts[] = {"8181",   "818181ff",       "8181c03f",
+                                        "81817f", "8181f900000000", "818180f8"};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         CMT_AUTO(cmt_buf_free) cmt_buf key = test_unhex(parts[i]);
         ck_assert_msg(!cmt_key_parse(v2(&cmt_family_part), cmt_buf_slice(&key), &height, NULL),
@@ -95,8 +108,9 @@ START_TEST(keys_stand_in_height_order)
     for (int round = 0; round < 20000; round++) {
         const cmt_key_family *family = v2(v1_families[rng_between(&r, 0, FAMILIES - 1)]);
         int64_t a = (int64_t)(rng_next(&r) >> rng_between(&r, 1, 63));
-        int64_t b = rng_chance(&r, 50) && a < INT64_MAX ? a + 1
-                                                        : (int64_t)(rng_next(&r) >> rng_between(&r, 1, 63));
+        int64_t b = rng_chance(&r, 50) && a < INT64_MAX
+                        ? a + 1
+                        : (int64_t)(rng_next(&r) >> rng_between(&r, 1, 63));
         cmt_key low = cmt_key_make(family, a < b ? a : b, UINT32_MAX);
         cmt_key high = cmt_key_make(family, a < b ? b : a, 0);
         if (a != b)

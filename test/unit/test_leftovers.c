@@ -161,9 +161,11 @@ START_TEST(holes_in_a_run_are_seen)
         expect_found(family_of(i), 2000, &held);
         expect_found(family_of(i), 1990, &held);
         int64_t lo;
-        ck_assert_int_eq(cmt_key_run_below(&db.base, family_of(i), 1997, PLENTY, &lo, NULL), CMT_OK);
+        ck_assert_int_eq(cmt_key_run_below(&db.base, family_of(i), 1997, PLENTY, &lo, NULL),
+                         CMT_OK);
         ck_assert_int_eq(lo, 1105);
-        ck_assert_int_eq(cmt_key_run_below(&db.base, family_of(i), 2000, PLENTY, &lo, NULL), CMT_OK);
+        ck_assert_int_eq(cmt_key_run_below(&db.base, family_of(i), 2000, PLENTY, &lo, NULL),
+                         CMT_OK);
         ck_assert_int_eq(lo, 1998);
     }
 }
@@ -279,7 +281,8 @@ START_TEST(a_failing_read_ends_the_search_with_its_cause)
     int64_t height;
     db.fail_from = 1;
     ck_assert_int_eq(cmt_key_first_in(&db.base, &cmt_family_meta, 0, 9, &height, NULL), CMT_IO);
-    ck_assert_int_eq(cmt_key_run_below(&db.base, &cmt_family_meta, 110, PLENTY, &height, NULL), CMT_IO);
+    ck_assert_int_eq(cmt_key_run_below(&db.base, &cmt_family_meta, 110, PLENTY, &height, NULL),
+                     CMT_IO);
 }
 END_TEST
 

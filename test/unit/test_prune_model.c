@@ -17,6 +17,7 @@
 #include "model.h"
 #include "node_history.h"
 #include "ordered_keys.h"
+#include "recording_db.h"
 
 #include <check.h>
 
@@ -362,10 +363,14 @@ static bool count_down(void *context, const cmt_progress *progress)
 static cmt_status prune_open(const world *w, const sides *on, int64_t retain,
                              const cmt_erase_options *options, cmt_error *err)
 {
+    const unsigned all = CMT_DB_WRITABLE | CMT_DB_RANGE_DELETE | CMT_DB_DROP_FILES;
+    recording_db recording[2];
     cmt_block_store *blocks;
     cmt_state_store *states;
-    CHAIN_EQUAL(cmt_block_store_open(on->blocks, &blocks, err), CMT_OK);
-    CHAIN_EQUAL(cmt_state_store_open(on->state, &states, err), CMT_OK);
+    CHAIN_EQUAL(cmt_block_store_open(recording_over(&recording[0], on->blocks, all), &blocks, err),
+                CMT_OK);
+    CHAIN_EQUAL(cmt_state_store_open(recording_over(&recording[1], on->state, all), &states, err),
+                CMT_OK);
     int64_t base = cmt_block_store_base(blocks);
     cmt_block_prune_request request = {
         .retain_height = retain,
@@ -401,7 +406,8 @@ static bool base_is_there(cmt_db *blocks, int64_t base_before, verdict *v)
     cmt_block_meta meta;
     CHAIN_EQUAL(cmt_block_store_open(blocks, &store, NULL), CMT_OK);
     int64_t base = cmt_block_store_base(store);
-    bool there = base == base_before || cmt_block_store_load_meta(store, base, &meta, NULL) == CMT_OK;
+    bool there =
+        base == base_before || cmt_block_store_load_meta(store, base, &meta, NULL) == CMT_OK;
     cmt_block_store_close(store);
     if (!there)
         snprintf(v->text, sizeof v->text, "stopped: base %" PRId64 " has no meta", base);
@@ -687,13 +693,15 @@ START_TEST(rules_leave_what_the_model_leaves)
         report(&h, i, first_seed + (uint64_t)i, &v);
         ck_abort_msg("seed %" PRIu64 ": %s", first_seed + (uint64_t)i, v.text);
     }
-    printf("layout v2 %ld, refused %ld, swept %ld, finished %ld, hashes listed %ld, with records written %ld, "
+    printf("layout v2 %ld, refused %ld, swept %ld, finished %ld, hashes listed %ld, with records "
+           "written %ld, "
            "inside the evidence window %ld\n",
            t.layout_v2, t.refused, t.swept, t.finished, t.listed, t.filled, t.kept_evidence);
     if (history_count >= 1000) { /* that the histories are worth something */
         long least = history_count / 100;
-        ck_assert(t.layout_v2 > least && t.swept > least && t.finished > least && t.listed > least && t.filled > least &&
-                  t.kept_evidence > least && t.refused < history_count / 5);
+        ck_assert(t.layout_v2 > least && t.swept > least && t.finished > least &&
+                  t.listed > least && t.filled > least && t.kept_evidence > least &&
+                  t.refused < history_count / 5);
     }
 }
 END_TEST
