@@ -106,16 +106,17 @@ function(cmt_test_properties test label timeout)
 endfunction()
 
 # cmt_test(<name> LABEL <label> [MODULES <module>...] [SOURCES <file>...] [LIBRARIES <target>...]
-#          [TIMEOUT <seconds>])
+#          [TIMEOUT <seconds>] [RUNS <argument>...])
 #
-# The Check suite test/<label>/test_<name>.c, run as the test <label>.<name>.  SOURCES are further files,
+# The Check suite test/<label>/test_<name>.c, run as the test <label>.<name>; with RUNS once for each
+# argument, as <label>.<argument>.  SOURCES are further files,
 # relative to the top.  It sees the public headers, base/, test/support/ and the folders of its modules;
 # CMT_TEST_DATA_DIR is the string test/<label>/data, made absolute.
 function(cmt_test name)
     if(NOT CMT_TESTS)
         return()
     endif()
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;TIMEOUT" "MODULES;SOURCES;LIBRARIES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;TIMEOUT" "MODULES;SOURCES;LIBRARIES;RUNS")
     if(NOT arg_TIMEOUT)
         set(arg_TIMEOUT 300)
     endif()
@@ -133,8 +134,14 @@ function(cmt_test name)
         PRIVATE ${arg_LIBRARIES} PkgConfig::CHECK cmt_warnings cmt_instrument)
     set_target_properties(${target} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/test")
-    add_test(NAME ${arg_LABEL}.${name} COMMAND ${target})
-    cmt_test_properties(${arg_LABEL}.${name} ${arg_LABEL} ${arg_TIMEOUT})
+    if(NOT arg_RUNS)
+        add_test(NAME ${arg_LABEL}.${name} COMMAND ${target})
+        cmt_test_properties(${arg_LABEL}.${name} ${arg_LABEL} ${arg_TIMEOUT})
+    endif()
+    foreach(argument IN LISTS arg_RUNS)
+        add_test(NAME ${arg_LABEL}.${argument} COMMAND ${target} ${argument})
+        cmt_test_properties(${arg_LABEL}.${argument} "${arg_LABEL};${arg_LABEL}.${argument}" ${arg_TIMEOUT})
+    endforeach()
 endfunction()
 
 # cmt_unit_test(<name> MODULES <module>... [...]): cmt_test with the label unit.

@@ -46,12 +46,11 @@ static cmt_status open_first(void *context, cmt_error *err)
     dumping *d = context;
     const cmd_target *target = d->context->target;
     bool state = strcmp(d->context->options->database, "state") == 0;
-    const cmt_db_view_options options = {.pin = true};
     cmt_db_iter_free(d->iter);
     d->iter = NULL;
     cmt_db_close(d->db);
     d->db = NULL;
-    CMT_TRY(cmt_db_open_view(state ? target->state : target->blockstore, &options, &d->db, err));
+    CMT_TRY(cmd_target_open(target, state ? target->state : target->blockstore, &d->db, err));
     CMT_TRY(cmt_db_iter_new(d->db, NULL, &d->iter, err));
     d->first = cmt_db_iter_first(d->iter, err);
     return d->first == CMT_NOT_FOUND ? CMT_OK : d->first;

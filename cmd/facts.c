@@ -41,9 +41,8 @@ static void close_snapshot(snapshot *s)
 
 static cmt_status open_snapshot(const cmd_target *target, snapshot *s, cmt_error *err)
 {
-    const cmt_db_view_options options = {.pin = true};
-    CMT_TRY(cmt_db_open_view(target->blockstore, &options, &s->blockstore_db, err));
-    CMT_TRY(cmt_db_open_view(target->state, &options, &s->state_db, err));
+    CMT_TRY(cmd_target_open(target, target->blockstore, &s->blockstore_db, err));
+    CMT_TRY(cmd_target_open(target, target->state, &s->state_db, err));
     CMT_TRY(cmt_block_store_open(s->blockstore_db, &s->blocks, err));
     return cmt_state_store_open(s->state_db, &s->states, err);
 }
@@ -68,15 +67,6 @@ static cmt_status measure_files(const char *path, uint64_t *bytes, cmt_error *er
             S_ISREG(st.st_mode))
             *bytes += (uint64_t)st.st_size;
     closedir(dir);
-    return CMT_OK;
-}
-
-static cmt_status count_tables(const char *path, cmt_lsm_view_stats *out, cmt_error *err)
-{
-    cmt_lsm_view *view = NULL;
-    CMT_TRY(cmt_lsm_view_open(path, NULL, &view, err));
-    *out = cmt_lsm_view_get_stats(view);
-    cmt_lsm_view_close(view);
     return CMT_OK;
 }
 
@@ -245,11 +235,15 @@ cmt_status cmd_facts_gather(const cmd_target *target, const cmt_logger *logger, 
     CMT_TRY(measure_files(target->state, &out->state_db.bytes, err));
     if (!out->readable)
         return CMT_OK;
-    CMT_TRY(count_tables(target->blockstore, &out->blockstore_db.tables, err));
-    CMT_TRY(count_tables(target->state, &out->state_db.tables, err));
+    CMT_TRY(cmt_db_needs_heal(target->blockstore, &out->blockstore_db.needs_heal, err));
+    CMT_TRY(cmt_db_needs_heal(target->state, &out->state_db.needs_heal, err));
     CMT_TRY(measure_trash(target, &out->trash_bytes, err));
     snapshot s = {0};
     cmt_status status = open_snapshot(target, &s, err);
+    if (status == CMT_OK)
+        status = cmt_db_get_stats(s.blockstore_db, &out->blockstore_db.tables, err);
+    if (status == CMT_OK)
+        status = cmt_db_get_stats(s.state_db, &out->state_db.tables, err);
     if (status == CMT_OK)
         status = read_stores(&s, logger, out, err);
     close_snapshot(&s);

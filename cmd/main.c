@@ -6,12 +6,14 @@
 #include "exit_codes.h"
 #include "report.h"
 #include "signals.h"
+#include "worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -47,6 +49,15 @@ static void keep_freed_memory(void)
     mallopt(M_TOP_PAD, 2 << 20);
 }
 
+/* An engine may end its process: then it shall be a worker's. */
+static bool needs_worker(const cmd_context *context)
+{
+    const cmd_options *options = context->options;
+    return !options->dry_run &&
+           (options->method == CMT_METHOD_ENGINE ||
+            (options->method == CMT_METHOD_AUTO && context->target->engine == CMT_ENGINE_ROCKSDB));
+}
+
 static cmt_status run_command(const cmd_context *context, cmt_error *err)
 {
     switch (context->options->command) {
@@ -57,7 +68,9 @@ static cmt_status run_command(const cmd_context *context, cmt_error *err)
     case CMD_PRUNE:
     case CMD_COMPACT:
     case CMD_PRUNE_AND_COMPACT:
-        return cmd_run_prune(context, err);
+        return needs_worker(context)
+                   ? cmd_worker_run(context, cmd_run_prune, context->target->data_dir, err)
+                   : cmd_run_prune(context, err);
     case CMD_DUMP:
         return cmd_run_dump(context, err);
     case CMD_NONE:
@@ -100,7 +113,9 @@ int main(int argc, char **argv)
     cmt_status status = cmd_options_parse(argc, argv, &options, &err);
     if (status == CMT_OK)
         status = run(&options, &err);
-    if (status == CMT_CANCELLED && cmd_signals_stop_requested())
+    /* Unless something was: the engine's method stops between two batches, and says how far it came. */
+    if (status == CMT_CANCELLED && cmd_signals_stop_requested() &&
+        strncmp(err.message, "stopped w", 9) != 0)
         cmt_error_set(&err, status, "interrupted; nothing was changed");
     return status == CMT_OK ? CMD_EXIT_DONE : cmd_fail(status, &err);
 }

@@ -29,9 +29,9 @@ typedef struct worker {
     pid_t pid;
     int errors[2]; /* the child's standard error */
     int result[2];
-    bool asked;               /* to stop */
-    char assertion[160];      /* what a failed one said; empty: none did */
-    const char *directory;    /* of the databases */
+    bool asked;            /* to stop */
+    char assertion[160];   /* what a failed one said; empty: none did */
+    const char *directory; /* of the databases */
 } worker;
 
 static void close_both(int ends[2])
@@ -62,7 +62,8 @@ static _Noreturn void be_child(worker *w, const cmd_context *context,
                                cmt_status (*function)(const cmd_context *, cmt_error *))
 {
     outcome o = {.error = CMT_ERROR_INIT};
-    prctl(PR_SET_PDEATHSIG, SIGTERM); /* whoever waits for the result is gone: stop where it is safe */
+    prctl(PR_SET_PDEATHSIG,
+          SIGTERM); /* whoever waits for the result is gone: stop where it is safe */
     close(w->errors[0]);
     close(w->result[0]);
     dup2(w->errors[1], STDERR_FILENO);
@@ -129,9 +130,10 @@ static cmt_status explain_death(const worker *w, int how, cmt_error *err)
 {
     struct statvfs fs;
     if (statvfs(w->directory, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BYTES)
-        return cmt_error_set(err, CMT_NO_SPACE,
-                             "the disk is full and the database engine gave up; the databases are as "
-                             "after a crash, which they stand; free some space and run this again");
+        return cmt_error_set(
+            err, CMT_NO_SPACE,
+            "the disk is full and the database engine gave up; the databases are as "
+            "after a crash, which they stand; free some space and run this again");
     return cmt_error_set(err, CMT_IO,
                          "the database engine ended its process (signal %d%s%s); the databases are "
                          "as after a crash, which they stand; run this again",
@@ -165,8 +167,7 @@ cmt_status cmd_worker_run(const cmd_context *context,
     cmt_status status = CMT_OK;
     fflush(stdout);
     fflush(stderr);
-    if (pipe2(w.errors, O_CLOEXEC) != 0 || pipe2(w.result, O_CLOEXEC) != 0 ||
-        (w.pid = fork()) < 0)
+    if (pipe2(w.errors, O_CLOEXEC) != 0 || pipe2(w.result, O_CLOEXEC) != 0 || (w.pid = fork()) < 0)
         status = cmt_error_set(err, CMT_IO, "cannot start a worker process: %s", strerror(errno));
     else if (w.pid == 0)
         be_child(&w, context, function);

@@ -246,6 +246,7 @@ static const struct {
     {"Resource temporarily unavailable", CMT_BUSY}, /* of the record lock on LOCK */
     {"already held by process", CMT_BUSY},
     {"lock hold by current process", CMT_BUSY},
+    {"unknown tag", CMT_UNSUPPORTED}, /* in a MANIFEST; RocksDB calls that corruption */
     {"Corruption:", CMT_CORRUPT},
     {"Not implemented:", CMT_UNSUPPORTED},
     {"Invalid argument:", CMT_UNSUPPORTED},

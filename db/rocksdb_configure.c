@@ -30,10 +30,13 @@ static void apply_format(cmt_db__rocksdb *db, const cmt_db__rocksdb_format *form
 }
 
 static cmt_status read_format(const cmt_db__rocksdb *db, cmt_db__rocksdb_format *format,
-                              cmt_error *err)
+                              bool *found, cmt_error *err)
 {
     cmt_buf text = CMT_BUF_INIT;
     cmt_status st = cmt_db__read_options(db->guard.dir_fd, db->guard.dir, &text, err);
+    *found = st == CMT_OK;
+    if (st == CMT_NOT_FOUND && db->read_only)
+        return CMT_OK;
     if (st == CMT_NOT_FOUND)
         st = cmt_error_set(
             err, CMT_UNSUPPORTED,
@@ -81,9 +84,12 @@ cmt_status cmt_db__rocksdb_configure(cmt_db__rocksdb *db, const cmt_db_open_opti
     rocksdb_block_based_options_set_block_cache(db->table_options, db->cache);
     rocksdb_block_based_options_set_filter_policy(
         db->table_options, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
+    /* Who only reads makes no tables, but a newer version's are refused all the same. */
     if (!db->guard.created) {
-        CMT_TRY(read_format(db, &format, err));
-        apply_format(db, &format);
+        bool found = false;
+        CMT_TRY(read_format(db, &format, &found, err));
+        if (found)
+            apply_format(db, &format);
     }
     rocksdb_options_set_block_based_table_factory(db->options, db->table_options);
     db->read = rocksdb_readoptions_create();

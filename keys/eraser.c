@@ -10,6 +10,7 @@ CMT_DEFINE_CLEANUP(cmt_db_iter, cmt_db_iter_free)
 
 #define BATCH_OPERATIONS 10000
 #define BATCH_BYTES ((size_t)1 << 20)
+#define STEP_HEIGHTS 100000 /* of blocks: some 9 MB of hashes */
 
 cmt_status cmt_eraser_open(cmt_eraser *eraser, cmt_db *db, const cmt_erase_options *options,
                            const char *database, cmt_error *err)
@@ -21,6 +22,8 @@ cmt_status cmt_eraser_open(cmt_eraser *eraser, cmt_db *db, const cmt_erase_optio
         eraser->options.batch_operations = BATCH_OPERATIONS;
     if (eraser->options.batch_bytes == 0)
         eraser->options.batch_bytes = BATCH_BYTES;
+    if (eraser->options.step_heights <= 0)
+        eraser->options.step_heights = STEP_HEIGHTS;
     unsigned capabilities = cmt_db_capabilities(db);
     if ((capabilities & CMT_DB_WRITABLE) == 0)
         return cmt_error_set(err, CMT_UNSUPPORTED, "%s: it is open for reading only", database);

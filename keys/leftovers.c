@@ -194,7 +194,7 @@ static uint64_t add_bytes(uint64_t a, uint64_t b)
 static cmt_status find_leftovers(leftover_search *search, int64_t below, uint64_t budget_bytes,
                                  bool *complete, cmt_error *err)
 {
-    uint64_t start = cmt_db_bytes_read(search->keys.db);
+    uint64_t start = cmt_keys__search_cost(&search->keys);
     CMT_TRY(find_run_below(search, below, err));
     search->keys.stop_at = add_bytes(start, budget_bytes);
     cmt_status st = enumerate_classes(search, below, err);

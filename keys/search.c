@@ -74,6 +74,21 @@ static cmt_status seek(key_search *search, int64_t height, cmt_error *err)
     return cmt_db_iter_seek(search->iter, cmt_key_slice(&key), err);
 }
 
+/* What a step counts where the database does not say what it has read. */
+#define STEP_BYTES 256
+
+uint64_t cmt_keys__search_cost(const key_search *search)
+{
+    uint64_t bytes = cmt_db_bytes_read(search->db);
+    return bytes > 0 ? bytes : search->steps * STEP_BYTES;
+}
+
+static bool is_over_budget(key_search *search)
+{
+    search->steps++;
+    return cmt_keys__search_cost(search) > search->stop_at;
+}
+
 static bool parse_here(key_search *search)
 {
     search->standing =
@@ -95,11 +110,11 @@ cmt_status cmt_keys__search_step(key_search *search, int64_t height, int64_t *me
 {
     bool follows = stands_before(search, height);
     search->standing = false;
-    if (cmt_db_bytes_read(search->db) > search->stop_at)
+    if (is_over_budget(search))
         return CMT_CANCELLED;
     CMT_TRY(follows ? cmt_db_iter_next(search->iter, err) : seek(search, height, err));
     while (!parse_here(search)) { /* a key that CometBFT does not write: not ours to judge */
-        if (cmt_db_bytes_read(search->db) > search->stop_at)
+        if (is_over_budget(search))
             return CMT_CANCELLED;
         CMT_TRY(cmt_db_iter_next(search->iter, err));
     }
@@ -245,7 +260,7 @@ cmt_status cmt_key_run_below(cmt_db *db, const cmt_key_family *family, int64_t b
     if (st == CMT_OK && exists)
         st = cmt_keys__search_edge(&search, below - 1, 0, &start, err);
     if (st == CMT_OK && exists) {
-        uint64_t used = cmt_db_bytes_read(db);
+        uint64_t used = cmt_keys__search_cost(&search);
         search.stop_at = budget_bytes > UINT64_MAX - used ? UINT64_MAX : used + budget_bytes;
         st = last_run_start(&search, start, below, &start, err);
     }

@@ -11,22 +11,29 @@
 /* How often views beside a running node are opened again until they fit. */
 #define REOPEN_MAX 10
 
+const char *cmt_prune_method_name(cmt_prune_method method)
+{
+    return method == CMT_METHOD_ENGINE ? "engine" : "edit";
+}
+
 const char *cmt_pruner__path(const cmt_pruner__side *side)
 {
     return (const char *)side->path.data;
 }
 
-/* Only LevelDB's and pebble's files are written; everything else is refused before anything is touched. */
+/* What cannot be written is refused before anything is touched. */
 static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cmt_error *err)
 {
-    cmt_engine engine = CMT_ENGINE_UNKNOWN;
     cmt_error seen = CMT_ERROR_INIT;
-    cmt_status st = cmt_engine_detect(pruner->data_dir, side->name, &engine, &side->path, &seen);
+    side->engine = CMT_ENGINE_UNKNOWN;
+    cmt_status st =
+        cmt_engine_detect(pruner->data_dir, side->name, &side->engine, &side->path, &seen);
     if (st != CMT_OK)
         return cmt_error_set(err, st, "%s", seen.message);
-    switch (engine) {
+    switch (side->engine) {
     case CMT_ENGINE_GOLEVELDB:
     case CMT_ENGINE_CLEVELDB:
+    case CMT_ENGINE_ROCKSDB:
     case CMT_ENGINE_PEBBLEDB:
         return CMT_OK;
     case CMT_ENGINE_NONE:
@@ -35,16 +42,15 @@ static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
                              side->name, seen.message);
     case CMT_ENGINE_UNKNOWN:
         return cmt_error_set(err, CMT_UNSUPPORTED, "%s; nothing was changed", seen.message);
-    case CMT_ENGINE_ROCKSDB:
     case CMT_ENGINE_BADGERDB:
     case CMT_ENGINE_BOLTDB:
         break;
     }
     return cmt_error_set(
         err, CMT_UNSUPPORTED,
-        "%s is a %s database; this version changes goleveldb, cleveldb and pebbledb "
+        "%s is a %s database; this version changes goleveldb, cleveldb, rocksdb and pebbledb "
         "databases only",
-        cmt_pruner__path(side), cmt_engine_name(engine));
+        cmt_pruner__path(side), cmt_engine_name(side->engine));
 }
 
 static cmt_status open_side(const cmt_pruner *pruner, cmt_pruner__side *side, cmt_error *err)
@@ -56,6 +62,8 @@ static cmt_status open_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
         .name = side->name,
         .observe = pruner->options.dry_run,
     };
+    if (pruner->method == CMT_METHOD_ENGINE)
+        return cmt_pruner__open_with_engine(pruner, side, err);
     CMT_TRY(cmt_lsm_edit_open(cmt_pruner__path(side), &options, &side->edit, err));
     return cmt_db_from_view(cmt_lsm_edit_view(side->edit), &side->db, err);
 }
@@ -74,7 +82,7 @@ static cmt_status open_stores(cmt_pruner *p, cmt_error *err)
     return st;
 }
 
-static void close_views(cmt_pruner *p)
+void cmt_pruner__close_views(cmt_pruner *p)
 {
     cmt_block_store_close(p->block_store);
     cmt_state_store_close(p->state_store);
@@ -138,7 +146,7 @@ static cmt_status open_beside_node(cmt_pruner *p, cmt_error *err)
         if (height == last_height || attempt == REOPEN_MAX)
             return CMT_OK;
         last_height = height;
-        close_views(p);
+        cmt_pruner__close_views(p);
     }
 }
 
@@ -146,9 +154,14 @@ static cmt_status open_all(cmt_pruner *p, cmt_error *err)
 {
     CMT_TRY(find_side(p, &p->blocks, err));
     CMT_TRY(find_side(p, &p->states, err));
+    CMT_TRY(cmt_pruner__choose_method(p, err));
     if (!p->options.dry_run) {
+        CMT_TRY(cmt_db_heal(cmt_pruner__path(&p->blocks), p->options.logger, NULL, err));
+        CMT_TRY(cmt_db_heal(cmt_pruner__path(&p->states), p->options.logger, NULL, err));
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->blocks), &p->blocks.lock, err));
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->states), &p->states.lock, err));
+        if (p->method == CMT_METHOD_ENGINE) /* nobody is there; engines take their own */
+            cmt_pruner__unlock(p);
     }
     cmt_pruner__survey_begin(p);
     int64_t since = p->started_ns;
@@ -228,7 +241,7 @@ void cmt_pruner_close(cmt_pruner *p)
     cmt_error ignored = CMT_ERROR_INIT;
     if (cmt_pruner__survey_end(p, &ignored) != CMT_OK)
         cmt_log(p->options.logger, CMT_LOG_DEBUG, "size not known  err=\"%s\"", ignored.message);
-    close_views(p); /* under the locks */
+    cmt_pruner__close_views(p); /* under the locks */
     cmt_pruner__unlock(p);
     cmt_lsm_trash_close(p->trash[0]);
     cmt_lsm_trash_close(p->trash[1]);

@@ -59,7 +59,8 @@ cmt_lsm_edit_spec cmt_pruner__block_spec(cmt_pruner *p)
         .check = check_block_key,
         .context = p,
     };
-    if (rule->hash_by_value && rule->dead_hash.count > 0) {
+    bool by_value = rule->hash_by_value || p->method == CMT_METHOD_ENGINE;
+    if (by_value && rule->dead_hash.count > 0) {
         p->hash_range = cmt_block_hash_range(rule->layout);
         spec.judged = &p->hash_range;
         spec.judged_count = 1;
@@ -101,7 +102,7 @@ static cmt_status make_rules(cmt_pruner *p, cmt_error *err)
     int64_t last = p->state.last_block_height;
     int64_t from = base;
     CMT_TRY(cmt_state_prune_unfinished_from(p->state_store, base, &from, err));
-    const cmt_block_prune_request block_request = {
+    p->block_request = (cmt_block_prune_request){
         .retain_height = p->retain_height,
         .initial_height = p->state.initial_height,
         .window = {.last_block_height = last,
@@ -111,19 +112,20 @@ static cmt_status make_rules(cmt_pruner *p, cmt_error *err)
         .sweep = p->options.sweep,
         .reclaim = p->options.action == CMT_ACTION_PRUNE_AND_COMPACT,
         .unfinished = from < base,
+        .from_headers = p->method == CMT_METHOD_ENGINE,
     };
-    CMT_TRY(cmt_block_prune_make(p->block_store, &block_request, &p->block_prune, err));
-    const cmt_state_prune_request state_request = {
+    CMT_TRY(cmt_block_prune_make(p->block_store, &p->block_request, &p->block_prune, err));
+    p->state_request = (cmt_state_prune_request){
         .base = base,
         .retain_height = p->retain_height,
         .evidence_height = p->block_prune.evidence_height,
         .from = from,
         .initial_height = p->state.initial_height,
-        .reclaim = block_request.reclaim,
+        .reclaim = p->block_request.reclaim,
         .last_height = (height > last ? height : last) + 2,
         .sweep = p->options.sweep,
     };
-    cmt_status st = cmt_state_prune_make(p->state_store, &state_request, &p->state_prune, err);
+    cmt_status st = cmt_state_prune_make(p->state_store, &p->state_request, &p->state_prune, err);
     if (st != CMT_OK) {
         cmt_block_prune_free(&p->block_prune);
         return st;
@@ -162,6 +164,8 @@ static cmt_status plan_prune(cmt_pruner *p, cmt_error *err)
     plan->evidence_height = p->block_prune.evidence_height;
     plan->sweeps = p->block_prune.leftovers || p->state_prune.leftovers;
     plan->search_complete = p->block_prune.search_complete && p->state_prune.search_complete;
+    if (p->method == CMT_METHOD_ENGINE)
+        return CMT_OK;
     cmt_lsm_edit_spec block_spec = cmt_pruner__block_spec(p);
     cmt_lsm_edit_spec state_spec = cmt_pruner__state_spec(p);
     CMT_TRY(cmt_pruner__survey_end(p, err));
@@ -178,17 +182,22 @@ static cmt_status plan_compact(cmt_pruner *p, cmt_error *err)
     p->plan.retain_height = p->retain_height;
     p->plan.search_complete = true;
     CMT_TRY(cmt_pruner__survey_end(p, err));
+    if (p->method == CMT_METHOD_ENGINE)
+        return CMT_OK;
     CMT_TRY(cmt_lsm_edit_plan_compact(p->blocks.edit, err));
     return cmt_lsm_edit_plan_compact(p->states.edit, err);
 }
 
-static void sum_up(cmt_pruner *p)
+static cmt_status sum_up(cmt_pruner *p, cmt_error *err)
 {
     cmt_prune_plan *plan = &p->plan;
     const cmt_lsm_edit_counts *counts[] = {&plan->blockstore, &plan->state};
     plan->base = cmt_block_store_base(p->block_store);
     plan->height = cmt_block_store_height(p->block_store);
     plan->last_block_height = p->state.last_block_height;
+    plan->method = p->method;
+    if (p->method == CMT_METHOD_ENGINE)
+        return cmt_pruner__plan_engine(p, err);
     plan->blockstore = cmt_lsm_edit_get_counts(p->blocks.edit);
     plan->state = cmt_lsm_edit_get_counts(p->states.edit);
     p->blocks.has_work = !plan->blockstore.nothing_to_do;
@@ -202,6 +211,7 @@ static void sum_up(cmt_pruner *p)
         plan->estimated_ms +=
             FIXED_MS + (int64_t)(counts[i]->bytes_write_bound / WRITE_BYTES_PER_MS);
     }
+    return CMT_OK;
 }
 
 cmt_status cmt_pruner_plan(cmt_pruner *p, cmt_prune_plan *plan, cmt_error *err)
@@ -212,7 +222,7 @@ cmt_status cmt_pruner_plan(cmt_pruner *p, cmt_prune_plan *plan, cmt_error *err)
     cmt_status st =
         p->options.action == CMT_ACTION_COMPACT ? plan_compact(p, err) : plan_prune(p, err);
     CMT_TRY(cmt_pruner__explain(p, st, err));
-    sum_up(p);
+    CMT_TRY(sum_up(p, err));
     if (p->have_rules && (p->options.dry_run || p->options.families))
         CMT_TRY(cmt_pruner__plan_families(p, err));
     p->planned = true;

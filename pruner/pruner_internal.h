@@ -14,8 +14,9 @@
 typedef struct cmt_pruner__side {
     const char *name; /* "blockstore" or "state" */
     cmt_buf path;     /* with a terminating NUL */
-    cmt_db_lock *lock;
-    cmt_lsm_edit *edit;
+    cmt_engine engine;
+    cmt_db_lock *lock;  /* of the method edit; an engine holds its own */
+    cmt_lsm_edit *edit; /* likewise */
     cmt_db *db;
     bool has_work;
 } cmt_pruner__side;
@@ -43,11 +44,14 @@ struct cmt_pruner {
     cmt_block_store *block_store;
     cmt_state_store *state_store;
     cmt_state state;
-    bool node_runs; /* seen in a dry run: the heights rise */
+    bool node_runs;          /* seen in a dry run: the heights rise */
+    cmt_prune_method method; /* never CMT_METHOD_AUTO */
 
     /* the plan */
     bool planned;
     int64_t retain_height;
+    cmt_block_prune_request block_request;
+    cmt_state_prune_request state_request;
     cmt_block_prune block_prune;
     cmt_state_prune state_prune;
     bool have_rules;
@@ -76,6 +80,19 @@ cmt_status cmt_pruner__explain(cmt_pruner *pruner, cmt_status st, cmt_error *err
 
 /** A debug line with the time since *since, which becomes now. */
 void cmt_pruner__log_step(const cmt_pruner *pruner, const char *step, int64_t *since);
+
+/** Close stores, databases and edits; what an edit wrote and did not commit is removed. */
+void cmt_pruner__close_views(cmt_pruner *pruner);
+
+/** Decide the method from the options and the engines.
+ *  @retval CMT_UNSUPPORTED  the method asked for does not work on them */
+CMT_MUST_CHECK cmt_status cmt_pruner__choose_method(cmt_pruner *pruner, cmt_error *err);
+
+/** Method engine: open a side; work out what the plan comes to; carry it out and close both sides. */
+CMT_MUST_CHECK cmt_status cmt_pruner__open_with_engine(const cmt_pruner *pruner,
+                                                       cmt_pruner__side *side, cmt_error *err);
+CMT_MUST_CHECK cmt_status cmt_pruner__plan_engine(cmt_pruner *pruner, cmt_error *err);
+CMT_MUST_CHECK cmt_status cmt_pruner__run_engine(cmt_pruner *pruner, cmt_error *err);
 
 /** Release both locks. */
 void cmt_pruner__unlock(cmt_pruner *pruner);

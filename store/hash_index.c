@@ -253,7 +253,7 @@ cmt_status cmt_store__plan_hashes(cmt_block_store *store, const cmt_block_prune_
     if (!request->from_headers)
         CMT_TRY(try_list(store, &left->meta, request->reclaim, prune, &listed, err));
     cmt_status st = cmt_height_set_add(&prune->dead_hash, prune->base, prune->retain_height);
-    if (st == CMT_OK && request->from_headers && request->sweep)
+    if (st == CMT_OK && request->from_headers && request->sweep && prune->leftovers)
         st = cmt_height_set_add(&prune->dead_hash, 0, prune->base);
     if (st == CMT_OK && !request->from_headers && !listed)
         st = judge_by_value(store, request, &left->part, prune);

@@ -19,9 +19,6 @@
 
 CMT_DEFINE_CLEANUP(cmt_key_walk, cmt_key_walk_close)
 
-/* Blocks of one step by ranges: some 9 MB of hashes. */
-#define STEP_BLOCKS 100000
-
 /* ---- writing ----------------------------------------------------------------------------- */
 
 static cmt_status put_base(cmt_store__run *run, cmt_error *err)
@@ -45,8 +42,8 @@ cmt_status cmt_store__write(cmt_store__run *run, const char *phase, cmt_error *e
     CMT_TRY(cmt_eraser_write(run->eraser, err));
     run->store->state.base = run->base;
     run->store->stored_otherwise = false;
-    return cmt_eraser_report(run->eraser, phase, run->base - run->from,
-                             run->rule->retain_height - run->from);
+    return cmt_eraser_report(run->eraser, phase, run->base - run->all.lo,
+                             run->all.hi - run->all.lo);
 }
 
 cmt_status cmt_store__write_full(cmt_store__run *run, const char *phase, cmt_error *err)
@@ -212,14 +209,15 @@ static cmt_status prune_by_ranges(cmt_store__run *run, cmt_error *err)
 /* ---- steps ------------------------------------------------------------------------------- */
 
 /* Up to where the next step goes: to a block that is there. */
-static cmt_status step_end(cmt_block_store *store, int64_t retain, bool by_range, int64_t *end,
-                           cmt_error *err)
+static cmt_status step_end(cmt_block_store *store, int64_t retain, const cmt_eraser *eraser,
+                           int64_t *end, cmt_error *err)
 {
+    int64_t heights = eraser->options.step_heights;
     *end = retain;
-    if (!by_range || retain - store->state.base <= STEP_BLOCKS)
+    if (!eraser->by_range || retain - store->state.base <= heights)
         return CMT_OK;
     cmt_status st = cmt_key_first_in(store->db, cmt_store__family(store, &cmt_family_meta),
-                                     store->state.base + STEP_BLOCKS, retain, end, err);
+                                     store->state.base + heights, retain, end, err);
     return st == CMT_NOT_FOUND ? CMT_OK : st;
 }
 
@@ -240,7 +238,7 @@ static cmt_status step(cmt_block_store *store, const cmt_block_prune_request *re
 {
     cmt_block_prune_request to = *request;
     to.from_headers = true;
-    CMT_TRY(step_end(store, request->retain_height, eraser->by_range, &to.retain_height, err));
+    CMT_TRY(step_end(store, request->retain_height, eraser, &to.retain_height, err));
     CMT_AUTO(cmt_block_prune_free) cmt_block_prune rule = {0};
     CMT_TRY(cmt_block_prune_make(store, &to, &rule, err));
     if (result->evidence_height >= rule.base)
@@ -248,8 +246,12 @@ static cmt_status step(cmt_block_store *store, const cmt_block_prune_request *re
     result->leftovers = result->leftovers || rule.leftovers;
     result->search_complete = result->search_complete && rule.search_complete;
 
-    cmt_store__run run = {
-        .store = store, .rule = &rule, .eraser = eraser, .from = rule.base, .base = rule.base};
+    cmt_store__run run = {.store = store,
+                          .rule = &rule,
+                          .eraser = eraser,
+                          .all = {result->base_before, request->retain_height},
+                          .from = rule.base,
+                          .base = rule.base};
     cmt_status st = eraser->by_range ? prune_by_ranges(&run, err) : prune_by_points(&run, err);
     if (st == CMT_OK)
         st = cmt_eraser_drop(eraser, &rule.ranges, err); /* of the hash index only points die */

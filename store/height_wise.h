@@ -11,6 +11,7 @@ typedef struct cmt_store__run {
     cmt_block_store *store;
     cmt_block_prune *rule;
     cmt_eraser *eraser;
+    cmt_heights all;  /* of the prune that this is a step of, for progress */
     int64_t from;     /* base when the run began */
     int64_t base;     /* what base shall be with the next batch; an existing block, or as it was */
     int64_t ext_from; /* no extended commit is below, from `from` on */

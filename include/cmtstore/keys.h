@@ -159,6 +159,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_key_heights_apart(const cmt_key_family *fa
  * Find the heights below @p below of which @p db holds a key of @p family: the run just below it
  * and other long runs in doubling steps, the rest one by one, then the runs height by height.
  *
+ * Where a database does not say what was read (engines), each step of a search counts as 256 bytes.
  * Reads at most @p budget_bytes, a quarter more for probes where that was not enough, and a
  * doubling walk (some sixty seeks at most) for each long run.
  *
@@ -192,6 +193,7 @@ typedef struct cmt_erase_options {
     size_t batch_operations; /* a batch is written when it has so many changes; 0: 10,000 */
     size_t batch_bytes;      /* … or takes up so much memory; 0: 1 MiB */
     bool points;             /* single deletions also where the engine deletes ranges */
+    int64_t step_heights;    /* by ranges: blocks that go in one step; 0: 100,000 */
     const cmt_progress_hook *progress; /* asked between batches; may be NULL */
 } cmt_erase_options;
 

@@ -414,7 +414,7 @@ def reads_beside_a_busy_node():
 
 def main():
     tools.require_cmtstore()
-    for fixture in (CHAIN, "digits-0.38", "multi-0.38-rocksdb"):
+    for fixture in (CHAIN, "digits-0.38"):
         WORK.fixture(fixture)
     both = homes.DATABASES
     tally = Tally()
@@ -426,7 +426,6 @@ def main():
     tally.run("fails on bad records", fails_on_bad_records, BAD_RECORDS)
     tally.run("refuses stores of different heights", refuses_stores_of_different_heights, [()])
     tally.run("refuses imitations", refuses_imitation, IMITATIONS)
-    tally.run("refuses other engines", refuses_engine, [("multi-0.38-rocksdb", "rocksdb")])
     tally.run("fails without a store", fails_without, both)
     tally.run("refuses a pending CURRENT", refuses_a_pending_current, both)
     tally.run("refuses links inside a database", refuses_links_inside, ["CURRENT", "LOCK"])

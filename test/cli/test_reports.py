@@ -24,7 +24,7 @@ def shape(value):
     return type(value).__name__
 
 
-DATABASE = {"bytes": "int", "journal_bytes": "int", "tables_per_level": ["int"]}
+DATABASE = {"bytes": "int", "journal_bytes": "int", "tables_per_level": ["int"], "needs_heal": "bool"}
 INFO = {
     "home": "str", "data_dir": "str", "engine": "str", "key_layout": "str", "chain_id": "str",
     "blockstore": {"base": "int", "height": "int", **DATABASE},
@@ -116,6 +116,20 @@ def tells_what_it_can_of_other_engines(fixture, engine):
     WORK.discard(home)
 
 
+def tells_of_rocksdb():
+    """By its read-only open, which writes nothing."""
+    home = fresh("multi-0.38-rocksdb")
+    before = homes.fingerprint(home)
+    info = run("info", "--home", home, "-o", "json").expect_code(tools.OK).json()
+    expect_equal((info["engine"], info["key_layout"], info["blockstore"]["base"], info["blockstore"]["height"],
+                  info["state"]["last_block_height"]), ("rocksdb", "v1", 1, 600, 600), "engine and heights")
+    plan = run("plan", "-b", 10, "--home", home, "-o", "json").expect_code(tools.OK).json()
+    expect_equal((plan["method"], plan["blocks_to_prune"], plan["nothing_to_do"]), ("engine", 590, False), "plan")
+    expect_sentence(run("plan", "-b", 10, "--method", "edit", "--home", home).expect_code(tools.REFUSED), "rocksdb", "engine")
+    expect_equal(homes.fingerprint(home), before, "the directory")
+    WORK.discard(home)
+
+
 def tells_of_layout_v2():
     home = fresh("multi-1.0-v2")
     info = run("info", "--home", home, "-o", "json").expect_code(tools.OK).json()
@@ -130,7 +144,7 @@ def tells_of_layout_v2():
 
 
 EDIT = {k: "int" for k in ("tables", "tables_dropped", "tables_rewritten", "tables_marked", "tombstones", "bytes_to_write")}
-COST = {"nothing_to_do": "bool", "blockstore": EDIT, "state": EDIT, "peak_extra_bytes": "int", "freed_bytes": "int", "estimated_ms": "int"}
+COST = {"method": "str", "nothing_to_do": "bool", "blockstore": EDIT, "state": EDIT, "peak_extra_bytes": "int", "freed_bytes": "int", "estimated_ms": "int"}
 PLAN = {
     "base": "int", "height": "int", "last_block_height": "int", "retain_height": "int", "decided_by": "str",
     "evidence_retain_height": "int", "blocks_to_prune": "int", "finishes_earlier": "bool", "sweeps": "bool",
@@ -265,7 +279,8 @@ def main():
     tally.run("tells of leftovers and trash", tells_of_leftovers_and_trash, [()])
     tally.run("tells of an unfinished prune", tells_of_an_unfinished_prune, [()])
     tally.run("tells what it can of other engines", tells_what_it_can_of_other_engines,
-              [("multi-0.38-rocksdb", "rocksdb")])
+              [])
+    tally.run("tells of RocksDB", tells_of_rocksdb, [()])
     tally.run("tells of layout v2", tells_of_layout_v2, [()])
     tally.run("plans", plans, [()])
     tally.run("reports a prune", reports_a_prune, ["prune", "prune-and-compact"])

@@ -98,6 +98,18 @@ def cleveldb_check():
     return compiled("cleveldb_check", "interop/cleveldb_check.c", "-lleveldb", "-lcrypto")
 
 
+def engine_db(*args):
+    """The command line of the helper that opens databases with cmt_db_open(); only the build makes it."""
+    path = os.environ.get("CMT_TEST_ENGINE_DB")
+    if not path:
+        raise Skip("CMT_TEST_ENGINE_DB is not set: run by ctest")
+    return [path, *args]
+
+
+def rocksdb_check(*args):
+    return [compiled("rocksdb_check", "interop/rocksdb_check.c", "-lrocksdb", "-lcrypto"), *args]
+
+
 def cleveldb_dump(directory):
     """One database as lines, by C++ LevelDB.  The library changes what it opens: give it a copy."""
     done = subprocess.run([cleveldb_check(), "dump", directory], capture_output=True, timeout=120)

@@ -17,6 +17,7 @@
 #include "model.h"
 #include "node_history.h"
 #include "ordered_keys.h"
+#include "recording_db.h"
 
 #include <check.h>
 
@@ -362,10 +363,14 @@ static bool count_down(void *context, const cmt_progress *progress)
 static cmt_status prune_open(const world *w, const sides *on, int64_t retain,
                              const cmt_erase_options *options, cmt_error *err)
 {
+    const unsigned all = CMT_DB_WRITABLE | CMT_DB_RANGE_DELETE | CMT_DB_DROP_FILES;
+    recording_db recording[2];
     cmt_block_store *blocks;
     cmt_state_store *states;
-    CHAIN_EQUAL(cmt_block_store_open(on->blocks, &blocks, err), CMT_OK);
-    CHAIN_EQUAL(cmt_state_store_open(on->state, &states, err), CMT_OK);
+    CHAIN_EQUAL(cmt_block_store_open(recording_over(&recording[0], on->blocks, all), &blocks, err),
+                CMT_OK);
+    CHAIN_EQUAL(cmt_state_store_open(recording_over(&recording[1], on->state, all), &states, err),
+                CMT_OK);
     int64_t base = cmt_block_store_base(blocks);
     cmt_block_prune_request request = {
         .retain_height = retain,
@@ -482,7 +487,8 @@ static bool is_told_when_stopped(const world *w)
 static bool check_all_open(const world *w, const sides *expected, int64_t retain, verdict *v)
 {
     const cmt_erase_options at_once = {.points = true};
-    const cmt_erase_options by_ranges = {.batch_operations = 1 + (size_t)(w->h->seed % 20)};
+    const cmt_erase_options by_ranges = {.batch_operations = 1 + (size_t)(w->h->seed % 20),
+                                         .step_heights = 1 + (int64_t)(w->h->seed / 32 % 30)};
     const cmt_erase_options small = {.points = true,
                                      .batch_operations = 1 + (size_t)(w->h->seed % 40)};
     return check_open(w, expected, retain, &at_once, 0, v) &&
