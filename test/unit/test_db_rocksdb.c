@@ -206,7 +206,8 @@ START_TEST(a_manifest_of_a_newer_version_is_refused_unchanged)
     cmt_buf_free(&manifest);
     uint64_t before = files_hash(dir);
     cmt_status st = open_db(false, &db);
-    ck_assert_msg(st == CMT_UNSUPPORTED && strstr(err.message, "unknown tag") != NULL, "%s", err.message);
+    ck_assert_msg(st == CMT_UNSUPPORTED && strstr(err.message, "unknown tag") != NULL, "%s",
+                  err.message);
     ck_assert_uint_eq(files_hash(dir), before);
 }
 END_TEST
