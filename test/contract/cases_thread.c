@@ -95,11 +95,6 @@ TCase *thread_cases(void)
     TCase *tc = tcase_create("threads");
     tcase_add_checked_fixture(tc, contract_setup, contract_teardown);
     tcase_set_timeout(tc, 60);
-#ifdef __SANITIZE_THREAD__
-    /* Of the engines' libraries, which are not instrumented, it would not see how they synchronise. */
-    if (backend != ON_MEMORY)
-        return tc;
-#endif
     if (backend != ON_VIEW)
         tcase_add_test(tc, readers_see_whole_batches_while_others_write_and_compact);
     return tc;
