@@ -60,7 +60,7 @@ void cmt_db__pairs_release(cmt_db__pairs *pairs)
 
 cmt_status cmt_db__pairs_reserve(cmt_db__pairs *pairs, size_t extra)
 {
-    if (extra <= pairs->capacity - pairs->count)
+    if (pairs->at != NULL && extra <= pairs->capacity - pairs->count)
         return CMT_OK;
     size_t capacity = pairs->count + pairs->count / 2 + extra + 16;
     if (capacity > SIZE_MAX / sizeof *pairs->at)

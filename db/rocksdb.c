@@ -142,48 +142,9 @@ static const cmt_db_ops rocks_read_only_ops = {
     .capabilities = CMT_DB_SHARED,
 };
 
-static cmt_status open_read_only(cmt_db__rocksdb *db, cmt_error *err)
-{
-    char *message = NULL;
-    db->db = rocksdb_open_for_read_only(db->options, db->guard.dir, 0, &message);
-    return message == NULL ? CMT_OK : cmt_db__rocksdb_failed(db, message, "open", err);
-}
-
-/* Whatever RocksDB would only find out after it had begun to write (a MANIFEST of a newer version, a table that
- * is missing, a damaged log) is found out without writing. */
-static cmt_status try_read_only(const char *dir, const cmt_db_open_options *options, cmt_error *err)
-{
-    cmt_db_open_options reading = *options;
-    cmt_db *db;
-    reading.read_only = true;
-    CMT_TRY(cmt_db__open_rocksdb(dir, &reading, &db, err));
-    cmt_db_close(db);
-    return CMT_OK;
-}
-
-static cmt_status open_engine(cmt_db__rocksdb *db, const cmt_db_open_options *options,
-                              cmt_error *err)
-{
-    CMT_TRY(cmt_db__rocksdb_configure(db, options, err));
-    if (db->read_only)
-        return open_read_only(db, err);
-    if (!db->guard.created)
-        CMT_TRY(try_read_only(db->guard.dir, options, err));
-    char *message = NULL;
-    db->db = rocksdb_open(db->options, db->guard.dir, &message);
-    if (message != NULL) {
-        cmt_status st = cmt_db__rocksdb_failed(db, message, "open", err);
-        restore_owner(db);
-        return st;
-    }
-    cmt_status st = cmt_db__guard_restore_owner(&db->guard, err);
-    if (st != CMT_OK)
-        rocksdb_close(db->db);
-    return st;
-}
-
-cmt_status cmt_db__open_rocksdb(const char *dir, const cmt_db_open_options *options, cmt_db **out,
-                                cmt_error *err)
+/* All but the engine's own opening. */
+static cmt_status prepare(const char *dir, const cmt_db_open_options *options,
+                          cmt_db__rocksdb **out, cmt_error *err)
 {
     cmt_db__rocksdb *db = calloc(1, sizeof *db);
     if (db == NULL)
@@ -197,11 +158,80 @@ cmt_status cmt_db__open_rocksdb(const char *dir, const cmt_db_open_options *opti
     }
     pthread_rwlock_init(&db->writers, NULL);
     pthread_mutex_init(&db->cancel_lock, NULL);
-    st = open_engine(db, options, err);
+    st = cmt_db__rocksdb_configure(db, options, err);
+    if (st != CMT_OK) {
+        free_parts(db);
+        return st;
+    }
+    *out = db;
+    return CMT_OK;
+}
+
+static cmt_status open_reader(const char *dir, const cmt_db_open_options *options, cmt_db **out,
+                              cmt_error *err)
+{
+    cmt_db_open_options reading = *options;
+    cmt_db__rocksdb *db = NULL;
+    char *message = NULL;
+    reading.read_only = true;
+    CMT_TRY(prepare(dir, &reading, &db, err));
+    db->db = rocksdb_open_for_read_only(db->options, dir, 0, &message);
+    if (message != NULL) {
+        cmt_status st = cmt_db__rocksdb_failed(db, message, "open", err);
+        free_parts(db);
+        return st;
+    }
+    *out = &db->base;
+    return CMT_OK;
+}
+
+/* Whatever RocksDB would only find out after it had begun to write (a MANIFEST of a newer version, a table that
+ * is missing, a damaged log) is found out without writing. */
+static cmt_status try_reading(const cmt_db__rocksdb *db, const cmt_db_open_options *options,
+                              cmt_error *err)
+{
+    cmt_db *reader = NULL;
+    if (db->guard.created)
+        return CMT_OK;
+    CMT_TRY(open_reader(db->guard.dir, options, &reader, err));
+    cmt_db_close(reader);
+    return CMT_OK;
+}
+
+static cmt_status open_engine(cmt_db__rocksdb *db, cmt_error *err)
+{
+    char *message = NULL;
+    db->db = rocksdb_open(db->options, db->guard.dir, &message);
+    if (message != NULL) {
+        cmt_status st = cmt_db__rocksdb_failed(db, message, "open", err);
+        restore_owner(db);
+        return st;
+    }
+    cmt_status st = cmt_db__guard_restore_owner(&db->guard, err);
+    if (st != CMT_OK)
+        rocksdb_close(db->db);
+    return st;
+}
+
+static cmt_status open_writer(const char *dir, const cmt_db_open_options *options, cmt_db **out,
+                              cmt_error *err)
+{
+    cmt_db__rocksdb *db = NULL;
+    CMT_TRY(prepare(dir, options, &db, err));
+    cmt_status st = try_reading(db, options, err);
+    if (st == CMT_OK)
+        st = open_engine(db, err);
     if (st != CMT_OK) {
         free_parts(db);
         return st;
     }
     *out = &db->base;
     return CMT_OK;
+}
+
+cmt_status cmt_db__open_rocksdb(const char *dir, const cmt_db_open_options *options, cmt_db **out,
+                                cmt_error *err)
+{
+    return options->read_only ? open_reader(dir, options, out, err)
+                              : open_writer(dir, options, out, err);
 }

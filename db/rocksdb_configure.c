@@ -10,8 +10,6 @@
 #define BLOOM_BITS_PER_KEY 10                    /* cometbft-db's */
 #define BACKGROUND_THREADS 2
 #define ENGINE_LOGS_KEPT 5
-/* Nothing can be made in it, so that RocksDB goes without a log of its own. */
-#define NO_DIRECTORY "/dev/null"
 
 static void apply_format(cmt_db__rocksdb *db, const cmt_db__rocksdb_format *format)
 {
@@ -68,8 +66,6 @@ static void set_options(cmt_db__rocksdb *db, const cmt_db_open_options *options)
     rocksdb_options_set_keep_log_file_num(o, ENGINE_LOGS_KEPT);
     /* A torn tail is what a crash leaves; damage before it would otherwise silently end the log. */
     rocksdb_options_set_wal_recovery_mode(o, rocksdb_tolerate_corrupted_tail_records_recovery);
-    if (options->read_only)
-        rocksdb_options_set_db_log_dir(o, NO_DIRECTORY);
 }
 
 cmt_status cmt_db__rocksdb_configure(cmt_db__rocksdb *db, const cmt_db_open_options *options,

@@ -8,6 +8,8 @@ Environment: CMTSTORE, CMT_TEST_ENGINE_DB, CMT_TEST_CACHE, CMT_TEST_SEED, CMT_TE
 
 import os
 import random
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -102,6 +104,35 @@ def unhealed_loses():
     expect(False, "twenty kills lost nothing: is the writer still one that compacts?")
 
 
+def names_of_logs_are_synced():
+    """A log's name in its directory is durable before a synced write in it is acknowledged."""
+    if shutil.which("strace") is None:
+        raise Skip("no strace here")
+    home = WORK.copy(WORK.fixture(FIXTURE))
+    directory = os.path.realpath(homes.database(home, NAME))
+    trace = home + ".strace"
+    with subprocess.Popen(["strace", "-f", "-y", "-qq", "-e", "trace=openat,fsync,fdatasync,write", "-e", "signal=none", "-o", trace,
+                           *tools.engine_db("write", "goleveldb", directory)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as writer:
+        lines = [writer.stdout.readline() for _ in range(150)]
+        writer.stdout.close()  # the writer's next line ends it
+        writer.wait(60)
+    if not lines[0]:
+        raise Skip("strace may not trace here")
+    pending, logs, early = False, 0, 0
+    with open(trace, encoding="utf-8", errors="replace") as f:
+        for line in f:
+            if re.search(r'openat\(.*/\d{6}\.log".*O_CREAT', line):
+                pending, logs = True, logs + 1
+            elif re.search(r" fsync\(\d+<" + re.escape(directory) + ">", line):
+                pending = False
+            elif re.search(r" write\(1<", line):
+                early += pending
+    expect(logs >= 3, f"{logs} logs: too few to tell")
+    expect_equal(early, 0, "acknowledged writes in logs whose names were not durable")
+    os.unlink(trace)
+    WORK.discard(home)
+
+
 def main():
     tools.require_cmtstore()
     try:
@@ -121,6 +152,7 @@ def main():
     cases = [(how, n, round(rng.uniform(0.0, 0.8), 3)) for how in ("heal", "open", "compact") for n in range(kills)]
     tally.run("goleveldb sees every synced write of a killed writer, after healing", healed_by, cases)
     tally.run("twice killed, once healed", heals_again_after_a_second_kill, [(n, 0.2) for n in range(2)])
+    tally.run("names of logs are durable before what they hold is acknowledged", names_of_logs_are_synced, [()])
     tally.run("without healing it does not", unhealed_loses, [()], serial=True)
     tally.finish()
 
