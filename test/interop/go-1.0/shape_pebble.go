@@ -97,6 +97,9 @@ func writeShaped(r *shared.Request, pairs []shared.Pair, rng *rand.Rand) error {
 	}
 	if r.Ranges { // in tables, not in the log
 		err = db.Flush()
+		for _, p := range order[len(order)-min(40, len(order)):] {
+			err = errors.Join(err, db.Set(p.Key, p.Value, pebble.NoSync))
+		}
 	}
 	if r.LogRanges {
 		err = errors.Join(err, db.DeleteRange([]byte("ghost"), []byte("ghosts"), pebble.Sync))
@@ -116,15 +119,27 @@ func leave(db *pebble.DB, o *pebble.Options, dir string) error {
 	if err := db.LogData(nil, pebble.Sync); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	seen := int64(-1)
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		m := db.Metrics()
-		if m.Compact.NumInProgress == 0 && m.Flush.NumInProgress == 0 && m.MemTable.Count == 1 {
-			return export(o, dir)
+		busy := m.Compact.NumInProgress + m.Flush.NumInProgress + m.Table.ObsoleteCount + m.Table.ZombieCount
+		done := m.Compact.Count + m.Flush.Count
+		if busy > 0 || m.MemTable.Count > 1 || done != seen { // at rest only if it was so before
+			seen = done
+			continue
 		}
-		if time.Now().After(deadline) {
-			return errors.New("pebble does not come to rest")
+		if err := export(o, dir); err != nil {
+			return err
+		}
+		m = db.Metrics()
+		if m.Compact.NumInProgress+m.Flush.NumInProgress == 0 && m.Compact.Count+m.Flush.Count == done {
+			return nil
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
 		}
 	}
+	return errors.New("pebble does not come to rest")
 }
 
 func export(o *pebble.Options, dir string) error {
