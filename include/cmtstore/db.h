@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reading a database, whatever keeps it: get, iterate, sizes.  Today the backends are the
- * read-only view of a LevelDB-format directory (which may be in use by a running node) and memory.
+ * read-only view of a directory of LevelDB's or pebble's (which may be in use by a running node) and memory.
  * Also here: telling the engine of a directory from its files, and the two locks.
  *
  * THREADS  a cmt_db and its iterators belong to one thread at a time.
@@ -66,18 +66,18 @@ CMT_API void cmt_db_lock_release(cmt_db_lock *lock);
 typedef struct cmt_db cmt_db;
 typedef struct cmt_db_iter cmt_db_iter;
 
-/** How to open a read-only view of a LevelDB-format directory. */
+/** How to open a read-only view of a directory of LevelDB's or pebble's. */
 typedef struct cmt_db_view_options {
     size_t cache_bytes; /* block cache; 0: 16 MiB */
     bool pin;           /* keep every table open, so that a running node cannot take one away */
 } cmt_db_view_options;
 
 /**
- * Open a read-only snapshot of the LevelDB-format database in @p dir.  Takes no lock and writes
+ * Open a read-only snapshot of the LevelDB or pebble database in @p dir.  Takes no lock and writes
  * nothing; a node may be running.  Memory: cache, table metadata and the write-ahead logs.
  *
  * @retval CMT_STALE        the node changed files while they were read; try again
- * @retval CMT_UNSUPPORTED  not LevelDB format, or a format newer than this library
+ * @retval CMT_UNSUPPORTED  another engine's format, or one newer than this library
  * @retval CMT_CORRUPT      damaged; the message names file and offset
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_db_open_view(const char *dir,
