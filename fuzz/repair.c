@@ -101,3 +101,62 @@ void repair_table(uint8_t *data, size_t size)
     }
     repair_block(data, offset, length);
 }
+
+void repair_recycled_log(uint8_t *data, size_t size, uint32_t number)
+{
+    const size_t header = CMT_LSM_LOG_HEADER + 4;
+    for (size_t at = 0; at + header <= size;) {
+        size_t left = CMT_LSM_LOG_BLOCK - at % CMT_LSM_LOG_BLOCK;
+        if (left < header) {
+            at += left;
+            continue;
+        }
+        uint8_t *chunk = data + at;
+        size_t length = (size_t)chunk[4] | (size_t)chunk[5] << 8;
+        if (length > left - header || length > size - at - header)
+            return;
+        if (chunk[6] % 16 != 15) /* now and then the number of another log stays */
+            cmt_store32(chunk + CMT_LSM_LOG_HEADER, number);
+        cmt_store32(chunk, cmt_crc32c_mask(cmt_crc32c(0, chunk + 6, header - 6 + length)));
+        at += header + length;
+    }
+}
+
+/* A block and those that its entries name. */
+static void repair_named(uint8_t *data, size_t offset, size_t length, size_t limit)
+{
+    cmt_lsm__block *block = length == SIZE_MAX ? NULL : unpack(data, offset, length);
+    cmt_lsm__cursor cursor = {0};
+    size_t at;
+    size_t n;
+    if (block == NULL)
+        return;
+    cmt_lsm__cursor_set(&cursor, block);
+    cmt_lsm__block_release(block);
+    cmt_status st = cmt_lsm__cursor_first(&cursor, NULL);
+    for (; st == CMT_OK && cursor.valid; st = cmt_lsm__cursor_next(&cursor, NULL))
+        if (find_block(cursor.value.data, cursor.value.data + cursor.value.size, limit, &at, &n) !=
+            NULL)
+            repair_block(data, at, n);
+    cmt_lsm__cursor_free(&cursor);
+    repair_block(data, offset, length);
+}
+
+void repair_rocksdb_table(uint8_t *data, size_t size)
+{
+    size_t offset;
+    size_t length;
+    if (size < CMT_LSM_ROCKSDB_FOOTER)
+        return;
+    size_t limit = size - CMT_LSM_ROCKSDB_FOOTER;
+    uint8_t *footer = data + limit;
+    footer[0] = CMT_LSM_CHECKSUM_CRC32C;
+    cmt_store32(footer + 41, CMT_LSM_ROCKSDB_VERSION);
+    cmt_store64(footer + 45, CMT_LSM_ROCKSDB_MAGIC);
+    const uint8_t *p = find_block(footer + 1, footer + 41, limit, &offset, &length);
+    if (p == NULL)
+        return;
+    repair_named(data, offset, length, limit);
+    if (find_block(p, footer + 41, limit, &offset, &length) != NULL)
+        repair_named(data, offset, length, limit);
+}

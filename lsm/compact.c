@@ -63,7 +63,14 @@ static bool gap_at(gaps *g, unsigned level, cmt_slice user, cmt_slice *limit)
     return cmt_slice_compare(user, *limit) < 0;
 }
 
-/* The level with room for the longest run from `user` on; 0 if tables of all deeper ones cover it. */
+/* Does a run that ends at `a` reach further than one that ends at `b`?  Empty: as far as can be. */
+static bool reaches_further(cmt_slice a, cmt_slice b)
+{
+    return b.size > 0 && (a.size == 0 || cmt_slice_compare(a, b) > 0);
+}
+
+/* The level with room for the longest run from `user` on; 0 if tables of all deeper ones cover it.  Of
+ * equals the first, in pebble the last. */
 static unsigned choose_level(gaps *g, cmt_slice user, cmt_slice *limit)
 {
     unsigned best = 0;
@@ -71,9 +78,9 @@ static unsigned choose_level(gaps *g, cmt_slice user, cmt_slice *limit)
         cmt_slice here;
         if (!gap_at(g, level, user, &here))
             continue;
-        bool longer = best == 0 ||
-                      (limit->size > 0 && (here.size == 0 || cmt_slice_compare(here, *limit) > 0));
-        if (longer) {
+        bool equal_will_do = g->edit->view->dialect.pebble;
+        if (best == 0 || reaches_further(here, *limit) ||
+            (equal_will_do && !reaches_further(*limit, here))) {
             best = level;
             *limit = here;
         }

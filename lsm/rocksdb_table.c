@@ -142,6 +142,7 @@ typedef struct joiner {
     cmt_lsm__table *table;
     const layout *layout;
     uint64_t *bytes_read;
+    uint64_t behind; /* where the part before ends */
     cmt_buf entries;
     cmt_buf restarts;
 } joiner;
@@ -175,6 +176,10 @@ static cmt_status on_partition(void *context, cmt_slice key, cmt_slice value, cm
     const uint8_t *p = value.data;
     (void)key;
     CMT_TRY(get_handle(j->table, j->layout, &p, value.data + value.size, &handle, err));
+    /* Parts that lie apart cannot be more than the file. */
+    if (handle.offset < j->behind)
+        return damaged(j->table, "parts of its index overlap", err);
+    j->behind = handle.offset + handle.size;
     if (handle.offset < j->table->data_end)
         j->table->data_end = handle.offset;
     return each_entry(j->table, handle, j->bytes_read, on_index_entry, j, err);

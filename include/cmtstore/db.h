@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One interface over whatever keeps a database: get, iterate, write atomically, compact, sizes.  Backends
- * are LevelDB and RocksDB (their C libraries), the read-only view of a LevelDB-format directory (which may
- * be in use by a running node) and memory.  Also here: telling the engine of a directory from its files, and the two locks.
+ * are LevelDB and RocksDB (their C libraries), the read-only view of a directory of LevelDB's or pebble's
+ * (which may be in use by a running node) and memory.  Also here: telling the engine of a directory from its files, and the two locks.
  *
  * ABSENT is CMT_NOT_FOUND, never an error.  What an engine hides (a compaction that failed, an iterator
  * that broke off) is a status here.
@@ -129,11 +129,11 @@ typedef struct cmt_db_view_options {
 } cmt_db_view_options;
 
 /**
- * Open a read-only snapshot of the LevelDB-format database in @p dir.  Takes no lock and writes
+ * Open a read-only snapshot of the LevelDB or pebble database in @p dir.  Takes no lock and writes
  * nothing; a node may be running.  Memory: cache, table metadata and the write-ahead logs.
  *
  * @retval CMT_STALE        the node changed files while they were read; try again
- * @retval CMT_UNSUPPORTED  not LevelDB format, or a format newer than this library
+ * @retval CMT_UNSUPPORTED  another engine's format, or one newer than this library
  * @retval CMT_CORRUPT      damaged; the message names file and offset
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_db_open_view(const char *dir,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The LevelDB file format itself, without an engine: a read-only view of a database that may be in
- * use, and the atomic offline edit.
+ * The file formats of LevelDB and of CometBFT's pebble, without an engine: a read-only view of a
+ * database that may be in use, and the atomic offline edit.  Which of the two a directory holds is told
+ * from its files.
  *
  * THE EDIT replaces a database's contents by ONE rename of CURRENT.  New tables and a new MANIFEST
  * are written beside the old files and made durable first; a reader of any engine sees, at every
@@ -58,9 +59,10 @@ typedef struct cmt_lsm_view_stats {
  *
  * @retval CMT_NOT_FOUND    no directory, or no CURRENT in it
  * @retval CMT_STALE        files changed underneath (a node is running); try again
- * @retval CMT_UNSUPPORTED  unknown comparator, MANIFEST tag or level; another engine's files
+ * @retval CMT_UNSUPPORTED  unknown comparator, MANIFEST tag or level; another engine's files; a pebble in
+ *                          another format than CometBFT's
  * @retval CMT_CORRUPT      damage; the message names the file and the offset
- * Source: goleveldb leveldb/session.go recover, db.go recoverJournal
+ * Source: goleveldb leveldb/session.go recover, db.go recoverJournal; pebble open.go Open, replayWAL
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_view_open(const char *dir,
                                                     const cmt_lsm_view_options *options,
@@ -173,7 +175,8 @@ typedef struct cmt_lsm_edit_counts {
 /**
  * Read the state of @p dir and check that it can be edited.  Writes nothing.
  *
- * @retval CMT_UNSUPPORTED  CURRENT.<n> pending, unknown tag, comparator or level, another engine
+ * @retval CMT_UNSUPPORTED  CURRENT.<n> pending, unknown tag, comparator or level, another engine, range
+ *                          deletions in a log of pebble's
  * @retval CMT_CORRUPT      overlapping tables, damaged MANIFEST or log
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_open(const char *dir,
@@ -197,7 +200,9 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_plan(cmt_lsm_edit *edit,
  * Plan a compaction instead: judged by entries.  A table is rewritten only if it holds a tombstone
  * or a key of which another source has another version; level-0 tables and logs are merged and
  * placed into the gaps of deeper levels.  Reads every key; writes nothing.
- * @retval CMT_CORRUPT  a table missing or of another size; damage anywhere
+ *
+ * @retval CMT_UNSUPPORTED  pebble: there are range deletions
+ * @retval CMT_CORRUPT      a table missing or of another size; damage anywhere
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_plan_compact(cmt_lsm_edit *edit, cmt_error *err);
 
@@ -244,7 +249,8 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_retire(cmt_lsm_edit *edit, cmt_ls
 
 /** Does the directory hold a MANIFEST or a temporary file beside those in force: was a switch, or the
  *  clean-up behind it, cut short?  (Single tables that nothing names are no sign: goleveldb leaves such
- *  when it closes, and removes them when it opens.) */
+ *  when it closes, and removes them when it opens; pebble does not, but keeps its last MANIFEST but
+ *  one.) */
 CMT_API bool cmt_lsm_edit_was_interrupted(cmt_lsm_edit *edit);
 
 /** Unlink what is in the trash with @p threads threads, remove its directories.  Reports

@@ -220,6 +220,9 @@ def compacts(fixture, retain):
                      *force_for(fixture, retain)).expect_code(tools.OK)
     # Where nothing is to be done, goleveldb's own orphans stay: it removes them at its next start.
     inherited = stray_files(home)
+    if fixture == "shaped-1.0-v1-pebble":
+        refuses_to_compact(home, state)
+        return
     tools.change("compact", home).expect_code(tools.OK)
     expect_pairs(home, golden(fixture, state), "after compact")
     expect_tidy(home, inherited if fixture == "checkpoint-0.38" else frozenset())
@@ -267,6 +270,16 @@ def compacts_rocksdb():
     for name in homes.DATABASES:
         got, wanted = tools.dump(home, name), golden(ROCKSDB, "retain-560")[name]
         expect(got == wanted, f"{name}: {homes.differences(got, wanted)}")
+    WORK.discard(home)
+
+
+def refuses_to_compact(home, state):
+    """Range deletions cannot be rewritten."""
+    before = homes.fingerprint(home)
+    done = tools.change("compact", home).expect_code(tools.REFUSED)
+    expect("range deletions" in done.err, f"no reason in {done.err!r}")
+    expect_unchanged(home, before, "a refused compaction")
+    expect_pairs(home, golden("shaped-1.0-v1-pebble", state), "after a refused compaction")
     WORK.discard(home)
 
 

@@ -92,7 +92,7 @@ def main():
     heights = [(f, r) for f in fixtures for r in homes.golden_heights(f)]
     for command in ("prune", "prune-and-compact"):
         tally.run(f"engines see the golden pairs after {command}", engines_agree, [(f, command, r) for f, r in heights])
-    tally.run("engines see the golden pairs after compact", engines_agree, [(f, "compact", 0) for f in fixtures])
+    tally.run("engines see the golden pairs after compact", engines_agree, [(f, "compact", 0) for f in fixtures if not f.startswith("shaped")])
     if not reason:
         tally.run("CometBFT's pruning goes on from ours", goes_on,
                   [(f, r) for f in fixtures for r in homes.golden_heights(f)[:-1] if not available(homes.line(f))])

@@ -5,6 +5,7 @@
 #include "shape.h"
 
 #include "log.h"
+#include "recycled_log.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,6 +22,19 @@ cmt_status shape_begin(shape *s, const char *dir, cmt_error *err)
     s->counters.next_file_number = MANIFEST_NUMBER + 1;
     s->dir = strdup(dir);
     return cmt_dir_open(dir, &s->dir_fd, err);
+}
+
+cmt_status shape_begin_pebble(shape *s, const char *dir, cmt_error *err)
+{
+    CMT_TRY(shape_begin(s, dir, err));
+    s->counters.pebble = true;
+    return cmt_file_write_new_at(s->dir_fd, "OPTIONS-000001", &s->owner,
+                                 CMT_SLICE("[Version]\n  pebble_version=0.1\n\n[Options]\n"
+                                           "  comparer=leveldb.BytewiseComparator\n"
+                                           "  format_major_version=1\n"
+                                           "  merger=pebble.concatenate\n"
+                                           "  strict_wal_tail=true\n  wal_dir=\n"),
+                                 err);
 }
 
 void shape_end(shape *s)
@@ -79,6 +93,7 @@ cmt_status shape_table(shape *s, unsigned level, const shape_entry *entries, siz
     cmt_lsm__builder builder;
     cmt_lsm__table_meta table;
     cmt_lsm__builder_init(&builder, s->dir_fd, &s->owner, &s->bytes);
+    builder.pebble = s->counters.pebble;
     cmt_status st = cmt_lsm__builder_begin(&builder, s->counters.next_file_number++, err);
     if (st == CMT_OK)
         st = fill_table(&builder, entries, count, err);
@@ -111,13 +126,16 @@ cmt_status shape_log(shape *s, const shape_entry *entries, size_t count, cmt_err
     cmt_buf record = CMT_BUF_INIT;
     char name[CMT_LSM_NAME_MAX];
     cmt_status st = CMT_OK;
+    const uint64_t number = s->counters.next_file_number++;
     for (size_t i = 0; i < count && st == CMT_OK; i++) {
         cmt_buf_clear(&record);
         st = shape_batch(&entries[i], &record);
         if (st == CMT_OK)
-            st = cmt_lsm__log_append(&log, cmt_buf_slice(&record));
+            st = s->counters.pebble
+                     ? recycled_append(&log, (uint32_t)number, cmt_buf_slice(&record))
+                     : cmt_lsm__log_append(&log, cmt_buf_slice(&record));
     }
-    snprintf(name, sizeof name, "%06llu.log", (unsigned long long)s->counters.next_file_number++);
+    snprintf(name, sizeof name, "%06llu.log", (unsigned long long)number);
     if (st == CMT_OK)
         st = cmt_file_write_new_at(s->dir_fd, name, &s->owner, cmt_buf_slice(&log), err);
     cmt_buf_free(&log);

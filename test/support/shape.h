@@ -28,6 +28,8 @@ typedef struct shape {
 
 /** Begin a database in the directory @p dir, which must be there. */
 CMT_MUST_CHECK cmt_status shape_begin(shape *s, const char *dir, cmt_error *err);
+/** The same in pebble's dialect. */
+CMT_MUST_CHECK cmt_status shape_begin_pebble(shape *s, const char *dir, cmt_error *err);
 /** Add a table of @p count entries in the order of internal keys.  Each level-0 table is newer than those
  *  before. */
 CMT_MUST_CHECK cmt_status shape_table(shape *s, unsigned level, const shape_entry *entries,

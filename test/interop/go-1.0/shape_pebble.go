@@ -90,13 +90,18 @@ func writeShaped(r *shared.Request, pairs []shared.Pair, rng *rand.Rand) error {
 		return err
 	}
 	order := shared.WriteOrder(pairs, rng)
+	past := &past{db: db, rng: rng, ranges: r.Ranges}
 	for n := range order {
-		if err := writeWithPast(db, order, n, rng, r.Ranges); err != nil {
+		if err := past.write(order, n); err != nil {
 			return errors.Join(err, db.Close())
 		}
 	}
+	err = past.end()
 	if r.Ranges { // in tables, not in the log
-		err = db.Flush()
+		err = errors.Join(err, db.Flush())
+		for _, p := range order[len(order)-min(40, len(order)):] {
+			err = errors.Join(err, db.Set(p.Key, p.Value, pebble.NoSync))
+		}
 	}
 	if r.LogRanges {
 		err = errors.Join(err, db.DeleteRange([]byte("ghost"), []byte("ghosts"), pebble.Sync))
@@ -116,15 +121,27 @@ func leave(db *pebble.DB, o *pebble.Options, dir string) error {
 	if err := db.LogData(nil, pebble.Sync); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	seen := int64(-1)
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		m := db.Metrics()
-		if m.Compact.NumInProgress == 0 && m.Flush.NumInProgress == 0 && m.MemTable.Count == 1 {
-			return export(o, dir)
+		busy := m.Compact.NumInProgress + m.Flush.NumInProgress + m.Table.ObsoleteCount + m.Table.ZombieCount
+		done := m.Compact.Count + m.Flush.Count
+		if busy > 0 || m.MemTable.Count > 1 || done != seen { // at rest only if it was so before
+			seen = done
+			continue
 		}
-		if time.Now().After(deadline) {
-			return errors.New("pebble does not come to rest")
+		if err := export(o, dir); err != nil {
+			return err
+		}
+		m = db.Metrics()
+		if m.Compact.NumInProgress+m.Flush.NumInProgress == 0 && m.Compact.Count+m.Flush.Count == done {
+			return nil
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
 		}
 	}
+	return errors.New("pebble does not come to rest")
 }
 
 func export(o *pebble.Options, dir string) error {
@@ -132,49 +149,78 @@ func export(o *pebble.Options, dir string) error {
 	return err
 }
 
-func writeWithPast(db *pebble.DB, order []shared.Pair, n int, rng *rand.Rand, ranges bool) error {
+// past writes pairs together with what came before them and went.
+type past struct {
+	db     *pebble.DB
+	rng    *rand.Rand
+	ranges bool
+	ghosts []int64 // heights with parts that still have to go
+}
+
+func (w *past) write(order []shared.Pair, n int) error {
 	p := order[n]
 	var errs []error
-	if rng.Intn(6) == 0 {
-		errs = append(errs, db.Set(p.Key, append([]byte("old-"), p.Value...), pebble.NoSync))
-		switch rng.Intn(3) {
+	if w.rng.Intn(6) == 0 {
+		errs = append(errs, w.db.Set(p.Key, append([]byte("old-"), p.Value...), pebble.NoSync))
+		switch w.rng.Intn(3) {
 		case 0:
-			errs = append(errs, db.Delete(p.Key, pebble.NoSync))
+			errs = append(errs, w.db.Delete(p.Key, pebble.NoSync))
 		case 1:
-			if ranges { // the key alone
-				errs = append(errs, db.DeleteRange(p.Key, append(append([]byte{}, p.Key...), 0), pebble.NoSync))
+			if w.ranges { // the key alone
+				errs = append(errs, w.db.DeleteRange(p.Key, append(append([]byte{}, p.Key...), 0), pebble.NoSync))
 			}
 		}
 	}
-	batch := db.NewBatch()
+	batch := w.db.NewBatch()
 	errs = append(errs, batch.Set(p.Key, p.Value, nil))
-	if n > 0 && rng.Intn(10) == 0 {
-		old := order[rng.Intn(n)]
+	if n > 0 && w.rng.Intn(10) == 0 {
+		old := order[w.rng.Intn(n)]
 		errs = append(errs, batch.Set(old.Key, old.Value, nil))
 	}
-	if rng.Intn(20) == 0 {
+	if w.rng.Intn(20) == 0 {
 		errs = append(errs, batch.LogData([]byte("a comment"), nil))
 	}
 	errs = append(errs, batch.Commit(pebble.NoSync))
-	if strings.HasPrefix(string(p.Key), "H:") && rng.Intn(8) == 0 {
-		errs = append(errs, ghosts(db, shared.HeightOf(p), p.Value, ranges))
+	if strings.HasPrefix(string(p.Key), "H:") && w.rng.Intn(4) == 0 {
+		errs = append(errs, w.haunt(shared.HeightOf(p), p.Value))
+	}
+	if len(w.ghosts) > 12 {
+		errs = append(errs, w.exorcise())
 	}
 	return errors.Join(errs...)
 }
 
-// ghosts are parts that came and went.
-func ghosts(db *pebble.DB, height int64, value []byte, ranges bool) error {
+// end removes what must not stay.
+func (w *past) end() error {
 	var errs []error
-	key := func(n int) []byte { return []byte(fmt.Sprintf("P:%d:%d", height, 7000+n)) }
-	for n := range 3 {
-		errs = append(errs, db.Set(key(n), value, pebble.NoSync))
+	for len(w.ghosts) > 0 {
+		errs = append(errs, w.exorcise())
 	}
-	if ranges {
-		errs = append(errs, db.DeleteRange(key(0), key(3), pebble.NoSync))
-	} else {
-		for n := range 3 {
-			errs = append(errs, db.Delete(key(n), pebble.NoSync))
-		}
+	return errors.Join(errs...)
+}
+
+func ghost(height int64, n int) []byte { return []byte(fmt.Sprintf("P:%d:%d", height, 7000+n)) }
+
+// haunt writes parts that no block has.
+func (w *past) haunt(height int64, value []byte) error {
+	w.ghosts = append(w.ghosts, height)
+	var errs []error
+	for n := range 3 {
+		errs = append(errs, w.db.Set(ghost(height, n), value, pebble.NoSync))
+	}
+	return errors.Join(errs...)
+}
+
+// exorcise removes the oldest of them, which by then stand in tables.
+func (w *past) exorcise() error {
+	height := w.ghosts[0]
+	w.ghosts = w.ghosts[1:]
+	if w.ranges {
+		return w.db.DeleteRange(ghost(height, 0), ghost(height, 900), pebble.NoSync)
+	}
+	var errs []error
+	for n := range 3 {
+		errs = append(errs, w.db.Delete(ghost(height, n), pebble.NoSync))
 	}
 	return errors.Join(errs...)
 }
