@@ -46,12 +46,11 @@ static cmt_status open_first(void *context, cmt_error *err)
     dumping *d = context;
     const cmd_target *target = d->context->target;
     bool state = strcmp(d->context->options->database, "state") == 0;
-    const cmt_db_view_options options = {.pin = true};
     cmt_db_iter_free(d->iter);
     d->iter = NULL;
     cmt_db_close(d->db);
     d->db = NULL;
-    CMT_TRY(cmt_db_open_view(state ? target->state : target->blockstore, &options, &d->db, err));
+    CMT_TRY(cmd_target_open(target, state ? target->state : target->blockstore, &d->db, err));
     CMT_TRY(cmt_db_iter_new(d->db, NULL, &d->iter, err));
     d->first = cmt_db_iter_first(d->iter, err);
     return d->first == CMT_NOT_FOUND ? CMT_OK : d->first;
@@ -157,7 +156,7 @@ static cmt_status summarise(const dumping *d, cmt_error *err)
 cmt_status cmd_run_dump(const cmd_context *context, cmt_error *err)
 {
     dumping d = {.context = context, .first = CMT_NOT_FOUND, .line = CMT_BUF_INIT};
-    CMT_TRY(cmd_target_require_leveldb(context->target, err));
+    CMT_TRY(cmd_target_require_readable(context->target, err));
     setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER);
     cmt_status status = cmd_snapshot_retry(open_first, &d, err);
     if (status == CMT_OK)

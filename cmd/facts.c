@@ -11,9 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* First byte of the keys of each family in layout v2. */
-#define V2_FIRST_BYTE 0x80
-
 static const cmd_family families[CMD_FAMILIES] = {
     {"blockstore", "H:", "block metas", 0, 0},
     {"blockstore", "P:", "block parts", 0, 0},
@@ -44,9 +41,8 @@ static void close_snapshot(snapshot *s)
 
 static cmt_status open_snapshot(const cmd_target *target, snapshot *s, cmt_error *err)
 {
-    const cmt_db_view_options options = {.pin = true};
-    CMT_TRY(cmt_db_open_view(target->blockstore, &options, &s->blockstore_db, err));
-    CMT_TRY(cmt_db_open_view(target->state, &options, &s->state_db, err));
+    CMT_TRY(cmd_target_open(target, target->blockstore, &s->blockstore_db, err));
+    CMT_TRY(cmd_target_open(target, target->state, &s->state_db, err));
     CMT_TRY(cmt_block_store_open(s->blockstore_db, &s->blocks, err));
     return cmt_state_store_open(s->state_db, &s->states, err);
 }
@@ -74,39 +70,30 @@ static cmt_status measure_files(const char *path, uint64_t *bytes, cmt_error *er
     return CMT_OK;
 }
 
-static cmt_status count_tables(const char *path, cmt_lsm_view_stats *out, cmt_error *err)
+/* In both layouts the keys of a family are one range. */
+static cmt_range family_range(const snapshot *s, size_t index, cmt_key_bounds *bounds)
 {
-    cmt_lsm_view *view = NULL;
-    CMT_TRY(cmt_lsm_view_open(path, NULL, &view, err));
-    *out = cmt_lsm_view_get_stats(view);
-    cmt_lsm_view_close(view);
-    return CMT_OK;
-}
-
-/* In both layouts the keys of a family are one range; its bounds are written into lo and hi. */
-static cmt_range family_range(size_t index, bool v2, uint8_t lo[32], uint8_t hi[32])
-{
-    size_t size = v2 ? 1 : strlen(families[index].name);
-    if (v2)
-        lo[0] = (uint8_t)(V2_FIRST_BYTE + index);
-    else
-        memcpy(lo, families[index].name, size);
-    memcpy(hi, lo, size);
-    hi[size - 1]++;
-    return (cmt_range){{lo, size}, {hi, size}};
+    static const cmt_key_family *const with_heights[CMD_FAMILIES] = {
+        &cmt_family_meta,        &cmt_family_part,       &cmt_family_commit,
+        &cmt_family_seen_commit, &cmt_family_ext_commit, NULL,
+        &cmt_family_validators,  &cmt_family_params,     &cmt_family_results,
+    };
+    cmt_key_layout of_blocks = cmt_block_store_layout(s->blocks);
+    if (with_heights[index] == NULL)
+        return cmt_block_hash_range(of_blocks);
+    bool in_blocks = strcmp(families[index].database, "blockstore") == 0;
+    cmt_key_layout layout = in_blocks ? of_blocks : cmt_state_store_layout(s->states);
+    return cmt_key_family_range(cmt_key_family_in(with_heights[index], layout), bounds);
 }
 
 static cmt_status measure_families(const snapshot *s, cmd_facts *out, cmt_error *err)
 {
-    bool blocks_v2 = out->layout == CMT_KEY_LAYOUT_V2;
-    bool states_v2 = cmt_state_store_is_v2(s->states);
     for (size_t i = 0; i < CMD_FAMILIES; i++) {
-        uint8_t lo[32];
-        uint8_t hi[32];
+        cmt_key_bounds bounds;
         bool in_blocks = strcmp(families[i].database, "blockstore") == 0;
-        cmt_range range = family_range(i, in_blocks ? blocks_v2 : states_v2, lo, hi);
-        CMT_TRY(cmt_db_approximate_bytes(in_blocks ? s->blockstore_db : s->state_db, range,
-                                         &out->families[i].bytes, err));
+        CMT_TRY(cmt_db_approximate_bytes(in_blocks ? s->blockstore_db : s->state_db,
+                                         family_range(s, i, &bounds), &out->families[i].bytes,
+                                         err));
     }
     return CMT_OK;
 }
@@ -208,9 +195,6 @@ static cmt_status read_stores(const snapshot *s, const cmt_logger *logger, cmd_f
     if (status != CMT_OK && status != CMT_NOT_FOUND)
         return status;
     CMT_TRY(measure_families(s, out, err));
-    bool v1 = out->layout == CMT_KEY_LAYOUT_V1 && !cmt_state_store_is_v2(s->states);
-    if (!v1)
-        return CMT_OK;
     CMT_TRY(cmt_state_store_retain_heights(s->states, &out->retain_heights, err));
     out->has_retain_heights = true;
     if (out->base == 0 || !out->has_state || out->base > out->state.last_block_height)
@@ -245,19 +229,21 @@ static cmt_status measure_trash(const cmd_target *target, uint64_t *bytes, cmt_e
 cmt_status cmd_facts_gather(const cmd_target *target, const cmt_logger *logger, cmd_facts *out,
                             cmt_error *err)
 {
-    *out = (cmd_facts){.readable = cmd_target_is_leveldb(target)};
+    *out = (cmd_facts){.readable = cmd_target_is_readable(target)};
     memcpy(out->families, families, sizeof families);
     CMT_TRY(measure_files(target->blockstore, &out->blockstore_db.bytes, err));
     CMT_TRY(measure_files(target->state, &out->state_db.bytes, err));
     if (!out->readable)
         return CMT_OK;
-    CMT_TRY(count_tables(target->blockstore, &out->blockstore_db.tables, err));
-    CMT_TRY(count_tables(target->state, &out->state_db.tables, err));
     CMT_TRY(cmt_db_needs_heal(target->blockstore, &out->blockstore_db.needs_heal, err));
     CMT_TRY(cmt_db_needs_heal(target->state, &out->state_db.needs_heal, err));
     CMT_TRY(measure_trash(target, &out->trash_bytes, err));
     snapshot s = {0};
     cmt_status status = open_snapshot(target, &s, err);
+    if (status == CMT_OK)
+        status = cmt_db_get_stats(s.blockstore_db, &out->blockstore_db.tables, err);
+    if (status == CMT_OK)
+        status = cmt_db_get_stats(s.state_db, &out->state_db.tables, err);
     if (status == CMT_OK)
         status = read_stores(&s, logger, out, err);
     close_snapshot(&s);

@@ -26,12 +26,12 @@ typedef struct cmd_family {
 
 typedef struct cmd_database_facts {
     uint64_t bytes; /* of its files */
-    cmt_lsm_view_stats tables;
+    cmt_db_stats tables;
     bool needs_heal; /* C++ LevelDB has or had it open, see cmt_db_heal() */
 } cmd_database_facts;
 
 typedef struct cmd_facts {
-    bool readable; /* LevelDB's format; else only the sizes are known */
+    bool readable; /* else only the sizes are known */
     cmt_key_layout layout;
     bool has_state;
     cmt_state state;

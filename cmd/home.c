@@ -230,18 +230,27 @@ cmt_status cmd_target_resolve(const cmd_options *options, cmd_target *out, cmt_e
     return check_declared(out, err);
 }
 
-bool cmd_target_is_leveldb(const cmd_target *target)
+bool cmd_target_is_readable(const cmd_target *target)
 {
-    return same_format(target->engine, CMT_ENGINE_GOLEVELDB);
+    return same_format(target->engine, CMT_ENGINE_GOLEVELDB) ||
+           target->engine == CMT_ENGINE_PEBBLEDB || target->engine == CMT_ENGINE_ROCKSDB;
 }
 
-cmt_status cmd_target_require_leveldb(const cmd_target *target, cmt_error *err)
+cmt_status cmd_target_require_readable(const cmd_target *target, cmt_error *err)
 {
-    if (cmd_target_is_leveldb(target))
+    if (cmd_target_is_readable(target))
         return CMT_OK;
     return cmt_error_set(
         err, CMT_UNSUPPORTED,
-        "%.300s holds %s databases, and this version works on goleveldb and cleveldb "
-        "only (info works on all)",
+        "%.300s holds %s databases, and this version works on goleveldb, cleveldb and "
+        "rocksdb and pebbledb only (info works on all)",
         target->data_dir, cmt_engine_name(target->engine));
+}
+
+cmt_status cmd_target_open(const cmd_target *target, const char *path, cmt_db **out, cmt_error *err)
+{
+    const cmt_db_view_options view = {.pin = true};
+    const cmt_db_open_options engine = {.engine = target->engine, .read_only = true};
+    return target->engine == CMT_ENGINE_ROCKSDB ? cmt_db_open(path, &engine, out, err)
+                                                : cmt_db_open_view(path, &view, out, err);
 }

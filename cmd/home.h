@@ -32,10 +32,14 @@ typedef struct cmd_target {
 CMT_MUST_CHECK cmt_status cmd_target_resolve(const cmd_options *options, cmd_target *out,
                                              cmt_error *err);
 
-/** True if the databases are in LevelDB's format: what this version reads and writes. */
-bool cmd_target_is_leveldb(const cmd_target *target);
+/** True if this version reads and writes databases of that engine. */
+bool cmd_target_is_readable(const cmd_target *target);
 
-/** @retval CMT_UNSUPPORTED  they are not; the message names the engine */
-CMT_MUST_CHECK cmt_status cmd_target_require_leveldb(const cmd_target *target, cmt_error *err);
+/** @retval CMT_UNSUPPORTED  it does not; the message names the engine */
+CMT_MUST_CHECK cmt_status cmd_target_require_readable(const cmd_target *target, cmt_error *err);
+
+/** Open one of the two databases for reading, beside a node that may be running. */
+CMT_MUST_CHECK cmt_status cmd_target_open(const cmd_target *target, const char *path, cmt_db **out,
+                                          cmt_error *err);
 
 #endif

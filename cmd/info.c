@@ -39,7 +39,7 @@ static void write_hash(const cmt_hash *hash, char out[2 * sizeof hash->bytes + 1
 static uint64_t count_tables(const cmd_database_facts *database)
 {
     uint64_t count = 0;
-    for (size_t level = 0; level < CMT_LSM_LEVELS; level++)
+    for (size_t level = 0; level < CMT_DB_LEVELS; level++)
         count += database->tables.tables[level];
     return count;
 }
@@ -58,7 +58,7 @@ static int64_t count_leftovers(const cmd_facts *facts)
 static json_t *tables_json(const cmd_database_facts *database)
 {
     json_t *levels = cmd_json_array();
-    for (size_t level = 0; level < CMT_LSM_LEVELS; level++)
+    for (size_t level = 0; level < CMT_DB_LEVELS; level++)
         cmd_json_append(levels, json_integer((json_int_t)database->tables.tables[level]));
     return levels;
 }
@@ -68,7 +68,7 @@ static void put_files(json_t *object, const cmd_facts *facts, const cmd_database
     cmd_json_put_count(object, "bytes", database->bytes);
     if (!facts->readable)
         return;
-    cmd_json_put_count(object, "journal_bytes", database->tables.journal_bytes);
+    cmd_json_put_count(object, "journal_bytes", database->tables.log_bytes);
     cmd_json_put(object, "tables_per_level", tables_json(database));
     cmd_json_put(object, "needs_heal", json_boolean(database->needs_heal));
 }
@@ -189,8 +189,8 @@ static void print_database(const char *name, const cmd_facts *facts,
     printf("%-14s%10s", name, cmd_human_bytes(database->bytes).text);
     if (facts->readable)
         printf("   %s", cmd_human_count((int64_t)count_tables(database), "table", "tables").text);
-    if (database->tables.journal_bytes > 0)
-        printf(", %s in the write-ahead log", cmd_human_bytes(database->tables.journal_bytes).text);
+    if (database->tables.log_bytes > 0)
+        printf(", %s in the write-ahead log", cmd_human_bytes(database->tables.log_bytes).text);
     putchar('\n');
 }
 

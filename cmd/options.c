@@ -21,6 +21,7 @@ enum {
     KEY_SWEEP,
     KEY_NO_SWEEP,
     KEY_FORCE,
+    KEY_METHOD,
     KEY_DRY_RUN,
     KEY_DATABASE,
     KEY_VALUES,
@@ -70,6 +71,10 @@ static const option_rule rules[] = {
      PRUNERS},
 
     {TITLE("How to run:", 3), PLANNERS},
+    {{"method", KEY_METHOD, "METHOD", 0,
+      "edit: exchange files in one step; engine: let the database engine delete; auto: what fits",
+      0},
+     PLANNERS},
     {{"dry-run", KEY_DRY_RUN, NULL, 0, "Show the plan and change nothing", 0}, PLANNERS},
     {{"yes", 'y', NULL, 0, "Do not ask (without a terminal nothing is asked anyway)", 0}, PLANNERS},
 
@@ -220,6 +225,20 @@ static cmt_status read_output(const char *text, cmd_options *out, cmt_error *err
     return CMT_OK;
 }
 
+static cmt_status read_method(const char *text, cmd_options *out, cmt_error *err)
+{
+    if (strcmp(text, "auto") == 0)
+        out->method = CMT_METHOD_AUTO;
+    else if (strcmp(text, "edit") == 0)
+        out->method = CMT_METHOD_EDIT;
+    else if (strcmp(text, "engine") == 0)
+        out->method = CMT_METHOD_ENGINE;
+    else
+        return cmt_error_set(err, CMT_INVALID, "--method wants auto, edit or engine, not \"%.64s\"",
+                             text);
+    return CMT_OK;
+}
+
 static cmt_status read_log_level(const char *text, cmd_options *out, cmt_error *err)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
@@ -277,6 +296,8 @@ static cmt_status read_option(int key, const char *text, cmd_options *out, cmt_e
     case KEY_NO_SWEEP:
         out->sweep = CMD_OFF;
         return CMT_OK;
+    case KEY_METHOD:
+        return read_method(text, out, err);
     case KEY_FORCE:
         out->force = true;
         return CMT_OK;

@@ -5,7 +5,7 @@
 #ifndef CMT_CMD_OPTIONS_H
 #define CMT_CMD_OPTIONS_H
 
-#include "cmtstore/base.h"
+#include "cmtstore/pruner.h"
 
 typedef enum cmd_command {
     CMD_NONE,
@@ -34,6 +34,7 @@ typedef struct cmd_options {
     int64_t retain_height;  /* 0: not given */
     int64_t keep_blocks;    /* 0: not given */
     cmd_choice sweep;
+    cmt_prune_method method;
     bool force;
     bool dry_run;
     bool yes;

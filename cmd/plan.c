@@ -72,6 +72,7 @@ static json_t *plan_json(const cmt_prune_plan *plan, cmt_prune_action action)
         cmd_json_put_bool(object, "search_complete", plan->search_complete);
         cmd_json_put(object, "families", families_json(plan));
     }
+    cmd_json_put_text(object, "method", cmt_prune_method_name(plan->method));
     cmd_json_put_bool(object, "nothing_to_do", plan->nothing_to_do);
     cmd_json_put(object, "blockstore", edit_json(&plan->blockstore));
     cmd_json_put(object, "state", edit_json(&plan->state));
@@ -127,13 +128,20 @@ static void print_edit(FILE *stream, const char *name, const cmt_lsm_edit_counts
             counts->tables_dropped, counts->tables_rewritten, counts->tombstones);
 }
 
-static void print_cost(FILE *stream, const cmt_prune_plan *plan)
+static void print_tables(FILE *stream, const cmt_prune_plan *plan)
 {
     fprintf(stream, "%-12s%8s%10s%11s%10s\n", "tables", "kept", "dropped", "rewritten",
             "deletions");
     print_edit(stream, "blockstore", &plan->blockstore);
     print_edit(stream, "state", &plan->state);
-    fprintf(stream, "\nfrees about   %s\n", cmd_human_bytes(plan->freed_bytes).text);
+    fputc('\n', stream);
+}
+
+static void print_cost(FILE *stream, const cmt_prune_plan *plan)
+{
+    if (plan->method == CMT_METHOD_EDIT)
+        print_tables(stream, plan);
+    fprintf(stream, "frees about   %s\n", cmd_human_bytes(plan->freed_bytes).text);
     fprintf(stream, "needs         %s of disk meanwhile\n",
             cmd_human_bytes(plan->peak_extra_bytes).text);
     fprintf(stream, "takes about   %s\n", cmd_human_ms(plan->estimated_ms).text);
@@ -164,12 +172,13 @@ cmt_status cmd_plan_options(const cmd_context *context, cmt_prune_action action,
     *out = (cmt_pruner_options){
         .data_dir = context->target->data_dir,
         .action = action,
+        .method = options->method,
         .sweep = options->sweep == CMD_UNSET ? config->sweep : options->sweep == CMD_ON,
         .force = options->force,
         .logger = &context->console->logger,
         .progress = &context->console->progress,
     };
-    CMT_TRY(cmd_target_require_leveldb(context->target, err));
+    CMT_TRY(cmd_target_require_readable(context->target, err));
     if (action == CMT_ACTION_COMPACT)
         return CMT_OK;
     out->retain_height = options->retain_height;

@@ -74,7 +74,7 @@ static json_t *result_json(const job *j)
         put_blocks(object, r);
     cmd_json_put_count(object, "bytes_before", r->bytes_before);
     cmd_json_put_count(object, "bytes_after", r->bytes_after);
-    cmd_json_put_text(object, "method", "edit");
+    cmd_json_put_text(object, "method", cmt_prune_method_name(r->method));
     cmd_json_put_int(object, "ready_ms", r->ready_ms);
     cmd_json_put_int(object, "elapsed_ms", r->elapsed_ms);
     cmd_json_put_bool(object, "nothing_to_do", r->nothing_to_do);

@@ -4,7 +4,7 @@
  *
  * A shorter number stands among longer ones exactly where they begin with it: "H:12" between
  * "H:1199" and "H:1200".  So of each class of shorter numbers, those go that live numbers begin
- * with; numbers of as many digits as a live one stand in height order.
+ * with; numbers of as many digits as a live one stand in height order.  In layout v2 all do.
  */
 #include "search.h"
 
@@ -25,10 +25,11 @@ static cmt_status remove_beginnings(cmt_height_set *apart, unsigned digits, cmt_
     return cmt_height_set_remove(apart, live.lo / scale, (live.hi - 1) / scale + 1);
 }
 
-static cmt_status find_apart(int64_t below, int64_t live_lo, int64_t live_hi, cmt_height_set *apart)
+static cmt_status find_apart(const cmt_key_family *family, int64_t below, int64_t live_lo,
+                             int64_t live_hi, cmt_height_set *apart)
 {
     CMT_TRY(cmt_height_set_add(apart, 1, below));
-    if (below <= 1 || live_lo >= live_hi)
+    if (family->v2_byte != 0 || below <= 1 || live_lo >= live_hi)
         return CMT_OK;
     unsigned last = cmt_keys__digits(live_hi - 1);
     for (unsigned live_digits = cmt_keys__digits(live_lo); live_digits <= last; live_digits++) {
@@ -41,11 +42,11 @@ static cmt_status find_apart(int64_t below, int64_t live_lo, int64_t live_hi, cm
     return CMT_OK;
 }
 
-cmt_status cmt_key_heights_apart(int64_t below, int64_t live_lo, int64_t live_hi,
-                                 cmt_height_set *out)
+cmt_status cmt_key_heights_apart(const cmt_key_family *family, int64_t below, int64_t live_lo,
+                                 int64_t live_hi, cmt_height_set *out)
 {
     CMT_AUTO(cmt_height_set_free) cmt_height_set apart = {NULL, 0, 0};
-    CMT_TRY(find_apart(below, live_lo, live_hi, &apart));
+    CMT_TRY(find_apart(family, below, live_lo, live_hi, &apart));
     for (size_t i = 0; i < apart.count; i++)
         CMT_TRY(cmt_height_set_add(out, apart.runs[i].lo, apart.runs[i].hi));
     return CMT_OK;

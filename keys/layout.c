@@ -22,8 +22,8 @@ static cmt_status has_v1_keys(cmt_db *db, const cmt_layout_keys *keys, bool *out
 {
     *out = false;
     for (size_t i = 0; i < keys->family_count && !*out; i++) {
-        cmt_key end;
-        cmt_range range = cmt_key_family_range(keys->families[i], &end);
+        cmt_key_bounds bounds;
+        cmt_range range = cmt_key_family_range(keys->families[i], &bounds);
         CMT_TRY(has_keys(db, range, out, err));
     }
     return CMT_OK;
@@ -74,6 +74,8 @@ cmt_status cmt_layout_detect(cmt_db *db, const cmt_layout_keys *keys, cmt_layout
                              "%s: its version key says v%d, but its keys are of layout v%d: a node "
                              "does not see them",
                              keys->store, stamp, 3 - stamp);
-    *out = (cmt_layout){.v2 = v2 || stamp == 2, .has_version = stamp != 0, .used = v1 || v2};
+    *out = (cmt_layout){.layout = v2 || stamp == 2 ? CMT_KEY_LAYOUT_V2 : CMT_KEY_LAYOUT_V1,
+                        .has_version = stamp != 0,
+                        .used = v1 || v2};
     return CMT_OK;
 }

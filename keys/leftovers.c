@@ -3,7 +3,8 @@
  * What earlier prunes left below a height.
  *
  *  1. Leftovers mostly lie just below: a doubling walk down from there finds the whole run.
- *  2. Everything else is enumerated class by class (numbers of as many digits): first the class of
+ *  2. Everything else is enumerated class by class (numbers of as many digits; in layout v2 all
+ *     are one class): first the class of
  *     `below`, where one seek answers when there is nothing, then from the shortest class up, since
  *     a search there costs about a tenth of the next.  A long run met there is walked over in
  *     doubling steps too.
@@ -88,32 +89,32 @@ static cmt_status enumerate(leftover_search *search, int64_t lo, int64_t hi, cmt
 }
 
 /* The heights of a class that are below `below`; false when there are none. */
-static bool class_heights(unsigned digits, int64_t below, cmt_heights *out)
+static bool class_heights(const leftover_search *search, unsigned class, int64_t below,
+                          cmt_heights *out)
 {
-    out->lo = digits == 1 ? 0 : cmt_keys__power10(digits - 1);
-    out->hi = cmt_keys__power10(digits);
+    *out = cmt_keys__class_heights(search->keys.family, class);
     if (out->hi > below)
         out->hi = below;
     return out->lo < out->hi;
 }
 
-static cmt_status enumerate_class(leftover_search *search, unsigned digits, int64_t below,
+static cmt_status enumerate_class(leftover_search *search, unsigned class, int64_t below,
                                   cmt_error *err)
 {
     cmt_heights heights;
-    if (class_heights(digits, below, &heights))
+    if (class_heights(search, class, below, &heights))
         CMT_TRY(enumerate(search, heights.lo, heights.hi, err));
-    search->finished[digits] = true;
+    search->finished[class] = true;
     return CMT_OK;
 }
 
 /* CMT_CANCELLED when the budget ended it. */
 static cmt_status enumerate_classes(leftover_search *search, int64_t below, cmt_error *err)
 {
-    unsigned top = cmt_keys__digits(below);
+    unsigned top = cmt_keys__class(search->keys.family, below);
     CMT_TRY(enumerate_class(search, top, below, err));
-    for (unsigned digits = 1; digits < top; digits++)
-        CMT_TRY(enumerate_class(search, digits, below, err));
+    for (unsigned class = 1; class < top; class ++)
+        CMT_TRY(enumerate_class(search, class, below, err));
     return CMT_OK;
 }
 
@@ -129,11 +130,11 @@ static cmt_status add_run_around(leftover_search *search, int64_t height, cmt_he
 }
 
 /* CMT_CANCELLED when the budget ended it. */
-static cmt_status probe_class(leftover_search *search, unsigned digits, int64_t below,
+static cmt_status probe_class(leftover_search *search, unsigned class, int64_t below,
                               cmt_error *err)
 {
     cmt_heights heights;
-    if (!class_heights(digits, below, &heights))
+    if (!class_heights(search, class, below, &heights))
         return CMT_OK;
     int64_t distance = (heights.hi - heights.lo) / PROBES_PER_CLASS;
     for (int64_t i = 0; i < PROBES_PER_CLASS; i++) {
@@ -143,7 +144,7 @@ static cmt_status probe_class(leftover_search *search, unsigned digits, int64_t 
         if (st == CMT_NOT_FOUND)
             return CMT_OK; /* nor is there anything behind the probes that follow */
         CMT_TRY(st);
-        if (cmt_keys__digits(height) != digits || height >= heights.hi)
+        if (cmt_keys__class(search->keys.family, height) != class || height >= heights.hi)
             continue;
         if (run_end(&search->assumed, height) == height &&
             run_end(&search->exact, height) == height)
@@ -154,9 +155,9 @@ static cmt_status probe_class(leftover_search *search, unsigned digits, int64_t 
 
 static cmt_status probe_unfinished(leftover_search *search, int64_t below, cmt_error *err)
 {
-    for (unsigned digits = cmt_keys__digits(below); digits > 0; digits--)
-        if (!search->finished[digits])
-            CMT_TRY(probe_class(search, digits, below, err));
+    for (unsigned class = cmt_keys__class(search->keys.family, below); class > 0; class --)
+        if (!search->finished[class])
+            CMT_TRY(probe_class(search, class, below, err));
     return CMT_OK;
 }
 
@@ -193,7 +194,7 @@ static uint64_t add_bytes(uint64_t a, uint64_t b)
 static cmt_status find_leftovers(leftover_search *search, int64_t below, uint64_t budget_bytes,
                                  bool *complete, cmt_error *err)
 {
-    uint64_t start = cmt_db_bytes_read(search->keys.db);
+    uint64_t start = cmt_keys__search_cost(&search->keys);
     CMT_TRY(find_run_below(search, below, err));
     search->keys.stop_at = add_bytes(start, budget_bytes);
     cmt_status st = enumerate_classes(search, below, err);

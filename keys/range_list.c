@@ -43,6 +43,13 @@ cmt_status cmt_range_list_add(cmt_range_list *list, cmt_slice lo, cmt_slice hi)
     return CMT_OK;
 }
 
+cmt_status cmt_range_list_add_all(cmt_range_list *list, const cmt_range_list *other)
+{
+    for (size_t i = 0; i < other->count; i++)
+        CMT_TRY(cmt_range_list_add(list, other->ranges[i].lo, other->ranges[i].hi));
+    return CMT_OK;
+}
+
 static int compare_lo(const void *a, const void *b)
 {
     return cmt_slice_compare(((const cmt_range *)a)->lo, ((const cmt_range *)b)->lo);

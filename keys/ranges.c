@@ -10,8 +10,12 @@
  * The walk goes down only where a subtree holds dead and live heights.  A subtree without live
  * heights is swallowed whole by the open range, one without dead heights ends it, one with neither
  * does nothing.  So the work follows the boundaries between dead and live, not the heights.
+ *
+ * In layout v2 there is no trie to walk: see ordered.c.
  */
 #include "cmtstore/keys.h"
+
+#include "ordered.h"
 
 #include <string.h>
 
@@ -92,7 +96,7 @@ static uint64_t last_dead_under(const walk *w, uint64_t number)
  * a key and itself with a NUL behind it enclose the one key in a plain family. */
 static cmt_key bound(const walk *w, uint64_t height, char behind)
 {
-    cmt_key_family plain = {w->family->prefix, false};
+    cmt_key_family plain = {w->family->prefix, false, 0};
     cmt_key key = cmt_key_make(&plain, (int64_t)height, 0);
     key.text[key.size++] = behind;
     key.text[key.size] = '\0';
@@ -162,6 +166,8 @@ static int64_t end_of(const cmt_height_set *set)
 cmt_status cmt_key_ranges(const cmt_key_family *family, const cmt_height_set *dead,
                           const cmt_height_set *live, cmt_range_list *out)
 {
+    if (family->v2_byte != 0)
+        return cmt_keys__ordered_ranges(family, dead, live, out);
     int64_t limit = end_of(dead) > end_of(live) ? end_of(dead) : end_of(live);
     walk w = {.family = family, .dead = dead, .live = live, .limit = (uint64_t)limit, .out = out};
     for (uint64_t digit = 0; digit < 10; digit++)

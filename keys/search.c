@@ -13,8 +13,12 @@
  *   shorter, say 13     go on at 130                     all of 130..139 came before: go on at 140
  *
  * Parts of a block are never walked through: in an indexed family each step is a seek.
+ *
+ * In layout v2 all heights stand in height order: there is one class.
  */
 #include "search.h"
+
+#include "ordered.h"
 
 #include <string.h>
 
@@ -22,9 +26,9 @@ cmt_status cmt_keys__search_open(key_search *search, cmt_db *db, const cmt_key_f
                                  cmt_error *err)
 {
     *search = (key_search){.family = family, .db = db, .stop_at = UINT64_MAX};
-    cmt_key end;
-    cmt_range bounds = cmt_key_family_range(family, &end);
-    return cmt_db_iter_new(db, &bounds, &search->iter, err);
+    cmt_key_bounds bounds;
+    cmt_range range = cmt_key_family_range(family, &bounds);
+    return cmt_db_iter_new(db, &range, &search->iter, err);
 }
 
 void cmt_keys__search_close(key_search *search)
@@ -52,13 +56,37 @@ int64_t cmt_keys__power10(unsigned exponent)
     return power;
 }
 
+unsigned cmt_keys__class(const cmt_key_family *family, int64_t height)
+{
+    return family->v2_byte != 0 ? 1 : cmt_keys__digits(height);
+}
+
+cmt_heights cmt_keys__class_heights(const cmt_key_family *family, unsigned class)
+{
+    if (family->v2_byte != 0)
+        return (cmt_heights){0, INT64_MAX};
+    return (cmt_heights){class == 1 ? 0 : cmt_keys__power10(class - 1), cmt_keys__power10(class)};
+}
+
 static cmt_status seek(key_search *search, int64_t height, cmt_error *err)
 {
-    cmt_key_family plain = {search->family->prefix, false};
-    cmt_key key = cmt_key_make(&plain, height, 0);
-    if (search->family->indexed)
-        key.text[key.size++] = ':';
+    cmt_key key = cmt_keys__start_of(search->family, height);
     return cmt_db_iter_seek(search->iter, cmt_key_slice(&key), err);
+}
+
+/* What a step counts where the database does not say what it has read. */
+#define STEP_BYTES 256
+
+uint64_t cmt_keys__search_cost(const key_search *search)
+{
+    uint64_t bytes = cmt_db_bytes_read(search->db);
+    return bytes > 0 ? bytes : search->steps * STEP_BYTES;
+}
+
+static bool is_over_budget(key_search *search)
+{
+    search->steps++;
+    return cmt_keys__search_cost(search) > search->stop_at;
 }
 
 static bool parse_here(key_search *search)
@@ -73,7 +101,7 @@ static bool parse_here(key_search *search)
 static bool stands_before(const key_search *search, int64_t height)
 {
     return search->standing && !search->family->indexed && search->at == height - 1 &&
-           cmt_keys__digits(search->at) == cmt_keys__digits(height);
+           cmt_keys__class(search->family, search->at) == cmt_keys__class(search->family, height);
 }
 
 /* To the first key at or behind the keys of `height` in text order, by a seek unless the next key
@@ -82,11 +110,11 @@ cmt_status cmt_keys__search_step(key_search *search, int64_t height, int64_t *me
 {
     bool follows = stands_before(search, height);
     search->standing = false;
-    if (cmt_db_bytes_read(search->db) > search->stop_at)
+    if (is_over_budget(search))
         return CMT_CANCELLED;
     CMT_TRY(follows ? cmt_db_iter_next(search->iter, err) : seek(search, height, err));
     while (!parse_here(search)) { /* a key that CometBFT does not write: not ours to judge */
-        if (cmt_db_bytes_read(search->db) > search->stop_at)
+        if (is_over_budget(search))
             return CMT_CANCELLED;
         CMT_TRY(cmt_db_iter_next(search->iter, err));
     }
@@ -121,21 +149,21 @@ static uint64_t continue_behind(int64_t met, unsigned digits, bool indexed)
     return next;
 }
 
-/* cmt_keys__search_first where all of [lo,hi) has the same number of digits. */
+/* cmt_keys__search_first where all of [lo,hi) is of one class. */
 static cmt_status first_in_class(key_search *search, int64_t lo, int64_t hi, int64_t *height,
                                  cmt_error *err)
 {
-    unsigned digits = cmt_keys__digits(lo);
+    unsigned class = cmt_keys__class(search->family, lo);
     while (lo < hi) {
         int64_t met;
         CMT_TRY(cmt_keys__search_step(search, lo, &met, err));
-        if (cmt_keys__digits(met) == digits) {
+        if (cmt_keys__class(search->family, met) == class) {
             if (met >= hi)
                 return CMT_NOT_FOUND;
             *height = met;
             return CMT_OK;
         }
-        uint64_t next = continue_behind(met, digits, search->family->indexed);
+        uint64_t next = continue_behind(met, class, search->family->indexed);
         if (next >= (uint64_t)hi)
             return CMT_NOT_FOUND;
         if ((int64_t)next > lo)
@@ -148,7 +176,8 @@ cmt_status cmt_keys__search_first(key_search *search, int64_t lo, int64_t hi, in
                                   cmt_error *err)
 {
     while (lo < hi) {
-        int64_t class_end = cmt_keys__power10(cmt_keys__digits(lo));
+        unsigned class = cmt_keys__class(search->family, lo);
+        int64_t class_end = cmt_keys__class_heights(search->family, class).hi;
         if (class_end > hi)
             class_end = hi;
         cmt_status st = first_in_class(search, lo, class_end, height, err);
@@ -231,7 +260,7 @@ cmt_status cmt_key_run_below(cmt_db *db, const cmt_key_family *family, int64_t b
     if (st == CMT_OK && exists)
         st = cmt_keys__search_edge(&search, below - 1, 0, &start, err);
     if (st == CMT_OK && exists) {
-        uint64_t used = cmt_db_bytes_read(db);
+        uint64_t used = cmt_keys__search_cost(&search);
         search.stop_at = budget_bytes > UINT64_MAX - used ? UINT64_MAX : used + budget_bytes;
         st = last_run_start(&search, start, below, &start, err);
     }

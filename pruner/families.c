@@ -2,8 +2,6 @@
  *
  * What a plan says of each key family: how many heights go, and about how many stored bytes.
  */
-#include <string.h>
-
 #include "pruner_internal.h"
 
 /* Looking every range up in every table is too much for a list of thousands of ranges. */
@@ -17,42 +15,38 @@ static int64_t heights_of(const cmt_height_set *set)
     return n;
 }
 
-/* All keys of a family: from its prefix to the prefix with its last byte, ':', raised to ';'. */
-static cmt_status family_bytes(cmt_db *db, const char *prefix, uint64_t *bytes, cmt_error *err)
-{
-    uint8_t hi[CMT_KEY_MAX];
-    size_t size = strlen(prefix);
-    memcpy(hi, prefix, size);
-    hi[size - 1]++;
-    return cmt_db_approximate_bytes(db, (cmt_range){{(const uint8_t *)prefix, size}, {hi, size}},
-                                    bytes, err);
-}
+typedef struct family {
+    const cmt_pruner__side *side;
+    const char *name;
+    cmt_range range; /* all its keys */
+    const cmt_height_set *dead;
+    const cmt_range_list *ranges; /* of this and other families; NULL: none are known */
+    uint64_t tables;
+} family;
 
-static cmt_status dead_bytes(const cmt_pruner__side *side, const cmt_range_list *ranges,
-                             const char *prefix, uint64_t *bytes, cmt_error *err)
+static cmt_status dead_bytes(const family *f, uint64_t *bytes, cmt_error *err)
 {
-    cmt_slice p = {(const uint8_t *)prefix, strlen(prefix)};
-    for (size_t i = 0; i < ranges->count; i++) {
+    for (size_t i = 0; i < f->ranges->count; i++) {
         uint64_t n;
-        if (!cmt_slice_has_prefix(ranges->ranges[i].lo, p))
+        const cmt_range *range = &f->ranges->ranges[i];
+        if (cmt_slice_compare(range->lo, f->range.lo) < 0 ||
+            cmt_slice_compare(range->lo, f->range.hi) >= 0)
             continue;
-        CMT_TRY(cmt_db_approximate_bytes(side->db, ranges->ranges[i], &n, err));
+        CMT_TRY(cmt_db_approximate_bytes(f->side->db, *range, &n, err));
         *bytes += n;
     }
     return CMT_OK;
 }
 
-static cmt_status add_family(cmt_pruner *p, const cmt_pruner__side *side, const char *prefix,
-                             const cmt_height_set *dead, const cmt_range_list *ranges,
-                             uint64_t tables, cmt_error *err)
+static cmt_status add_family(cmt_pruner *p, const family *from, cmt_error *err)
 {
     cmt_family_plan *f = &p->plan.families[p->plan.family_count];
     *f = (cmt_family_plan){
-        .database = side->name, .family = prefix, .dead_heights = heights_of(dead)};
-    CMT_TRY(family_bytes(side->db, prefix, &f->total_bytes, err));
+        .database = from->side->name, .family = from->name, .dead_heights = heights_of(from->dead)};
+    CMT_TRY(cmt_db_approximate_bytes(from->side->db, from->range, &f->total_bytes, err));
     int64_t span = p->plan.height - p->plan.base + 1;
-    if (ranges != NULL && ranges->count * (tables + 1) <= LOOKUPS_MAX)
-        CMT_TRY(dead_bytes(side, ranges, prefix, &f->dead_bytes, err));
+    if (from->ranges != NULL && from->ranges->count * (from->tables + 1) <= LOOKUPS_MAX)
+        CMT_TRY(dead_bytes(from, &f->dead_bytes, err));
     else if (span > 0 && f->dead_heights > 0)
         f->dead_bytes =
             f->dead_heights >= span
@@ -65,32 +59,41 @@ static cmt_status add_family(cmt_pruner *p, const cmt_pruner__side *side, const 
     return CMT_OK;
 }
 
+static cmt_status add_heights(cmt_pruner *p, const cmt_key_family *v1, const cmt_height_set *dead,
+                              cmt_error *err)
+{
+    bool of_states =
+        v1 == &cmt_family_validators || v1 == &cmt_family_params || v1 == &cmt_family_results;
+    cmt_key_bounds bounds;
+    const cmt_key_family *in_layout =
+        cmt_key_family_in(v1, of_states ? p->state_prune.layout : p->block_prune.layout);
+    const family f = {
+        .side = of_states ? &p->states : &p->blocks,
+        .name = v1->prefix,
+        .range = cmt_key_family_range(in_layout, &bounds),
+        .dead = dead,
+        .ranges = of_states ? &p->state_prune.ranges : &p->block_prune.ranges,
+        .tables = of_states ? p->plan.state.tables_before : p->plan.blockstore.tables_before,
+    };
+    return add_family(p, &f, err);
+}
+
 cmt_status cmt_pruner__plan_families(cmt_pruner *p, cmt_error *err)
 {
     const cmt_block_prune *b = &p->block_prune;
     const cmt_state_prune *s = &p->state_prune;
-    uint64_t block_tables = p->plan.blockstore.tables_before;
-    uint64_t state_tables = p->plan.state.tables_before;
-    const struct {
-        const cmt_pruner__side *side;
-        const char *prefix;
-        const cmt_height_set *dead;
-        const cmt_range_list *ranges;
-        uint64_t tables;
-    } all[CMT_FAMILY_PLANS] = {
-        {&p->blocks, cmt_family_meta.prefix, &b->dead_meta, &b->ranges, block_tables},
-        {&p->blocks, cmt_family_part.prefix, &b->dead_part, &b->ranges, block_tables},
-        {&p->blocks, cmt_family_commit.prefix, &b->dead_commit, &b->ranges, block_tables},
-        {&p->blocks, cmt_family_seen_commit.prefix, &b->dead_seen_commit, &b->ranges, block_tables},
-        {&p->blocks, cmt_family_ext_commit.prefix, &b->dead_ext_commit, &b->ranges, block_tables},
-        /* The index loses a block's key together with its parts. */
-        {&p->blocks, "BH:", &b->dead_part, NULL, block_tables},
-        {&p->states, cmt_family_validators.prefix, &s->dead_validators, &s->ranges, state_tables},
-        {&p->states, cmt_family_params.prefix, &s->dead_params, &s->ranges, state_tables},
-        {&p->states, cmt_family_results.prefix, &s->dead_results, &s->ranges, state_tables},
-    };
-    for (size_t i = 0; i < CMT_FAMILY_PLANS; i++)
-        CMT_TRY(add_family(p, all[i].side, all[i].prefix, all[i].dead, all[i].ranges, all[i].tables,
-                           err));
-    return CMT_OK;
+    CMT_TRY(add_heights(p, &cmt_family_meta, &b->dead_meta, err));
+    CMT_TRY(add_heights(p, &cmt_family_part, &b->dead_part, err));
+    CMT_TRY(add_heights(p, &cmt_family_commit, &b->dead_commit, err));
+    CMT_TRY(add_heights(p, &cmt_family_seen_commit, &b->dead_seen_commit, err));
+    CMT_TRY(add_heights(p, &cmt_family_ext_commit, &b->dead_ext_commit, err));
+    /* The index loses a block's key together with its parts. */
+    const family hashes = {.side = &p->blocks,
+                           .name = "BH:",
+                           .range = cmt_block_hash_range(b->layout),
+                           .dead = &b->dead_part};
+    CMT_TRY(add_family(p, &hashes, err));
+    CMT_TRY(add_heights(p, &cmt_family_validators, &s->dead_validators, err));
+    CMT_TRY(add_heights(p, &cmt_family_params, &s->dead_params, err));
+    return add_heights(p, &cmt_family_results, &s->dead_results, err);
 }

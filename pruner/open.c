@@ -2,12 +2,8 @@
  *
  * Finding the two databases, telling their engine, taking the locks, reading their roots.
  */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "clock.h"
 #include "pruner_internal.h"
@@ -15,39 +11,30 @@
 /* How often views beside a running node are opened again until they fit. */
 #define REOPEN_MAX 10
 
+const char *cmt_prune_method_name(cmt_prune_method method)
+{
+    return method == CMT_METHOD_ENGINE ? "engine" : "edit";
+}
+
 const char *cmt_pruner__path(const cmt_pruner__side *side)
 {
     return (const char *)side->path.data;
 }
 
-cmt_status cmt_pruner__directory_bytes(const char *path, uint64_t *bytes, cmt_error *err)
-{
-    DIR *dir = opendir(path);
-    if (dir == NULL)
-        return cmt_error_set(err, CMT_IO, "list %s: %s", path, strerror(errno));
-    uint64_t total = 0;
-    struct dirent *entry;
-    struct stat st;
-    while ((entry = readdir(dir)) != NULL)
-        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(st.st_mode))
-            total += (uint64_t)st.st_size;
-    closedir(dir);
-    *bytes = total;
-    return CMT_OK;
-}
-
-/* Only LevelDB format is written; everything else is refused before anything is touched. */
+/* What cannot be written is refused before anything is touched. */
 static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cmt_error *err)
 {
-    cmt_engine engine = CMT_ENGINE_UNKNOWN;
     cmt_error seen = CMT_ERROR_INIT;
-    cmt_status st = cmt_engine_detect(pruner->data_dir, side->name, &engine, &side->path, &seen);
+    side->engine = CMT_ENGINE_UNKNOWN;
+    cmt_status st =
+        cmt_engine_detect(pruner->data_dir, side->name, &side->engine, &side->path, &seen);
     if (st != CMT_OK)
         return cmt_error_set(err, st, "%s", seen.message);
-    switch (engine) {
+    switch (side->engine) {
     case CMT_ENGINE_GOLEVELDB:
     case CMT_ENGINE_CLEVELDB:
+    case CMT_ENGINE_ROCKSDB:
+    case CMT_ENGINE_PEBBLEDB:
         return CMT_OK;
     case CMT_ENGINE_NONE:
         return cmt_error_set(err, CMT_NOT_FOUND,
@@ -55,17 +42,15 @@ static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
                              side->name, seen.message);
     case CMT_ENGINE_UNKNOWN:
         return cmt_error_set(err, CMT_UNSUPPORTED, "%s; nothing was changed", seen.message);
-    case CMT_ENGINE_ROCKSDB:
-    case CMT_ENGINE_PEBBLEDB:
     case CMT_ENGINE_BADGERDB:
     case CMT_ENGINE_BOLTDB:
         break;
     }
     return cmt_error_set(
         err, CMT_UNSUPPORTED,
-        "%s is a %s database; this version changes goleveldb and cleveldb databases "
-        "only",
-        cmt_pruner__path(side), cmt_engine_name(engine));
+        "%s is a %s database; this version changes goleveldb, cleveldb, rocksdb and pebbledb "
+        "databases only",
+        cmt_pruner__path(side), cmt_engine_name(side->engine));
 }
 
 static cmt_status open_side(const cmt_pruner *pruner, cmt_pruner__side *side, cmt_error *err)
@@ -77,7 +62,8 @@ static cmt_status open_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
         .name = side->name,
         .observe = pruner->options.dry_run,
     };
-    CMT_TRY(cmt_pruner__directory_bytes(cmt_pruner__path(side), &side->bytes_before, err));
+    if (pruner->method == CMT_METHOD_ENGINE)
+        return cmt_pruner__open_with_engine(pruner, side, err);
     CMT_TRY(cmt_lsm_edit_open(cmt_pruner__path(side), &options, &side->edit, err));
     return cmt_db_from_view(cmt_lsm_edit_view(side->edit), &side->db, err);
 }
@@ -86,11 +72,6 @@ static cmt_status open_stores(cmt_pruner *p, cmt_error *err)
 {
     CMT_TRY(cmt_block_store_open(p->blocks.db, &p->block_store, err));
     CMT_TRY(cmt_state_store_open(p->states.db, &p->state_store, err));
-    if (cmt_block_store_layout(p->block_store) != CMT_KEY_LAYOUT_V1 ||
-        cmt_state_store_is_v2(p->state_store))
-        return cmt_error_set(err, CMT_UNSUPPORTED,
-                             "%s uses key layout v2; this version changes layout v1 only",
-                             p->data_dir);
     cmt_status st = cmt_state_store_load(p->state_store, &p->state, err);
     if (st == CMT_NOT_FOUND && p->options.action == CMT_ACTION_COMPACT)
         return CMT_OK;
@@ -101,7 +82,7 @@ static cmt_status open_stores(cmt_pruner *p, cmt_error *err)
     return st;
 }
 
-static void close_views(cmt_pruner *p)
+void cmt_pruner__close_views(cmt_pruner *p)
 {
     cmt_block_store_close(p->block_store);
     cmt_state_store_close(p->state_store);
@@ -115,10 +96,42 @@ static void close_views(cmt_pruner *p)
     p->states.edit = p->blocks.edit = NULL;
 }
 
+/* One side's opening, on a thread of its own: logs of many megabytes are read. */
+typedef struct opening {
+    const cmt_pruner *pruner;
+    cmt_pruner__side *side;
+    cmt_status status;
+    cmt_error error;
+} opening;
+
+static void *open_on_thread(void *argument)
+{
+    opening *o = argument;
+    o->status = open_side(o->pruner, o->side, &o->error);
+    return NULL;
+}
+
+/* Under our locks neither side can change: both are opened at once. */
+static cmt_status open_locked(cmt_pruner *p, cmt_error *err)
+{
+    opening states = {.pruner = p, .side = &p->states};
+    pthread_t thread;
+    bool threaded = pthread_create(&thread, NULL, open_on_thread, &states) == 0;
+    cmt_status st = open_side(p, &p->blocks, err);
+    if (threaded)
+        pthread_join(thread, NULL);
+    else
+        open_on_thread(&states);
+    CMT_TRY(st);
+    if (states.status != CMT_OK)
+        return cmt_error_set(err, states.status, "%s", states.error.message);
+    return open_stores(p, err);
+}
+
 /* The state first: beside a running node it may then be behind the blocks, never ahead.  A node makes
  * blocks between the two; so views that do not fit are opened again, and if the heights have moved,
  * the gap is the node's doing. */
-static cmt_status open_views(cmt_pruner *p, cmt_error *err)
+static cmt_status open_beside_node(cmt_pruner *p, cmt_error *err)
 {
     int64_t last_height = -1;
     for (int attempt = 0;; attempt++) {
@@ -127,13 +140,13 @@ static cmt_status open_views(cmt_pruner *p, cmt_error *err)
         CMT_TRY(open_stores(p, err));
         int64_t height = cmt_block_store_height(p->block_store);
         int64_t gap = height - p->state.last_block_height;
-        if (!p->options.dry_run || gap == 0 || gap == 1)
+        if (gap == 0 || gap == 1)
             return CMT_OK;
         p->node_runs = p->node_runs || (last_height >= 0 && height != last_height);
         if (height == last_height || attempt == REOPEN_MAX)
             return CMT_OK;
         last_height = height;
-        close_views(p);
+        cmt_pruner__close_views(p);
     }
 }
 
@@ -141,14 +154,18 @@ static cmt_status open_all(cmt_pruner *p, cmt_error *err)
 {
     CMT_TRY(find_side(p, &p->blocks, err));
     CMT_TRY(find_side(p, &p->states, err));
+    CMT_TRY(cmt_pruner__choose_method(p, err));
     if (!p->options.dry_run) {
         CMT_TRY(cmt_db_heal(cmt_pruner__path(&p->blocks), p->options.logger, NULL, err));
         CMT_TRY(cmt_db_heal(cmt_pruner__path(&p->states), p->options.logger, NULL, err));
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->blocks), &p->blocks.lock, err));
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->states), &p->states.lock, err));
+        if (p->method == CMT_METHOD_ENGINE) /* nobody is there; engines take their own */
+            cmt_pruner__unlock(p);
     }
+    cmt_pruner__survey_begin(p);
     int64_t since = p->started_ns;
-    CMT_TRY(open_views(p, err));
+    CMT_TRY(p->options.dry_run ? open_beside_node(p, err) : open_locked(p, err));
     cmt_pruner__log_step(p, "opened both databases", &since);
     return CMT_OK;
 }
@@ -163,6 +180,19 @@ static bool report_progress(void *context, const cmt_progress *progress)
     bool stop = host->report(host->context, progress);
     pthread_mutex_unlock(&p->progress_lock);
     return stop;
+}
+
+/* Under our locks no node takes a table away: what is missing is damage. */
+cmt_status cmt_pruner__explain(cmt_pruner *p, cmt_status st, cmt_error *err)
+{
+    if (st != CMT_STALE || p->options.dry_run)
+        return st;
+    cmt_lsm_edit *const edits[] = {p->blocks.edit, p->states.edit};
+    for (size_t i = 0; i < 2; i++)
+        if (edits[i] != NULL)
+            CMT_TRY(cmt_lsm_edit_check_tables(edits[i], err));
+    return cmt_error_prefix(err, CMT_CORRUPT, "%s: files changed although they are locked",
+                            p->data_dir);
 }
 
 cmt_status cmt_pruner_open(const cmt_pruner_options *options, cmt_pruner **out, cmt_error *err)
@@ -180,7 +210,7 @@ cmt_status cmt_pruner_open(const cmt_pruner_options *options, cmt_pruner **out, 
     p->data_dir = strdup(options->data_dir);
     cmt_status st = p->data_dir == NULL
                         ? cmt_error_set(err, CMT_NO_MEMORY, "no memory for a pruner")
-                        : open_all(p, err);
+                        : cmt_pruner__explain(p, open_all(p, err), err);
     if (st != CMT_OK) {
         cmt_pruner_close(p);
         return st;
@@ -208,7 +238,10 @@ void cmt_pruner_close(cmt_pruner *p)
 {
     if (p == NULL)
         return;
-    close_views(p); /* under the locks */
+    cmt_error ignored = CMT_ERROR_INIT;
+    if (cmt_pruner__survey_end(p, &ignored) != CMT_OK)
+        cmt_log(p->options.logger, CMT_LOG_DEBUG, "size not known  err=\"%s\"", ignored.message);
+    cmt_pruner__close_views(p); /* under the locks */
     cmt_pruner__unlock(p);
     cmt_lsm_trash_close(p->trash[0]);
     cmt_lsm_trash_close(p->trash[1]);

@@ -41,12 +41,6 @@ static cmt_status check_state_key(void *context, cmt_slice key, cmt_error *err)
 
 /* ---- inputs of the edits -------------------------------------------------------------------- */
 
-static const cmt_range *hash_range(void)
-{
-    static const cmt_range range = {{(const uint8_t *)"BH:", 3}, {(const uint8_t *)"BH;", 3}};
-    return &range;
-}
-
 static void set_effort(const cmt_pruner *p, cmt_lsm_edit_spec *spec)
 {
     if (p->options.action != CMT_ACTION_PRUNE_AND_COMPACT)
@@ -65,8 +59,10 @@ cmt_lsm_edit_spec cmt_pruner__block_spec(cmt_pruner *p)
         .check = check_block_key,
         .context = p,
     };
-    if (rule->hash_by_value && rule->dead_hash.count > 0) {
-        spec.judged = hash_range();
+    bool by_value = rule->hash_by_value || p->method == CMT_METHOD_ENGINE;
+    if (by_value && rule->dead_hash.count > 0) {
+        p->hash_range = cmt_block_hash_range(rule->layout);
+        spec.judged = &p->hash_range;
         spec.judged_count = 1;
         spec.judged_share = rule->hash_share;
         spec.judge = judge_hash;
@@ -106,7 +102,7 @@ static cmt_status make_rules(cmt_pruner *p, cmt_error *err)
     int64_t last = p->state.last_block_height;
     int64_t from = base;
     CMT_TRY(cmt_state_prune_unfinished_from(p->state_store, base, &from, err));
-    const cmt_block_prune_request block_request = {
+    p->block_request = (cmt_block_prune_request){
         .retain_height = p->retain_height,
         .initial_height = p->state.initial_height,
         .window = {.last_block_height = last,
@@ -116,18 +112,20 @@ static cmt_status make_rules(cmt_pruner *p, cmt_error *err)
         .sweep = p->options.sweep,
         .reclaim = p->options.action == CMT_ACTION_PRUNE_AND_COMPACT,
         .unfinished = from < base,
+        .from_headers = p->method == CMT_METHOD_ENGINE,
     };
-    CMT_TRY(cmt_block_prune_make(p->block_store, &block_request, &p->block_prune, err));
-    const cmt_state_prune_request state_request = {
+    CMT_TRY(cmt_block_prune_make(p->block_store, &p->block_request, &p->block_prune, err));
+    p->state_request = (cmt_state_prune_request){
         .base = base,
         .retain_height = p->retain_height,
         .evidence_height = p->block_prune.evidence_height,
         .from = from,
-        .reclaim = block_request.reclaim,
+        .initial_height = p->state.initial_height,
+        .reclaim = p->block_request.reclaim,
         .last_height = (height > last ? height : last) + 2,
         .sweep = p->options.sweep,
     };
-    cmt_status st = cmt_state_prune_make(p->state_store, &state_request, &p->state_prune, err);
+    cmt_status st = cmt_state_prune_make(p->state_store, &p->state_request, &p->state_prune, err);
     if (st != CMT_OK) {
         cmt_block_prune_free(&p->block_prune);
         return st;
@@ -146,8 +144,7 @@ static cmt_status make_lists(cmt_pruner *p, cmt_error *err)
     if (p->hash_points == NULL || p->state_puts == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a plan");
     for (size_t i = 0; i < rule->hash_count; i++)
-        p->hash_points[i] =
-            (cmt_slice){rule->hashes.data + i * CMT_BLOCK_HASH_KEY_SIZE, CMT_BLOCK_HASH_KEY_SIZE};
+        p->hash_points[i] = cmt_block_prune_hash(rule, i);
     for (size_t i = 0; i < p->state_prune.put_count; i++)
         p->state_puts[i] = (cmt_lsm_put){cmt_key_slice(&p->state_prune.puts[i].key),
                                          cmt_buf_slice(&p->state_prune.puts[i].value)};
@@ -167,8 +164,12 @@ static cmt_status plan_prune(cmt_pruner *p, cmt_error *err)
     plan->evidence_height = p->block_prune.evidence_height;
     plan->sweeps = p->block_prune.leftovers || p->state_prune.leftovers;
     plan->search_complete = p->block_prune.search_complete && p->state_prune.search_complete;
+    if (p->method == CMT_METHOD_ENGINE)
+        return CMT_OK;
     cmt_lsm_edit_spec block_spec = cmt_pruner__block_spec(p);
     cmt_lsm_edit_spec state_spec = cmt_pruner__state_spec(p);
+    CMT_TRY(cmt_pruner__survey_end(p, err));
+    cmt_pruner__log_step(p, "waited for the size", &since);
     CMT_TRY(cmt_lsm_edit_plan(p->blocks.edit, &block_spec, err));
     CMT_TRY(cmt_lsm_edit_plan(p->states.edit, &state_spec, err));
     cmt_pruner__log_step(p, "planned the tables", &since);
@@ -180,17 +181,23 @@ static cmt_status plan_compact(cmt_pruner *p, cmt_error *err)
     p->retain_height = cmt_block_store_base(p->block_store);
     p->plan.retain_height = p->retain_height;
     p->plan.search_complete = true;
+    CMT_TRY(cmt_pruner__survey_end(p, err));
+    if (p->method == CMT_METHOD_ENGINE)
+        return CMT_OK;
     CMT_TRY(cmt_lsm_edit_plan_compact(p->blocks.edit, err));
     return cmt_lsm_edit_plan_compact(p->states.edit, err);
 }
 
-static void sum_up(cmt_pruner *p)
+static cmt_status sum_up(cmt_pruner *p, cmt_error *err)
 {
     cmt_prune_plan *plan = &p->plan;
     const cmt_lsm_edit_counts *counts[] = {&plan->blockstore, &plan->state};
     plan->base = cmt_block_store_base(p->block_store);
     plan->height = cmt_block_store_height(p->block_store);
     plan->last_block_height = p->state.last_block_height;
+    plan->method = p->method;
+    if (p->method == CMT_METHOD_ENGINE)
+        return cmt_pruner__plan_engine(p, err);
     plan->blockstore = cmt_lsm_edit_get_counts(p->blocks.edit);
     plan->state = cmt_lsm_edit_get_counts(p->states.edit);
     p->blocks.has_work = !plan->blockstore.nothing_to_do;
@@ -204,6 +211,7 @@ static void sum_up(cmt_pruner *p)
         plan->estimated_ms +=
             FIXED_MS + (int64_t)(counts[i]->bytes_write_bound / WRITE_BYTES_PER_MS);
     }
+    return CMT_OK;
 }
 
 cmt_status cmt_pruner_plan(cmt_pruner *p, cmt_prune_plan *plan, cmt_error *err)
@@ -211,11 +219,10 @@ cmt_status cmt_pruner_plan(cmt_pruner *p, cmt_prune_plan *plan, cmt_error *err)
     p->plan = (cmt_prune_plan){0};
     if (p->planned)
         return cmt_error_set(err, CMT_INVALID, "a pruner plans once");
-    if (p->options.action == CMT_ACTION_COMPACT)
-        CMT_TRY(plan_compact(p, err));
-    else
-        CMT_TRY(plan_prune(p, err));
-    sum_up(p);
+    cmt_status st =
+        p->options.action == CMT_ACTION_COMPACT ? plan_compact(p, err) : plan_prune(p, err);
+    CMT_TRY(cmt_pruner__explain(p, st, err));
+    CMT_TRY(sum_up(p, err));
     if (p->have_rules && (p->options.dry_run || p->options.families))
         CMT_TRY(cmt_pruner__plan_families(p, err));
     p->planned = true;

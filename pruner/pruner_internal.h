@@ -14,12 +14,22 @@
 typedef struct cmt_pruner__side {
     const char *name; /* "blockstore" or "state" */
     cmt_buf path;     /* with a terminating NUL */
-    cmt_db_lock *lock;
-    cmt_lsm_edit *edit;
+    cmt_engine engine;
+    cmt_db_lock *lock;  /* of the method edit; an engine holds its own */
+    cmt_lsm_edit *edit; /* likewise */
     cmt_db *db;
     bool has_work;
-    uint64_t bytes_before; /* files of the directory, measured at open */
 } cmt_pruner__side;
+
+/** The size of both directories, taken on a thread of its own while other things are read: looking at
+ *  each of thousands of files takes long when nothing of them is cached. */
+typedef struct cmt_pruner__survey {
+    pthread_t thread;
+    bool running;
+    cmt_status status;
+    cmt_error error;
+    uint64_t bytes;
+} cmt_pruner__survey;
 
 struct cmt_pruner {
     cmt_pruner_options options;
@@ -30,18 +40,23 @@ struct cmt_pruner {
     int64_t started_ns;
     cmt_pruner__side blocks;
     cmt_pruner__side states;
+    cmt_pruner__survey survey;
     cmt_block_store *block_store;
     cmt_state_store *state_store;
     cmt_state state;
-    bool node_runs; /* seen in a dry run: the heights rise */
+    bool node_runs;          /* seen in a dry run: the heights rise */
+    cmt_prune_method method; /* never CMT_METHOD_AUTO */
 
     /* the plan */
     bool planned;
     int64_t retain_height;
+    cmt_block_prune_request block_request;
+    cmt_state_prune_request state_request;
     cmt_block_prune block_prune;
     cmt_state_prune state_prune;
     bool have_rules;
     cmt_slice *hash_points;
+    cmt_range hash_range;
     cmt_lsm_put block_put;
     cmt_lsm_put *state_puts;
     cmt_prune_plan plan;
@@ -52,12 +67,32 @@ struct cmt_pruner {
 
 const char *cmt_pruner__path(const cmt_pruner__side *side);
 
-/** Bytes of the regular files in a directory. */
-CMT_MUST_CHECK cmt_status cmt_pruner__directory_bytes(const char *path, uint64_t *bytes,
-                                                      cmt_error *err);
+/** Bytes of the regular files in both database directories. */
+CMT_MUST_CHECK cmt_status cmt_pruner__bytes_on_disk(const cmt_pruner *pruner, uint64_t *bytes,
+                                                    cmt_error *err);
+/** Begin to take their size; survey_end waits for it.  Both may be called again; end without a begin is
+ *  an answer of before. */
+void cmt_pruner__survey_begin(cmt_pruner *pruner);
+CMT_MUST_CHECK cmt_status cmt_pruner__survey_end(cmt_pruner *pruner, cmt_error *err);
+
+/** The status that a failure @p st is to the caller: CMT_STALE only beside a running node. */
+cmt_status cmt_pruner__explain(cmt_pruner *pruner, cmt_status st, cmt_error *err);
 
 /** A debug line with the time since *since, which becomes now. */
 void cmt_pruner__log_step(const cmt_pruner *pruner, const char *step, int64_t *since);
+
+/** Close stores, databases and edits; what an edit wrote and did not commit is removed. */
+void cmt_pruner__close_views(cmt_pruner *pruner);
+
+/** Decide the method from the options and the engines.
+ *  @retval CMT_UNSUPPORTED  the method asked for does not work on them */
+CMT_MUST_CHECK cmt_status cmt_pruner__choose_method(cmt_pruner *pruner, cmt_error *err);
+
+/** Method engine: open a side; work out what the plan comes to; carry it out and close both sides. */
+CMT_MUST_CHECK cmt_status cmt_pruner__open_with_engine(const cmt_pruner *pruner,
+                                                       cmt_pruner__side *side, cmt_error *err);
+CMT_MUST_CHECK cmt_status cmt_pruner__plan_engine(cmt_pruner *pruner, cmt_error *err);
+CMT_MUST_CHECK cmt_status cmt_pruner__run_engine(cmt_pruner *pruner, cmt_error *err);
 
 /** Release both locks. */
 void cmt_pruner__unlock(cmt_pruner *pruner);

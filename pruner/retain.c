@@ -29,7 +29,9 @@ static cmt_status check_kept_limits(cmt_pruner *p, int64_t retain, cmt_error *er
     const struct {
         int64_t limit;
         const char *who;
-    } limits[] = {{kept.application, "the application"}, {kept.companion, "the data companion"}};
+    } limits[] = {{kept.application, "the application"},
+                  {kept.companion, "the data companion"},
+                  {kept.results, "the data companion (block results)"}};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
         if (limits[i].limit > 0 && retain > limits[i].limit && !p->options.force)
             return cmt_error_set(err, CMT_OUT_OF_RANGE,

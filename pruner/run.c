@@ -27,7 +27,8 @@ static void fill_result(const cmt_pruner *p, cmt_prune_result *r)
         .retain_height = p->retain_height,
         .evidence_height = p->plan.evidence_height,
         .blocks_pruned = compact ? 0 : p->retain_height - p->plan.base,
-        .bytes_before = p->blocks.bytes_before + p->states.bytes_before,
+        .bytes_before = p->survey.bytes,
+        .method = p->method,
         .nothing_to_do = p->plan.nothing_to_do,
     };
 }
@@ -135,25 +136,9 @@ static cmt_status commit_both(cmt_pruner *p, cmt_prune_result *r, cmt_error *err
     return CMT_OK;
 }
 
-static cmt_status measure_after(cmt_pruner *p, cmt_prune_result *r, cmt_error *err)
+static cmt_status run_edit(cmt_pruner *p, cmt_prune_result *result, cmt_error *err)
 {
-    uint64_t blocks;
-    uint64_t states;
-    CMT_TRY(cmt_pruner__directory_bytes(cmt_pruner__path(&p->blocks), &blocks, err));
-    CMT_TRY(cmt_pruner__directory_bytes(cmt_pruner__path(&p->states), &states, err));
-    r->bytes_after = blocks + states;
-    return CMT_OK;
-}
-
-cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *err)
-{
-    if (!p->planned || p->options.dry_run)
-        return cmt_error_set(err, CMT_INVALID,
-                             "run a pruner that has planned and is not a dry run");
-    fill_result(p, result);
     int64_t since = cmt_clock_ns();
-    CMT_TRY(cmt_pruner__count_keys(p, &result->keys_deleted, err));
-    cmt_pruner__log_step(p, "counted the keys", &since);
     bool clean_up = !p->plan.nothing_to_do || cmt_lsm_edit_was_interrupted(p->blocks.edit) ||
                     cmt_lsm_edit_was_interrupted(p->states.edit);
     if (clean_up)
@@ -169,9 +154,25 @@ cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *er
         retire(p, &p->states, result);
     }
     cmt_pruner__log_step(p, "moved obsolete files away", &since);
-    CMT_TRY(measure_after(p, result, err));
     result->blockstore = cmt_lsm_edit_get_counts(p->blocks.edit);
     result->state = cmt_lsm_edit_get_counts(p->states.edit);
+    return CMT_OK;
+}
+
+cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *err)
+{
+    if (!p->planned || p->options.dry_run)
+        return cmt_error_set(err, CMT_INVALID,
+                             "run a pruner that has planned and is not a dry run");
+    fill_result(p, result);
+    int64_t since = cmt_clock_ns();
+    CMT_TRY(cmt_pruner__count_keys(p, &result->keys_deleted, err));
+    cmt_pruner__log_step(p, "counted the keys", &since);
+    if (p->method == CMT_METHOD_ENGINE)
+        CMT_TRY(cmt_pruner__run_engine(p, err));
+    else
+        CMT_TRY(run_edit(p, result, err));
+    CMT_TRY(cmt_pruner__bytes_on_disk(p, &result->bytes_after, err));
     cmt_pruner__unlock(p);
     result->ready_ms = cmt_clock_ms_since(p->started_ns);
     result->elapsed_ms = result->ready_ms;

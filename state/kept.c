@@ -61,7 +61,8 @@ static cmt_status get_kept_validators(cmt_state_store *store,
     int64_t end =
         request->evidence_height < request->base ? request->retain_height + 1 : height + 1;
     int64_t found = height;
-    cmt_status st = cmt_key_first_in(store->db, &cmt_family_validators, height, end, &found, err);
+    cmt_status st = cmt_key_first_in(store->db, cmt_state__family(store, &cmt_family_validators),
+                                     height, end, &found, err);
     if (st == CMT_OK)
         st = cmt_state__get_validators(store, found, value, info, err);
     if (st == CMT_NOT_FOUND)
@@ -107,8 +108,9 @@ static cmt_status keep_targets(cmt_state_store *store, const cmt_state_prune_req
     CMT_TRY(keep_target(store, request->retain_height, below, kept, err));
     int64_t height = below;
     for (int looked_at = 0; looked_at < 2; height++) {
-        cmt_status st = cmt_key_first_in(store->db, &cmt_family_validators, height,
-                                         request->last_height + 1, &height, err);
+        cmt_status st =
+            cmt_key_first_in(store->db, cmt_state__family(store, &cmt_family_validators), height,
+                             request->last_height + 1, &height, err);
         if (st == CMT_NOT_FOUND)
             return CMT_OK;
         CMT_TRY(st);
@@ -122,8 +124,8 @@ static cmt_status keep_targets(cmt_state_store *store, const cmt_state_prune_req
     return CMT_OK;
 }
 
-/* Make the record at `height` a full one if it is a pointer.  If it is CometBFT's own choice
- * (`required`) and cannot be found, the prune is refused; else it was lost before this prune. */
+/* Make the record at `height` a full one if it is a pointer.  If it is CometBFT's own choice, at or above
+ * base (`required`), and cannot be found, the prune is refused; else it was lost before this prune. */
 static cmt_status fill_validators(cmt_state_store *store, int64_t height, bool required,
                                   cmt_state_prune *prune, cmt_error *err)
 {
@@ -145,7 +147,7 @@ static cmt_status fill_validators(cmt_state_store *store, int64_t height, bool r
     CMT_TRY(st);
     if (cmt_validators_info_encode(cmt_buf_slice(&set), height, &value) != CMT_OK)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a validator set");
-    cmt_key key = cmt_key_make(&cmt_family_validators, height, 0);
+    cmt_key key = cmt_key_make(cmt_state__family(store, &cmt_family_validators), height, 0);
     return cmt_state__put(prune, &key, &value, err);
 }
 
@@ -161,7 +163,8 @@ static cmt_status find_validators(cmt_state_store *store, const cmt_state_prune_
     for (size_t i = 0; i < kept->count; i++)
         for (int64_t h = higher(kept->runs[i].lo, request->from);
              h < lower(kept->runs[i].hi, request->retain_height); h++)
-            CMT_TRY(fill_validators(store, h, cmt_height_set_contains(&required, h), prune, err));
+            CMT_TRY(fill_validators(
+                store, h, h >= request->base && cmt_height_set_contains(&required, h), prune, err));
     return CMT_OK;
 }
 
@@ -188,7 +191,7 @@ static cmt_status fill_params(cmt_state_store *store, int64_t height, bool requi
     CMT_TRY(st);
     if (cmt_params_info_encode(cmt_buf_slice(&params), height, &value) != CMT_OK)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for consensus params");
-    cmt_key key = cmt_key_make(&cmt_family_params, height, 0);
+    cmt_key key = cmt_key_make(cmt_state__family(store, &cmt_family_params), height, 0);
     return cmt_state__put(prune, &key, &value, err);
 }
 

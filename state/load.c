@@ -13,8 +13,7 @@
 static cmt_status get(cmt_state_store *store, const cmt_key_family *family, int64_t height,
                       cmt_buf *out, cmt_error *err)
 {
-    CMT_TRY(cmt_state__require_v1(store, err));
-    cmt_key key = cmt_key_make(family, height, 0);
+    cmt_key key = cmt_key_make(cmt_state__family(store, family), height, 0);
     CMT_TRY(cmt_db_get(store->db, cmt_key_slice(&key), out, err));
     return out->size > 0 ? CMT_OK : CMT_NOT_FOUND;
 }

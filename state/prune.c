@@ -22,19 +22,18 @@
 cmt_status cmt_state__search_budget(cmt_state_store *store, const cmt_key_family *family,
                                     uint64_t *bytes, cmt_error *err)
 {
-    cmt_key end;
+    cmt_key_bounds bounds;
+    cmt_range range = cmt_key_family_range(family, &bounds);
     uint64_t size;
-    CMT_TRY(cmt_db_approximate_bytes(store->db, cmt_key_family_range(family, &end), &size, err));
+    CMT_TRY(cmt_db_approximate_bytes(store->db, range, &size, err));
     *bytes = size <= CMT_STATE__SEARCH_SMALL ? CMT_STATE__SEARCH_SMALL : SEARCH_LARGE;
     if (size <= CMT_STATE__SEARCH_SMALL)
-        cmt_db_will_need(store->db, cmt_key_family_range(family, &end));
+        cmt_db_will_need(store->db, range);
     return CMT_OK;
 }
 
-static cmt_status check_request(const cmt_state_store *store,
-                                const cmt_state_prune_request *request, cmt_error *err)
+static cmt_status check_request(const cmt_state_prune_request *request, cmt_error *err)
 {
-    CMT_TRY(cmt_state__require_v1(store, err));
     int64_t from = request->from;
     int64_t to = request->retain_height;
     if (from <= 0 || to <= 0)
@@ -96,7 +95,7 @@ static cmt_status make_sets(const family_rule *rule, const cmt_state_prune_reque
     if (!request->reclaim)
         return CMT_OK;
     int64_t below = request->from < rule->end ? request->from : rule->end;
-    CMT_TRY(cmt_key_heights_apart(below, rule->end, top, covered));
+    CMT_TRY(cmt_key_heights_apart(rule->family, below, rule->end, top, covered));
     return remove_all(covered, live);
 }
 
@@ -104,14 +103,15 @@ static cmt_status make_family(cmt_state_store *store, const family_rule *rule,
                               const cmt_state_prune_request *request, cmt_state_prune *out,
                               cmt_error *err)
 {
-    uint64_t budget = CMT_STATE__SEARCH_SMALL;
+    uint64_t budget;
     CMT_TRY(cmt_state__search_budget(store, rule->family, &budget, err));
     if (rule->exact)
         budget = CMT_STATE__SEARCH_SMALL;
     CMT_AUTO(cmt_height_set_free) cmt_height_set left = {NULL, 0, 0};
-    bool complete;
-    CMT_TRY(
-        cmt_key_leftovers(store->db, rule->family, request->from, budget, &left, &complete, err));
+    bool complete = true;
+    if (request->from > request->initial_height) /* else nothing was ever below */
+        CMT_TRY(cmt_key_leftovers(store->db, rule->family, request->from, budget, &left, &complete,
+                                  err));
     bool sweep = request->sweep;
     cmt_status st = CMT_OK;
     if (!complete) {
@@ -138,18 +138,24 @@ static cmt_status make_family(cmt_state_store *store, const family_rule *rule,
 
 /* ---- the rule ---------------------------------------------------------------------------- */
 
+static const cmt_key marker = {"lastABCIResponsesRetainHeight",
+                               sizeof "lastABCIResponsesRetainHeight" - 1};
+
+bool cmt_state__is_marker(const cmt_key *key)
+{
+    return cmt_slice_equal(cmt_key_slice(key), cmt_key_slice(&marker));
+}
+
 static cmt_status put_results_pruned(cmt_state_store *store, cmt_state_prune *out, cmt_error *err)
 {
     cmt_retain_heights heights;
     CMT_TRY(cmt_state_store_retain_heights(store, &heights, err));
     if (!heights.has_results_pruned || heights.results_pruned >= out->retain_height)
         return CMT_OK;
-    static const cmt_key key = {"lastABCIResponsesRetainHeight",
-                                sizeof "lastABCIResponsesRetainHeight" - 1};
     CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
     if (cmt_signed_varint_encode(out->retain_height, &value) != CMT_OK)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a height");
-    return cmt_state__put(out, &key, &value, err);
+    return cmt_state__put(out, &marker, &value, err);
 }
 
 static int compare_puts(const void *a, const void *b)
@@ -161,9 +167,10 @@ static int compare_puts(const void *a, const void *b)
 static cmt_status make(cmt_state_store *store, const cmt_state_prune_request *request,
                        cmt_state__kept *kept, cmt_state_prune *out, cmt_error *err)
 {
-    CMT_TRY(check_request(store, request, err));
+    CMT_TRY(check_request(request, err));
     int64_t retain = request->retain_height;
     int64_t validators_end = request->evidence_height < retain ? request->evidence_height : retain;
+    out->layout = store->layout.layout;
     out->from = request->from;
     out->retain_height = retain;
     out->evidence_height = request->evidence_height;
@@ -172,9 +179,11 @@ static cmt_status make(cmt_state_store *store, const cmt_state_prune_request *re
 
     cmt_height_set none = {NULL, 0, 0};
     const family_rule rules[] = {
-        {&cmt_family_validators, validators_end, &kept->validators, true, &out->dead_validators},
-        {&cmt_family_params, retain, &kept->params, true, &out->dead_params},
-        {&cmt_family_results, retain, &none, false, &out->dead_results},
+        {cmt_state__family(store, &cmt_family_validators), validators_end, &kept->validators, true,
+         &out->dead_validators},
+        {cmt_state__family(store, &cmt_family_params), retain, &kept->params, true,
+         &out->dead_params},
+        {cmt_state__family(store, &cmt_family_results), retain, &none, false, &out->dead_results},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         CMT_TRY(make_family(store, &rules[i], request, out, err));
@@ -218,16 +227,31 @@ void cmt_state_prune_free(cmt_state_prune *prune)
     *prune = (cmt_state_prune){0};
 }
 
+/* The height of a key, and the heights of its family that die; false: a key without a height. */
+static bool find_dead_set(const cmt_state_prune *prune, cmt_slice key, int64_t *height,
+                          const cmt_height_set **dead)
+{
+    const struct {
+        const cmt_key_family *family;
+        const cmt_height_set *dead;
+    } families[] = {
+        {&cmt_family_validators, &prune->dead_validators},
+        {&cmt_family_params, &prune->dead_params},
+        {&cmt_family_results, &prune->dead_results},
+    };
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        *dead = families[i].dead;
+        if (cmt_key_parse(cmt_key_family_in(families[i].family, prune->layout), key, height, NULL))
+            return true;
+    }
+    return false;
+}
+
 bool cmt_state_prune_is_dead(const cmt_state_prune *prune, cmt_slice key)
 {
     int64_t height;
-    if (cmt_key_parse(&cmt_family_validators, key, &height, NULL))
-        return cmt_height_set_contains(&prune->dead_validators, height);
-    if (cmt_key_parse(&cmt_family_params, key, &height, NULL))
-        return cmt_height_set_contains(&prune->dead_params, height);
-    if (cmt_key_parse(&cmt_family_results, key, &height, NULL))
-        return cmt_height_set_contains(&prune->dead_results, height);
-    return false;
+    const cmt_height_set *dead;
+    return find_dead_set(prune, key, &height, &dead) && cmt_height_set_contains(dead, height);
 }
 
 /* Below `from`, ranges run over heights that no visible key has.  Entries that were deleted may
@@ -236,11 +260,9 @@ bool cmt_state_prune_is_dead(const cmt_state_prune *prune, cmt_slice key)
 cmt_status cmt_state_prune_check(const cmt_state_prune *prune, cmt_slice key, cmt_error *err)
 {
     int64_t height;
-    if (cmt_state_prune_is_dead(prune, key) ||
-        ((cmt_key_parse(&cmt_family_validators, key, &height, NULL) ||
-          cmt_key_parse(&cmt_family_params, key, &height, NULL) ||
-          cmt_key_parse(&cmt_family_results, key, &height, NULL)) &&
-         height < prune->from))
+    const cmt_height_set *dead;
+    if (find_dead_set(prune, key, &height, &dead) &&
+        (cmt_height_set_contains(dead, height) || height < prune->from))
         return CMT_OK;
     char text[128];
     return cmt_error_set(err, CMT_CORRUPT,

@@ -12,8 +12,8 @@ struct cmt_state_store {
     cmt_layout layout;
 };
 
-/** CMT_UNSUPPORTED in layout v2. */
-CMT_MUST_CHECK cmt_status cmt_state__require_v1(const cmt_state_store *store, cmt_error *err);
+/** A family, named by its v1 form, in the store's layout. */
+const cmt_key_family *cmt_state__family(const cmt_state_store *store, const cmt_key_family *family);
 
 /** The record at @p height, decoded; @p info borrows from @p value.
  *  @retval CMT_NOT_FOUND  absent or empty */
@@ -44,6 +44,13 @@ CMT_MUST_CHECK cmt_status cmt_state__find_kept(cmt_state_store *store,
                                                const cmt_state_prune_request *request,
                                                cmt_state__kept *kept, cmt_state_prune *prune,
                                                cmt_error *err);
+
+/** Params change rarely: what an interrupted prune left has pointers in it.  Records in full are what a
+ *  finished prune kept for others, unless there are more of them than this. */
+#define CMT_STATE__KEPT_MAX 100
+
+/** Is this lastABCIResponsesRetainHeight, the one put that is no record of a height? */
+bool cmt_state__is_marker(const cmt_key *key);
 
 /** Append a record to the puts; @p value is taken over and left empty. */
 CMT_MUST_CHECK cmt_status cmt_state__put(cmt_state_prune *prune, const cmt_key *key, cmt_buf *value,

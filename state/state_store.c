@@ -42,7 +42,8 @@ static bool is_single_key(cmt_slice key)
 
 static cmt_status check_without_root(cmt_state_store *store, cmt_error *err)
 {
-    if (store->layout.used && (!store->layout.v2 || store->layout.has_version))
+    if (store->layout.used &&
+        (store->layout.layout == CMT_KEY_LAYOUT_V1 || store->layout.has_version))
         return CMT_OK;
     CMT_AUTO(cmt_db_iter_free_cleanup) cmt_db_iter *iter = NULL;
     CMT_TRY(cmt_db_iter_new(store->db, NULL, &iter, err));
@@ -89,9 +90,9 @@ void cmt_state_store_close(cmt_state_store *store)
     free(store);
 }
 
-bool cmt_state_store_is_v2(const cmt_state_store *store)
+cmt_key_layout cmt_state_store_layout(const cmt_state_store *store)
 {
-    return store->layout.v2;
+    return store->layout.layout;
 }
 
 bool cmt_state_store_has_version(const cmt_state_store *store)
@@ -99,12 +100,9 @@ bool cmt_state_store_has_version(const cmt_state_store *store)
     return store->layout.has_version;
 }
 
-cmt_status cmt_state__require_v1(const cmt_state_store *store, cmt_error *err)
+const cmt_key_family *cmt_state__family(const cmt_state_store *store, const cmt_key_family *family)
 {
-    if (!store->layout.v2)
-        return CMT_OK;
-    return cmt_error_set(err, CMT_UNSUPPORTED,
-                         "state store: key layout v2 is not supported, only told");
+    return cmt_key_family_in(family, store->layout.layout);
 }
 
 cmt_status cmt_state_store_load(cmt_state_store *store, cmt_state *out, cmt_error *err)

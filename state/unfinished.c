@@ -7,15 +7,11 @@
 
 #include "cleanup.h"
 
-/* Params change rarely: what an interrupted prune left has pointers in it.  Records in full are
- * what a finished prune kept for others, unless there are more of them than that explains. */
-#define KEPT_MAX 100
-
 static cmt_status is_trace(cmt_state_store *store, int64_t lo, int64_t hi, bool *trace,
                            cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
-    *trace = hi - lo > KEPT_MAX;
+    *trace = hi - lo > CMT_STATE__KEPT_MAX;
     for (int64_t height = hi - 1; height >= lo && !*trace; height--) {
         cmt_params_info info;
         cmt_status st = cmt_state__get_params(store, height, &value, &info, err);
@@ -29,14 +25,14 @@ static cmt_status is_trace(cmt_state_store *store, int64_t lo, int64_t hi, bool 
 cmt_status cmt_state_prune_unfinished_from(cmt_state_store *store, int64_t base, int64_t *from,
                                            cmt_error *err)
 {
-    CMT_TRY(cmt_state__require_v1(store, err));
+    const cmt_key_family *of_results = cmt_state__family(store, &cmt_family_results);
+    const cmt_key_family *of_params = cmt_state__family(store, &cmt_family_params);
     uint64_t budget;
     int64_t results;
-    CMT_TRY(cmt_state__search_budget(store, &cmt_family_results, &budget, err));
-    CMT_TRY(cmt_key_run_below(store->db, &cmt_family_results, base, budget, &results, err));
+    CMT_TRY(cmt_state__search_budget(store, of_results, &budget, err));
+    CMT_TRY(cmt_key_run_below(store->db, of_results, base, budget, &results, err));
     int64_t params;
-    CMT_TRY(cmt_key_run_below(store->db, &cmt_family_params, base, CMT_STATE__SEARCH_SMALL, &params,
-                              err));
+    CMT_TRY(cmt_key_run_below(store->db, of_params, base, CMT_STATE__SEARCH_SMALL, &params, err));
     bool trace;
     CMT_TRY(is_trace(store, params, base, &trace, err));
     *from = trace && params < results ? params : results;

@@ -24,7 +24,8 @@ static const cmt_layout_keys layout_keys = {"block store", families,
  * one: empty, stamped by a CometBFT >= 1.0, or state-synced (a seen commit, no block). */
 static cmt_status check_without_root(cmt_block_store *store, cmt_error *err)
 {
-    if (store->layout.used && (!store->layout.v2 || store->layout.has_version))
+    if (store->layout.used &&
+        (store->layout.layout == CMT_KEY_LAYOUT_V1 || store->layout.has_version))
         return CMT_OK;
     CMT_AUTO(cmt_db_iter_free_cleanup) cmt_db_iter *iter = NULL;
     CMT_TRY(cmt_db_iter_new(store->db, NULL, &iter, err));
@@ -89,7 +90,7 @@ int64_t cmt_block_store_height(const cmt_block_store *store)
 
 cmt_key_layout cmt_block_store_layout(const cmt_block_store *store)
 {
-    return store->layout.v2 ? CMT_KEY_LAYOUT_V2 : CMT_KEY_LAYOUT_V1;
+    return store->layout.layout;
 }
 
 bool cmt_block_store_has_version(const cmt_block_store *store)
@@ -97,10 +98,7 @@ bool cmt_block_store_has_version(const cmt_block_store *store)
     return store->layout.has_version;
 }
 
-cmt_status cmt_store__require_v1(const cmt_block_store *store, cmt_error *err)
+const cmt_key_family *cmt_store__family(const cmt_block_store *store, const cmt_key_family *family)
 {
-    if (!store->layout.v2)
-        return CMT_OK;
-    return cmt_error_set(err, CMT_UNSUPPORTED,
-                         "block store: key layout v2 is not supported, only told");
+    return cmt_key_family_in(family, store->layout.layout);
 }

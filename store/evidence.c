@@ -17,8 +17,9 @@ static cmt_status next_meta(cmt_block_store *store, const cmt_height_set *height
 {
     for (size_t i = 0; i < heights->count && heights->runs[i].lo < hi; i++) {
         cmt_heights run = heights->runs[i];
-        cmt_status st = cmt_key_first_in(store->db, &cmt_family_meta, run.lo > lo ? run.lo : lo,
-                                         run.hi < hi ? run.hi : hi, height, err);
+        cmt_status st =
+            cmt_key_first_in(store->db, cmt_store__family(store, &cmt_family_meta),
+                             run.lo > lo ? run.lo : lo, run.hi < hi ? run.hi : hi, height, err);
         if (st != CMT_NOT_FOUND)
             return st;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The hash index, `BH:<hash>` -> height, and how a prune takes dead blocks out of it.
+ * The hash index, `BH:<hash>` -> height, and how a prune takes dead blocks out of it.  In layout v2 a
+ * key is the tuple (5, hash): the hash's bytes, 00 written as 00 FF and FF as FF 00, ended by 00 01.
  *
  * Its keys stand in the order of hashes, so dead ones are spread over all of it.  Either they are
  * listed one by one, with the hashes from the metas of the dead blocks: cheap when few die.  Or all
@@ -24,19 +25,46 @@ CMT_DEFINE_CLEANUP(cmt_db_iter, cmt_db_iter_free)
 #define RECLAIM_FACTOR 4
 #define RECLAIM_BYTES ((uint64_t)4 << 20)
 
-cmt_range cmt_block_hash_range(void)
+cmt_range cmt_block_hash_range(cmt_key_layout layout)
 {
+    if (layout == CMT_KEY_LAYOUT_V2)
+        return (cmt_range){CMT_SLICE("\x85"), CMT_SLICE("\x86")};
     return (cmt_range){CMT_SLICE("BH:"), CMT_SLICE("BH;")};
 }
 
-void cmt_store__hash_key(cmt_slice hash, uint8_t key[CMT_BLOCK_HASH_KEY_SIZE])
+static void put_byte(cmt_store__hash_key *key, int byte)
+{
+    key->bytes[key->size++] = (uint8_t)byte;
+}
+
+cmt_store__hash_key cmt_store__make_hash_key(cmt_key_layout layout, cmt_slice hash)
 {
     static const char digits[] = "0123456789abcdef";
-    memcpy(key, "BH:", 3);
+    cmt_slice prefix = cmt_block_hash_range(layout).lo;
+    cmt_store__hash_key key = {.size = (uint8_t)prefix.size};
+    memcpy(key.bytes, prefix.data, prefix.size);
     for (size_t i = 0; i < CMT_HASH_SIZE; i++) {
-        key[3 + 2 * i] = (uint8_t)digits[hash.data[i] >> 4];
-        key[4 + 2 * i] = (uint8_t)digits[hash.data[i] & 15];
+        uint8_t byte = hash.data[i];
+        if (layout == CMT_KEY_LAYOUT_V1) {
+            put_byte(&key, digits[byte >> 4]);
+            put_byte(&key, digits[byte & 15]);
+            continue;
+        }
+        put_byte(&key, byte);
+        if (byte == 0x00 || byte == 0xff)
+            put_byte(&key, 0xff - byte);
     }
+    if (layout == CMT_KEY_LAYOUT_V2) {
+        put_byte(&key, 0x00);
+        put_byte(&key, 0x01);
+    }
+    return key;
+}
+
+cmt_slice cmt_block_prune_hash(const cmt_block_prune *prune, size_t i)
+{
+    const cmt_store__hash_key *keys = (const cmt_store__hash_key *)prune->hashes.data;
+    return (cmt_slice){keys[i].bytes, keys[i].size};
 }
 
 static bool parse_height(cmt_slice value, int64_t *height)
@@ -96,9 +124,8 @@ static cmt_status list_meta(const cmt_db_iter *iter, int64_t height, cmt_block_p
     cmt_status st = read_hash(cmt_db_iter_value(iter), &hash, err);
     if (st != CMT_OK)
         return cmt_error_prefix(err, st, "block meta %" PRId64, height);
-    uint8_t key[CMT_BLOCK_HASH_KEY_SIZE];
-    cmt_store__hash_key(hash, key);
-    if (cmt_buf_append(&prune->hashes, key, sizeof key) != CMT_OK)
+    cmt_store__hash_key key = cmt_store__make_hash_key(prune->layout, hash);
+    if (cmt_buf_append(&prune->hashes, &key, sizeof key) != CMT_OK)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for the hashes of dead blocks");
     prune->hash_count++;
     return CMT_OK;
@@ -112,33 +139,32 @@ static cmt_status list_range(cmt_block_store *store, const cmt_range *range, cmt
     cmt_status st = cmt_db_iter_first(iter, err);
     for (; st == CMT_OK; st = cmt_db_iter_next(iter, err)) {
         int64_t height;
-        if (cmt_key_parse(&cmt_family_meta, cmt_db_iter_key(iter), &height, NULL) &&
+        if (cmt_key_parse(cmt_store__family(store, &cmt_family_meta), cmt_db_iter_key(iter),
+                          &height, NULL) &&
             height >= prune->base && height < prune->retain_height)
             CMT_TRY(list_meta(iter, height, prune, err));
     }
     return st == CMT_NOT_FOUND ? CMT_OK : st;
 }
 
+/* No key begins with another: the zeroes behind shorter ones decide nothing. */
 static int compare_keys(const void *a, const void *b)
 {
-    return memcmp(a, b, CMT_BLOCK_HASH_KEY_SIZE);
+    return memcmp(a, b, sizeof(cmt_store__hash_key));
 }
 
 static void sort_list(cmt_block_prune *prune)
 {
-    uint8_t *keys = prune->hashes.data;
+    cmt_store__hash_key *keys = (cmt_store__hash_key *)prune->hashes.data;
     size_t count = 0;
     if (prune->hash_count == 0)
         return;
-    qsort(keys, prune->hash_count, CMT_BLOCK_HASH_KEY_SIZE, compare_keys);
-    for (size_t i = 0; i < prune->hash_count; i++) {
-        uint8_t *key = keys + i * CMT_BLOCK_HASH_KEY_SIZE;
-        if (count > 0 && compare_keys(key - CMT_BLOCK_HASH_KEY_SIZE, key) == 0)
-            continue;
-        memmove(keys + count++ * CMT_BLOCK_HASH_KEY_SIZE, key, CMT_BLOCK_HASH_KEY_SIZE);
-    }
+    qsort(keys, prune->hash_count, sizeof *keys, compare_keys);
+    for (size_t i = 0; i < prune->hash_count; i++)
+        if (count == 0 || compare_keys(&keys[count - 1], &keys[i]) != 0)
+            keys[count++] = keys[i];
     prune->hash_count = count;
-    prune->hashes.size = count * CMT_BLOCK_HASH_KEY_SIZE;
+    prune->hashes.size = count * sizeof *keys;
 }
 
 /* *complete becomes false when a dead block has no meta any more, so that its hash is unknown. */
@@ -164,7 +190,7 @@ static cmt_status meta_ranges(const cmt_block_store *store, const cmt_height_set
     for (size_t i = 0; i < leftover_metas->count; i++)
         CMT_TRY(cmt_height_set_add(&live, leftover_metas->runs[i].lo, leftover_metas->runs[i].hi));
     CMT_TRY(cmt_height_set_add(&live, prune->retain_height, cmt_store__live_end(store)));
-    return cmt_key_ranges(&cmt_family_meta, &dead, &live, out);
+    return cmt_key_ranges(cmt_store__family(store, &cmt_family_meta), &dead, &live, out);
 }
 
 static cmt_status listing_is_cheaper(cmt_block_store *store, const cmt_range_list *metas,
@@ -172,7 +198,8 @@ static cmt_status listing_is_cheaper(cmt_block_store *store, const cmt_range_lis
 {
     uint64_t index_bytes;
     uint64_t meta_bytes = 0;
-    CMT_TRY(cmt_db_approximate_bytes(store->db, cmt_block_hash_range(), &index_bytes, err));
+    CMT_TRY(cmt_db_approximate_bytes(store->db, cmt_block_hash_range(store->layout.layout),
+                                     &index_bytes, err));
     for (size_t i = 0; i < metas->count; i++) {
         uint64_t bytes;
         CMT_TRY(cmt_db_approximate_bytes(store->db, metas->ranges[i], &bytes, err));
@@ -222,10 +249,13 @@ cmt_status cmt_store__plan_hashes(cmt_block_store *store, const cmt_block_prune_
 {
     if (!prune->base_moves && !prune->leftovers)
         return CMT_OK;
-    bool listed;
-    CMT_TRY(try_list(store, &left->meta, request->reclaim, prune, &listed, err));
+    bool listed = false;
+    if (!request->from_headers)
+        CMT_TRY(try_list(store, &left->meta, request->reclaim, prune, &listed, err));
     cmt_status st = cmt_height_set_add(&prune->dead_hash, prune->base, prune->retain_height);
-    if (st == CMT_OK && !listed)
+    if (st == CMT_OK && request->from_headers && request->sweep && prune->leftovers)
+        st = cmt_height_set_add(&prune->dead_hash, 0, prune->base);
+    if (st == CMT_OK && !request->from_headers && !listed)
         st = judge_by_value(store, request, &left->part, prune);
     return st == CMT_OK ? CMT_OK
                         : cmt_error_set(err, st, "no memory for the heights of dead blocks");

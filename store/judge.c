@@ -19,7 +19,8 @@ static bool find_dead_set(const cmt_block_prune *prune, cmt_slice key, int64_t *
         {&cmt_family_ext_commit, &prune->dead_ext_commit},
     };
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        if (cmt_key_parse(families[i].family, key, height, NULL)) {
+        const cmt_key_family *family = cmt_key_family_in(families[i].family, prune->layout);
+        if (cmt_key_parse(family, key, height, NULL)) {
             *dead = families[i].dead;
             return true;
         }
@@ -32,7 +33,7 @@ cmt_status cmt_block_prune_is_dead(const cmt_block_prune *prune, cmt_slice key, 
 {
     int64_t height;
     const cmt_height_set *set;
-    if (cmt_slice_has_prefix(key, cmt_block_hash_range().lo)) {
+    if (cmt_slice_has_prefix(key, cmt_block_hash_range(prune->layout).lo)) {
         CMT_TRY(cmt_store__hash_value(key, value, &height, err));
         set = &prune->dead_hash;
     } else if (!find_dead_set(prune, key, &height, &set)) {

@@ -11,8 +11,7 @@
 cmt_status cmt_store__get(cmt_block_store *store, const cmt_key_family *family, int64_t height,
                           cmt_buf *out, cmt_error *err)
 {
-    CMT_TRY(cmt_store__require_v1(store, err));
-    cmt_key key = cmt_key_make(family, height, 0);
+    cmt_key key = cmt_key_make(cmt_store__family(store, family), height, 0);
     CMT_TRY(cmt_db_get(store->db, cmt_key_slice(&key), out, err));
     return out->size > 0 ? CMT_OK : CMT_NOT_FOUND;
 }
@@ -37,8 +36,7 @@ cmt_status cmt_block_store_load_meta(cmt_block_store *store, int64_t height, cmt
 cmt_status cmt_block_store_load_part(cmt_block_store *store, int64_t height, uint32_t index,
                                      cmt_buf *out, cmt_error *err)
 {
-    CMT_TRY(cmt_store__require_v1(store, err));
-    cmt_key key = cmt_key_make(&cmt_family_part, height, index);
+    cmt_key key = cmt_key_make(cmt_store__family(store, &cmt_family_part), height, index);
     CMT_TRY(cmt_db_get(store->db, cmt_key_slice(&key), out, err));
     if (out->size == 0)
         return CMT_NOT_FOUND;
@@ -81,17 +79,16 @@ cmt_status cmt_block_store_load_block(cmt_block_store *store, int64_t height, cm
 cmt_status cmt_block_store_load_height_by_hash(cmt_block_store *store, cmt_slice hash,
                                                int64_t *height, cmt_error *err)
 {
-    CMT_TRY(cmt_store__require_v1(store, err));
     if (hash.size != CMT_HASH_SIZE)
         return cmt_error_set(err, CMT_INVALID, "a block hash has %d bytes, not %zu", CMT_HASH_SIZE,
                              hash.size);
-    uint8_t key[CMT_BLOCK_HASH_KEY_SIZE];
-    cmt_store__hash_key(hash, key);
+    cmt_store__hash_key made = cmt_store__make_hash_key(store->layout.layout, hash);
+    cmt_slice key = {made.bytes, made.size};
     CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
-    CMT_TRY(cmt_db_get(store->db, (cmt_slice){key, sizeof key}, &value, err));
+    CMT_TRY(cmt_db_get(store->db, key, &value, err));
     if (value.size == 0)
         return CMT_NOT_FOUND;
-    return cmt_store__hash_value((cmt_slice){key, sizeof key}, cmt_buf_slice(&value), height, err);
+    return cmt_store__hash_value(key, cmt_buf_slice(&value), height, err);
 }
 
 cmt_status cmt_block_store_load_block_by_hash(cmt_block_store *store, cmt_slice hash, cmt_buf *out,

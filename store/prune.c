@@ -32,10 +32,9 @@ int64_t cmt_store__live_end(const cmt_block_store *store)
 
 /* ---- what is asked ----------------------------------------------------------------------- */
 
-static cmt_status check_request(cmt_block_store *store, const cmt_block_prune_request *request,
-                                cmt_error *err)
+cmt_status cmt_store__check_prune(cmt_block_store *store, const cmt_block_prune_request *request,
+                                  cmt_error *err)
 {
-    CMT_TRY(cmt_store__require_v1(store, err));
     int64_t retain = request->retain_height;
     if (retain <= 0)
         return cmt_error_set(err, CMT_OUT_OF_RANGE, "height must be greater than 0");
@@ -70,12 +69,14 @@ static void leftovers_free(cmt_store__leftovers *left)
 static cmt_status search_family(cmt_block_store *store, const cmt_key_family *family,
                                 cmt_height_set *found, bool *complete, cmt_error *err)
 {
-    cmt_key end;
+    family = cmt_store__family(store, family);
+    cmt_key_bounds bounds;
+    cmt_range range = cmt_key_family_range(family, &bounds);
     uint64_t bytes;
-    CMT_TRY(cmt_db_approximate_bytes(store->db, cmt_key_family_range(family, &end), &bytes, err));
+    CMT_TRY(cmt_db_approximate_bytes(store->db, range, &bytes, err));
     bool whole;
     if (bytes <= SEARCH_SMALL)
-        cmt_db_will_need(store->db, cmt_key_family_range(family, &end));
+        cmt_db_will_need(store->db, range);
     CMT_TRY(cmt_key_leftovers(store->db, family, store->state.base,
                               bytes <= SEARCH_SMALL ? SEARCH_SMALL : SEARCH_LARGE, found, &whole,
                               err));
@@ -83,9 +84,12 @@ static cmt_status search_family(cmt_block_store *store, const cmt_key_family *fa
     return CMT_OK;
 }
 
-static cmt_status search(cmt_block_store *store, cmt_store__leftovers *left, cmt_error *err)
+static cmt_status search(cmt_block_store *store, int64_t initial_height, cmt_store__leftovers *left,
+                         cmt_error *err)
 {
     left->complete = true;
+    if (store->state.base <= initial_height)
+        return CMT_OK; /* nothing was ever below, but for C:(initial_height-1), which stays */
     CMT_TRY(search_family(store, &cmt_family_meta, &left->meta, &left->complete, err));
     CMT_TRY(search_family(store, &cmt_family_part, &left->part, &left->complete, err));
     CMT_TRY(search_family(store, &cmt_family_commit, &left->commit, &left->complete, err));
@@ -134,6 +138,7 @@ static cmt_status make_family(const cmt_block_store *store, const cmt_block_prun
                               const cmt_height_set *kept, cmt_height_set *dead,
                               cmt_range_list *ranges)
 {
+    family = cmt_store__family(store, family);
     CMT_TRY(cmt_height_set_add(dead, store->state.base, end));
     if (request->sweep)
         CMT_TRY(add_runs_below(dead, left, end));
@@ -149,7 +154,7 @@ static cmt_status make_family(const cmt_block_store *store, const cmt_block_prun
     CMT_TRY(add_runs_below(&covered, dead, INT64_MAX));
     if (request->reclaim) {
         int64_t below = store->state.base < end ? store->state.base : end;
-        CMT_TRY(cmt_key_heights_apart(below, end, cmt_store__live_end(store), &covered));
+        CMT_TRY(cmt_key_heights_apart(family, below, end, cmt_store__live_end(store), &covered));
         CMT_TRY(remove_all(&covered, &live));
     }
     return cmt_key_ranges(family, &covered, &live, ranges);
@@ -228,8 +233,9 @@ static cmt_status make_new_state(const cmt_block_store *store, cmt_block_prune *
 static cmt_status make(cmt_block_store *store, const cmt_block_prune_request *request,
                        cmt_store__leftovers *left, cmt_block_prune *out, cmt_error *err)
 {
-    CMT_TRY(check_request(store, request, err));
-    CMT_TRY(search(store, left, err));
+    CMT_TRY(cmt_store__check_prune(store, request, err));
+    CMT_TRY(search(store, request->initial_height, left, err));
+    out->layout = store->layout.layout;
     out->base = store->state.base;
     out->height = store->state.height;
     out->retain_height = request->retain_height;

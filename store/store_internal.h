@@ -14,15 +14,21 @@ struct cmt_block_store {
     cmt_layout layout;
 };
 
-/** CMT_UNSUPPORTED in layout v2. */
-CMT_MUST_CHECK cmt_status cmt_store__require_v1(const cmt_block_store *store, cmt_error *err);
+/** A family, named by its v1 form, in the store's layout. */
+const cmt_key_family *cmt_store__family(const cmt_block_store *store, const cmt_key_family *family);
 
 /** A stored value; an empty one counts as absent. */
 CMT_MUST_CHECK cmt_status cmt_store__get(cmt_block_store *store, const cmt_key_family *family,
                                          int64_t height, cmt_buf *out, cmt_error *err);
 
-/** The key of a block in the hash index. */
-void cmt_store__hash_key(cmt_slice hash, uint8_t key[CMT_BLOCK_HASH_KEY_SIZE]);
+/** A key of the hash index. */
+typedef struct cmt_store__hash_key {
+    uint8_t bytes[CMT_BLOCK_HASH_KEY_SIZE]; /* zeroes behind the key */
+    uint8_t size;
+} cmt_store__hash_key;
+
+/** The key of the block with this hash (32 bytes). */
+cmt_store__hash_key cmt_store__make_hash_key(cmt_key_layout layout, cmt_slice hash);
 
 /** The height that a value of the hash index says.  @retval CMT_CORRUPT not one; names @p key */
 CMT_MUST_CHECK cmt_status cmt_store__hash_value(cmt_slice key, cmt_slice value, int64_t *height,
@@ -46,6 +52,11 @@ CMT_MUST_CHECK cmt_status cmt_store__evidence_height(cmt_block_store *store,
                                                      const cmt_block_prune_request *request,
                                                      const cmt_height_set *heights, int64_t *out,
                                                      cmt_error *err);
+
+/** Refuse a retain height that cannot be, as CometBFT does. */
+CMT_MUST_CHECK cmt_status cmt_store__check_prune(cmt_block_store *store,
+                                                 const cmt_block_prune_request *request,
+                                                 cmt_error *err);
 
 /** Decide how `BH:` is pruned and, key by key, list what dies.  The rest of @p prune is made. */
 CMT_MUST_CHECK cmt_status cmt_store__plan_hashes(cmt_block_store *store,

@@ -4,9 +4,9 @@
  *
  *   open ──▶ plan ──▶ run ──▶ (the node may start) ──▶ finish ──▶ close
  *
- * run prepares both databases completely, then switches the block store, then the state store.  A
- * crash between the two leaves blocks pruned and state records too many: valid for a node, and the
- * next run finishes it.
+ * By the method edit, run prepares both databases completely, then switches the block store, then the
+ * state store.  A crash between the two leaves blocks pruned and state records too many: valid for a node,
+ * and the next run finishes it.  By the method engine the same holds between any two batches.
  */
 #ifndef CMTSTORE_PRUNER_H
 #define CMTSTORE_PRUNER_H
@@ -27,9 +27,20 @@ typedef enum cmt_prune_action {
     CMT_ACTION_PRUNE_AND_COMPACT, /* remove, and leave no space behind in what was touched */
 } cmt_prune_action;
 
+/** How the databases are changed. */
+typedef enum cmt_prune_method {
+    CMT_METHOD_AUTO,   /* edit where that works, else engine */
+    CMT_METHOD_EDIT,   /* files are exchanged by one atomic edit; no engine is opened */
+    CMT_METHOD_ENGINE, /* the engine is opened and deletes height by height: LevelDB, RocksDB */
+} cmt_prune_method;
+
+/** "edit" or "engine". */
+CMT_API const char *cmt_prune_method_name(cmt_prune_method method);
+
 typedef struct cmt_pruner_options {
     const char *data_dir; /* holds blockstore.db and state.db */
     cmt_prune_action action;
+    cmt_prune_method method;
     /** Lowest height kept; 0: use keep_blocks. */
     int64_t retain_height;
     /** Keep this many blocks; 0: use retain_height. */
@@ -60,14 +71,15 @@ typedef struct cmt_prune_plan {
     int64_t last_block_height; /* of the state */
     int64_t retain_height;
     int64_t evidence_height;
-    char decided_by[96]; /* which rule set retain_height, in words */
+    char decided_by[96];     /* which rule set retain_height, in words */
+    cmt_prune_method method; /* edit or engine */
     bool nothing_to_do;
     bool finishes_earlier; /* an interrupted prune is completed */
     bool sweeps;           /* leftovers below base are removed */
     bool search_complete;  /* the search for leftovers was exhaustive */
     cmt_family_plan families[CMT_FAMILY_PLANS];
     size_t family_count;
-    cmt_lsm_edit_counts blockstore; /* what becomes of the tables */
+    cmt_lsm_edit_counts blockstore; /* what becomes of the tables; all 0 for the method engine */
     cmt_lsm_edit_counts state;
     uint64_t peak_extra_bytes; /* needed on disk beside the databases */
     uint64_t freed_bytes;      /* estimate */
@@ -81,6 +93,7 @@ typedef struct cmt_prune_result {
     int64_t retain_height;
     int64_t evidence_height;
     int64_t blocks_pruned;
+    cmt_prune_method method;
     /** Pairs that were visible and are gone; -1 when whole tables went unread and counting would
      *  have meant reading them. */
     int64_t keys_deleted;
@@ -115,8 +128,9 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_pruner_plan(cmt_pruner *pruner, cmt_prune_
                                                   cmt_error *err);
 
 /** Carry the plan out up to the moment the node may start; both locks are released on return.
- *  @retval CMT_CANCELLED  the progress hook asked to stop before the first switch; nothing
- *                         changed */
+ *  @retval CMT_CANCELLED  the progress hook asked to stop: by the method edit before the first switch,
+ *                         so that nothing changed; by the method engine between two batches, and the
+ *                         next run goes on */
 CMT_API CMT_MUST_CHECK cmt_status cmt_pruner_run(cmt_pruner *pruner, cmt_prune_result *result,
                                                  cmt_error *err);
 

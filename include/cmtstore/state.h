@@ -32,8 +32,8 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_open(cmt_db *db, cmt_state_sto
                                                        cmt_error *err);
 CMT_API void cmt_state_store_close(cmt_state_store *store);
 
-/** True in layout v2; only cmt_state_store_load works there (for now). */
-CMT_API bool cmt_state_store_is_v2(const cmt_state_store *store);
+CMT_API cmt_key_layout cmt_state_store_layout(const cmt_state_store *store);
+/** True if a CometBFT >= 1.0 has opened the database: it has a `version` key. */
 CMT_API bool cmt_state_store_has_version(const cmt_state_store *store);
 
 /** @retval CMT_NOT_FOUND  no state was ever saved */
@@ -76,6 +76,7 @@ typedef struct cmt_state_prune_request {
     int64_t retain_height;   /* in [base, last_block_height] */
     int64_t evidence_height; /* as the block store's rule found it */
     int64_t from;            /* of cmt_state_prune_unfinished_from */
+    int64_t initial_height;  /* of the chain: below it there never was anything */
     bool reclaim;            /* also cover where deleted keys may still take up space */
     int64_t last_height;     /* highest height at which a record may exist: max(heights) + 2 */
     bool sweep;
@@ -88,6 +89,7 @@ typedef struct cmt_state_put {
 } cmt_state_put;
 
 typedef struct cmt_state_prune {
+    cmt_key_layout layout;
     int64_t from;
     int64_t retain_height;
     int64_t evidence_height;
@@ -112,6 +114,39 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_prune_make(cmt_state_store *store,
 CMT_API void cmt_state_prune_free(cmt_state_prune *prune);
 CMT_API bool cmt_state_prune_is_dead(const cmt_state_prune *prune, cmt_slice key);
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_prune_check(const cmt_state_prune *prune, cmt_slice key,
+                                                        cmt_error *err);
+
+/* ---- on an open database ----------------------------------------------------------------- */
+
+typedef struct cmt_state_prune_result {
+    bool leftovers;       /* something below `from` was removed */
+    bool search_complete; /* the search for leftovers was exhaustive */
+    uint64_t deletes;     /* of keys or ranges, whether or not they existed */
+    uint64_t batches;
+    cmt_range_list touched; /* where compaction gives space back */
+} cmt_state_prune_result;
+
+CMT_API void cmt_state_prune_result_free(cmt_state_prune_result *result);
+
+/**
+ * Prune an open database by the rule above, from the lowest height up, in synced batches; on an engine that
+ * deletes ranges, as such, in one.  Records that have to be full are so before what they stand for is
+ * deleted.  After a stop, a failure or a crash the same call with `from` asked for anew finishes.
+ * Memory is bounded whatever the number of heights.
+ *
+ * @param options  may be NULL
+ * @param result   out: also when the call fails, as far as it came; cmt_state_prune_result_free()
+ * @retval CMT_CANCELLED    the progress hook asked to stop
+ * @retval CMT_UNSUPPORTED  the database is open for reading only
+ * @retval others           as cmt_state_prune_make(), and what writing returns
+ *
+ * Threads: one writer.  Durable on return.
+ * Source: state/store.go PruneStates
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_prune(cmt_state_store *store,
+                                                        const cmt_state_prune_request *request,
+                                                        const cmt_erase_options *options,
+                                                        cmt_state_prune_result *result,
                                                         cmt_error *err);
 
 #ifdef __cplusplus

@@ -4,7 +4,8 @@
  *
  * A block store holds one contiguous run of blocks, heights [base,height].  Per height h:
  * `H:h` meta, `P:h:i` parts, `C:h` the commit carried by block h+1, `SC:h` the commit seen,
- * `EC:h` the extended commit, `BH:<hash>` -> h.
+ * `EC:h` the extended commit, `BH:<hash>` -> h.  In layout v2 the same keys are tuples; families go
+ * by their v1 names.
  */
 #ifndef CMTSTORE_STORE_H
 #define CMTSTORE_STORE_H
@@ -15,8 +16,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef enum cmt_key_layout { CMT_KEY_LAYOUT_V1 = 1, CMT_KEY_LAYOUT_V2 = 2 } cmt_key_layout;
 
 typedef struct cmt_block_store cmt_block_store;
 
@@ -39,7 +38,7 @@ CMT_API cmt_key_layout cmt_block_store_layout(const cmt_block_store *store);
 CMT_API bool cmt_block_store_has_version(const cmt_block_store *store);
 
 /* Loads.  All return CMT_NOT_FOUND (no message) for what is absent, CMT_CORRUPT for what does not
- * decode, CMT_UNSUPPORTED in layout v2 (for now). */
+ * decode. */
 
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_load_meta(cmt_block_store *store, int64_t height,
                                                             cmt_block_meta *out, cmt_error *err);
@@ -83,6 +82,9 @@ typedef struct cmt_block_prune_request {
     bool sweep;                 /* also remove what earlier prunes left below base */
     bool reclaim;    /* also cover, by ranges, where deleted keys may still take up space */
     bool unfinished; /* the state store still has to catch up with an earlier prune */
+    /** Who carries it out takes the dead hashes from the headers as they go: they are neither listed
+     *  nor judged.  cmt_block_store_prune() sets it. */
+    bool from_headers;
 } cmt_block_prune_request;
 
 /**
@@ -90,6 +92,7 @@ typedef struct cmt_block_prune_request {
  * reading little; then asked by whoever carries the prune out.
  */
 typedef struct cmt_block_prune {
+    cmt_key_layout layout;
     int64_t base; /* before */
     int64_t height;
     int64_t retain_height;
@@ -111,17 +114,21 @@ typedef struct cmt_block_prune {
     /** True: `BH:` is judged by value.  False: `hashes` lists the dead BH: keys, sorted. */
     bool hash_by_value;
     double hash_share; /* dead share of BH: by count, for hash_by_value */
-    cmt_buf hashes;    /* hash_count keys of CMT_BLOCK_HASH_KEY_SIZE bytes each */
+    cmt_buf hashes;    /* asked for by cmt_block_prune_hash() */
     size_t hash_count;
 
     cmt_buf new_state; /* BlockStoreState to be written under "blockStore"; empty: not written */
 } cmt_block_prune;
 
-/** "BH:" and 64 hex digits. */
+/** The longest key of the hash index: in v1 "BH:" and 64 hex digits, in v2 a hash of which every
+ *  byte is escaped. */
 #define CMT_BLOCK_HASH_KEY_SIZE 67
 
-/** Everything that starts with this belongs to the hash index. */
-CMT_API cmt_range cmt_block_hash_range(void);
+/** Where the keys of the hash index stand.  Static storage. */
+CMT_API cmt_range cmt_block_hash_range(cmt_key_layout layout);
+
+/** The dead key number @p i of the list, below hash_count; borrowed from @p prune. */
+CMT_API cmt_slice cmt_block_prune_hash(const cmt_block_prune *prune, size_t i);
 
 /**
  * Work out the rule.  Reads metas at the evidence boundary, probes for leftovers below base, and
@@ -145,6 +152,47 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_block_prune_is_dead(const cmt_block_prune 
 /** CMT_OK if a key found inside one of `ranges` is one that dies; CMT_CORRUPT names a foreign
  *  key. */
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_prune_check(const cmt_block_prune *prune, cmt_slice key,
+                                                        cmt_error *err);
+
+/* ---- on an open database ----------------------------------------------------------------- */
+
+typedef struct cmt_block_prune_result {
+    int64_t base_before;
+    int64_t base; /* after: how far it came */
+    /** As the rule found it; INT64_MAX when it came to no rule. */
+    int64_t evidence_height;
+    bool leftovers;       /* something below base was removed */
+    bool search_complete; /* the search for leftovers was exhaustive */
+    uint64_t deletes;     /* of keys or ranges, whether or not they existed */
+    uint64_t batches;
+    cmt_range_list touched; /* where compaction gives space back; may overlap */
+    bool touched_hashes;    /* the hash index is among them */
+} cmt_block_prune_result;
+
+CMT_API void cmt_block_prune_result_free(cmt_block_prune_result *result);
+
+/**
+ * Prune an open database by the rule above, block by block, in synced batches.  Base moves with the
+ * deletions that it stands for, and names a block that is there; so a stop, a failure or a crash between
+ * two batches leaves a store that a node could have left, and the same call again finishes.  On an engine
+ * that deletes ranges, ranges go as such, and then the files that lie inside them.
+ *
+ * Parts are deleted as many as the header tells; more, which a crash of a node can have left, are
+ * leftovers for the next sweep.  Memory is bounded whatever the number of heights.
+ *
+ * @param options  may be NULL
+ * @param result   out: also when the call fails, as far as it came; cmt_block_prune_result_free()
+ * @retval CMT_CANCELLED    the progress hook asked to stop
+ * @retval CMT_UNSUPPORTED  the database is open for reading only
+ * @retval others           as cmt_block_prune_make(), and what writing returns
+ *
+ * Threads: one writer.  Durable on return.  Prune the blocks first, then the states.
+ * Source: store/store.go PruneBlocks
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_prune(cmt_block_store *store,
+                                                        const cmt_block_prune_request *request,
+                                                        const cmt_erase_options *options,
+                                                        cmt_block_prune_result *result,
                                                         cmt_error *err);
 
 #ifdef __cplusplus

@@ -283,7 +283,7 @@ def text_file(home):
         f.write("not a database")
 
 
-IMITATIONS = [(badger, "badgerdb"), (bolt, "boltdb"), (newer_pebble, "pebbledb"), (mixed, "do not belong together"), (only_sst, ".sst"),
+IMITATIONS = [(badger, "badgerdb"), (bolt, "boltdb"), (newer_pebble, "a pebble newer"), (mixed, "do not belong together"), (only_sst, ".sst"),
               (stranger, "CURRENT"), (text_file, "bolt")]
 
 
@@ -310,13 +310,6 @@ def refuses_engine(fixture, engine):
     with open(write, "w", encoding="ascii") as f:
         f.write('db_backend = "goleveldb"\n')
     expect_refusal(home, ["info"], tools.REFUSED, "config.toml says", "goleveldb", engine)
-    WORK.discard(home)
-
-
-def refuses_layout_v2():
-    home = fresh("multi-1.0-v2")
-    for args in (PRUNE, ["plan", "-b", "100"], ["prune-and-compact", "-b", "100"]):
-        expect_refusal(home, args, tools.REFUSED, "v2")
     WORK.discard(home)
 
 
@@ -421,7 +414,7 @@ def reads_beside_a_busy_node():
 
 def main():
     tools.require_cmtstore()
-    for fixture in (CHAIN, "digits-0.38", "multi-1.0-v2", "multi-0.38-rocksdb", "multi-1.0-v1-pebble"):
+    for fixture in (CHAIN, "digits-0.38"):
         WORK.fixture(fixture)
     both = homes.DATABASES
     tally = Tally()
@@ -433,8 +426,6 @@ def main():
     tally.run("fails on bad records", fails_on_bad_records, BAD_RECORDS)
     tally.run("refuses stores of different heights", refuses_stores_of_different_heights, [()])
     tally.run("refuses imitations", refuses_imitation, IMITATIONS)
-    tally.run("refuses other engines", refuses_engine, [("multi-0.38-rocksdb", "rocksdb"), ("multi-1.0-v1-pebble", "pebbledb")])
-    tally.run("refuses layout v2", refuses_layout_v2, [()])
     tally.run("fails without a store", fails_without, both)
     tally.run("refuses a pending CURRENT", refuses_a_pending_current, both)
     tally.run("refuses links inside a database", refuses_links_inside, ["CURRENT", "LOCK"])

@@ -116,18 +116,35 @@ def tells_what_it_can_of_other_engines(fixture, engine):
     WORK.discard(home)
 
 
+def tells_of_rocksdb():
+    """By its read-only open, which writes nothing."""
+    home = fresh("multi-0.38-rocksdb")
+    before = homes.fingerprint(home)
+    info = run("info", "--home", home, "-o", "json").expect_code(tools.OK).json()
+    expect_equal((info["engine"], info["key_layout"], info["blockstore"]["base"], info["blockstore"]["height"],
+                  info["state"]["last_block_height"]), ("rocksdb", "v1", 1, 600, 600), "engine and heights")
+    plan = run("plan", "-b", 10, "--home", home, "-o", "json").expect_code(tools.OK).json()
+    expect_equal((plan["method"], plan["blocks_to_prune"], plan["nothing_to_do"]), ("engine", 590, False), "plan")
+    expect_sentence(run("plan", "-b", 10, "--method", "edit", "--home", home).expect_code(tools.REFUSED), "rocksdb", "engine")
+    expect_equal(homes.fingerprint(home), before, "the directory")
+    WORK.discard(home)
+
+
 def tells_of_layout_v2():
     home = fresh("multi-1.0-v2")
     info = run("info", "--home", home, "-o", "json").expect_code(tools.OK).json()
     expect_equal((info["key_layout"], info["blockstore"]["base"], info["blockstore"]["height"], info["state"]["last_block_height"]),
                  ("v2", 1, 600, 600), "layout and heights")
     expect(all(f["bytes"] > 0 for f in info["families"] if f["family"] != "EC:"), f"sizes of families: {info['families']}")
-    expect_sentence(run("plan", "-b", 10, "--home", home).expect_code(tools.REFUSED), "v2")
+    plan = run("plan", "-b", 10, "--home", home, "-o", "json").expect_code(tools.OK).json()
+    dead = {f["family"]: (f["dead_heights"], 0 < f["dead_bytes"] <= f["total_bytes"]) for f in plan["families"]}
+    expect_equal({family: dead[family] for family in ("P:", "SC:", "BH:", "abciResponsesKey:")},
+                 dict.fromkeys(("P:", "SC:", "BH:", "abciResponsesKey:"), (590, True)), "what the plan says of families")
     WORK.discard(home)
 
 
 EDIT = {k: "int" for k in ("tables", "tables_dropped", "tables_rewritten", "tables_marked", "tombstones", "bytes_to_write")}
-COST = {"nothing_to_do": "bool", "blockstore": EDIT, "state": EDIT, "peak_extra_bytes": "int", "freed_bytes": "int", "estimated_ms": "int"}
+COST = {"method": "str", "nothing_to_do": "bool", "blockstore": EDIT, "state": EDIT, "peak_extra_bytes": "int", "freed_bytes": "int", "estimated_ms": "int"}
 PLAN = {
     "base": "int", "height": "int", "last_block_height": "int", "retain_height": "int", "decided_by": "str",
     "evidence_retain_height": "int", "blocks_to_prune": "int", "finishes_earlier": "bool", "sweeps": "bool",
@@ -255,14 +272,15 @@ def keeps_errors_off_standard_output(args, code):
 
 def main():
     tools.require_cmtstore()
-    for fixture in (CHAIN, "app-pruned-0.38", "multi-1.0-v2", "multi-0.38-rocksdb", "multi-1.0-v1-pebble"):
+    for fixture in (CHAIN, "app-pruned-0.38", "multi-1.0-v2", "multi-0.38-rocksdb"):
         WORK.fixture(fixture)
     tally = Tally()
     tally.run("tells what is there", tells_what_is_there, [()])
     tally.run("tells of leftovers and trash", tells_of_leftovers_and_trash, [()])
     tally.run("tells of an unfinished prune", tells_of_an_unfinished_prune, [()])
     tally.run("tells what it can of other engines", tells_what_it_can_of_other_engines,
-              [("multi-0.38-rocksdb", "rocksdb"), ("multi-1.0-v1-pebble", "pebbledb")])
+              [])
+    tally.run("tells of RocksDB", tells_of_rocksdb, [()])
     tally.run("tells of layout v2", tells_of_layout_v2, [()])
     tally.run("plans", plans, [()])
     tally.run("reports a prune", reports_a_prune, ["prune", "prune-and-compact"])

@@ -20,6 +20,7 @@ from support import homes, ldb, tools  # noqa: E402
 from support.tally import Tally, expect, expect_equal, full, seed  # noqa: E402
 
 WORK = homes.Workspace()
+ROCKSDB = "multi-0.38-rocksdb"
 OWNER, GROUP = 4711, 4712  # nobody's, so that a file written with our own shows
 
 
@@ -96,8 +97,8 @@ def recognises(fixture):
     before = homes.fingerprint(home)
     info = tools.run("info", home, "-o", "json").expect_code(tools.OK).json()
     report = homes.golden_report(fixture, homes.golden_heights(fixture)[0])
-    expect_equal(info["engine"], "goleveldb", "engine")
-    expect_equal(info["key_layout"], "v1", "key layout")
+    expect_equal(info["engine"], homes.engine_of(fixture), "engine")
+    expect_equal(info["key_layout"], homes.layout(fixture), "key layout")
     expect_equal(info["chain_id"], "cmtgen-1", "chain id")
     expect_equal(info["blockstore"]["base"], report["base_before"], "base")
     expect_equal(info["blockstore"]["height"], report["height"], "height")
@@ -232,6 +233,43 @@ def compacts(fixture, retain):
     WORK.discard(home)
 
 
+def prunes_with_engine(fixture, retain, command):
+    """The engine itself deletes.  Files keep their owner; a second run finds nothing to do."""
+    home = WORK.copy(WORK.fixture(fixture))
+    give_away(home)
+    flags = ["--no-sweep", "--retain-height", retain, *force_for(fixture, retain)]
+    flags += [] if fixture == ROCKSDB else ["--method", "engine"]
+    report = tools.change(command, home, *flags).expect_code(tools.OK).json()
+    wanted = homes.golden_report(fixture, retain)
+    expect_equal((report["method"], report["base"], report["evidence_retain_height"], report["blocks_pruned"]),
+                 ("engine", wanted["base"], wanted["evidence_retain_height"], wanted["pruned"]), "the report")
+    before, left = golden(fixture, "before"), golden(fixture, f"retain-{retain}")
+    gone = sum(len({l.split()[0] for l in before[n].splitlines()} - {l.split()[0] for l in left[n].splitlines()})
+               for n in homes.DATABASES)
+    expect_equal(report["keys_deleted"], gone, "keys_deleted")
+    for name in homes.DATABASES:
+        got = tools.dump(home, name)
+        expect(got == left[name], f"{name}: {homes.differences(got, left[name])}")
+    expect_given_away(home)
+    again = tools.change(command, home, *flags).expect_code(tools.OK).json()
+    expect_equal((again["nothing_to_do"], again["blocks_pruned"]), (True, 0), "the second run")
+    WORK.discard(home)
+
+
+def compacts_rocksdb():
+    home = WORK.copy(WORK.fixture(ROCKSDB))
+    tools.change("prune", home, "--no-sweep", "--retain-height", 560).expect_code(tools.OK)
+    levels = [sum(tools.run("info", home, "-o", "json").json()[part]["tables_per_level"][0] for part in homes.DATABASES)]
+    report = tools.change("compact", home).expect_code(tools.OK).json()
+    expect_equal((report["method"], report["nothing_to_do"]), ("engine", False), "the report")
+    levels += [sum(tools.run("info", home, "-o", "json").json()[part]["tables_per_level"][0] for part in homes.DATABASES)]
+    expect(levels[0] > 0 and levels[1] == 0, f"tables on level 0 before and after: {levels}")
+    for name in homes.DATABASES:
+        got, wanted = tools.dump(home, name), golden(ROCKSDB, "retain-560")[name]
+        expect(got == wanted, f"{name}: {homes.differences(got, wanted)}")
+    WORK.discard(home)
+
+
 def refuses_height(flags, code):
     home = WORK.copy(WORK.fixture("multi-0.38"))
     before = homes.fingerprint(home)
@@ -251,7 +289,7 @@ def keeps_a_number_of_blocks(count, wanted):
 
 
 def refuses_foreign(fixture, named):
-    """Other engines and layouts: named, refused, untouched."""
+    """Other engines: named, refused, untouched."""
     home = WORK.copy(WORK.fixture(fixture))
     before = homes.fingerprint(home)
     info = tools.run("info", home, "-o", "json").expect_code(tools.OK, tools.REFUSED)
@@ -320,6 +358,9 @@ def main():
     tally.run("recognises what it is given", recognises, fixtures)
     tally.run("prunes to the golden pairs", prunes, heights)
     tally.run("prunes and compacts to the golden pairs", prunes_and_compacts, heights)
+    for command in ("prune", "prune-and-compact"):
+        tally.run(f"{command} by LevelDB leaves the golden pairs", prunes_with_engine,
+                  [(*h, command) for h in heights if homes.engine_of(h[0]) == "goleveldb"])
     tally.run("compacts without a change of pairs", compacts,
               [(f, r) for f in fixtures for r in (0, *homes.golden_heights(f)[:2])])
     tally.run("sweeps nothing where nothing is to be swept", sweeps_nothing_here,
@@ -335,7 +376,7 @@ def main():
 
 
 def others(tally):
-    for fixture in ("multi-1.0-v2", "multi-0.38-rocksdb", "multi-1.0-v1-pebble"):
+    for fixture in (ROCKSDB,):
         WORK.fixture(fixture)
     tally.run("sweeps what an application's pruning left", sweeps_app_pruned, homes.golden_heights("app-pruned-0.38"))
     tally.run("keeps a number of blocks", keeps_a_number_of_blocks,
@@ -346,7 +387,11 @@ def others(tally):
                (["--retain-height", "12x"], tools.USAGE), (["--keep-blocks", 0], tools.USAGE),
                (["--retain-height", "99999999999999999999"], tools.USAGE), ([], tools.USAGE)])
     tally.run("refuses what it cannot write", refuses_foreign,
-              [("multi-1.0-v2", "v2"), ("multi-0.38-rocksdb", "rocksdb"), ("multi-1.0-v1-pebble", "pebbledb")])
+              [])
+    rocks = [(ROCKSDB, r) for r in homes.golden_heights(ROCKSDB)]
+    for command in ("prune", "prune-and-compact"):
+        tally.run(f"{command} of RocksDB leaves the golden pairs", prunes_with_engine, [(*h, command) for h in rocks])
+    tally.run("compacts RocksDB", compacts_rocksdb, [()])
     tally.run("refuses a db_backend that the files contradict", refuses_backend_mismatch, [()])
     tally.run("fails where a store is missing", refuses_missing, homes.DATABASES)
     tally.run("refuses while another holds a lock", respects_locks,

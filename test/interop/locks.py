@@ -29,7 +29,7 @@ FOREIGN = {
     "goleveldb": (LEVELDB, lambda home: [oracle.built("0.38"), "hold", "-home", home]),
     "C++ LevelDB": (LEVELDB, lambda home: [tools.cleveldb_check(), "hold", *both(home)]),
     "RocksDB": (ROCKSDB, lambda home: tools.rocksdb_check("hold", *both(home))),
-    "pebble": (PEBBLE, lambda home: [oracle.built("1.0"), "hold-pebble", "-home", home]),
+    "pebble": (PEBBLE, lambda home: [oracle.built("1.0"), "hold", "-home", home]),
 }
 OURS = {
     "our LevelDB": (LEVELDB, lambda home: tools.engine_db("hold", "goleveldb", *both(home))),
@@ -69,7 +69,7 @@ def code_of(command):
 
 def wanted_codes(fixture):
     """What cmtstore answers: engines that it does not change yet it refuses before it looks who is there."""
-    return (tools.BUSY,) if fixture == LEVELDB else (tools.BUSY, tools.REFUSED)
+    return (tools.BUSY, tools.REFUSED) if fixture == PEBBLE else (tools.BUSY,)
 
 
 def keeps_us_out(who, fixture):

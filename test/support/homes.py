@@ -14,7 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 FIXTURES = os.environ.get("CMT_FIXTURES", os.path.join(ROOT, "test", "fixtures"))
 DATABASES = ("blockstore", "state")
 
-# goleveldb, key layout v1, with golden dumps
+# With golden dumps
 GOLDEN = (
     "app-pruned-0.38",
     "checkpoint-0.38",
@@ -25,9 +25,24 @@ GOLDEN = (
     "levels-0.38",
     "multi-0.38",
     "multi-0.40",
+    "multi-1.0-v2",
     "parts-0.38",
     "votes-ext-0.38",
+    "multi-1.0-v1-pebble",  # on pebble, alone among them
 )
+
+
+def engine_of(fixture):
+    return "pebbledb" if fixture.endswith("-pebble") else "goleveldb"
+
+
+def layout(fixture):
+    return "v2" if "-v2" in fixture else "v1"
+
+
+def line(fixture):
+    """The release line that wrote a fixture, of those that there is an oracle for."""
+    return "1.0" if "-1.0" in fixture else "0.38"
 
 
 class Workspace:

@@ -188,7 +188,7 @@ static bool fill(const model *m, const keep *k, int64_t h)
         if (record_load_validators(db, h, &loaded)) {
             chain_encode_validators_info(&loaded, h, &value);
             chain_put(db, &value, "validatorsKey:%" PRId64, h);
-        } else if (k->validators[h] == 2) {
+        } else if (k->validators[h] == 2 && h >= m->w->base) {
             return false;
         }
     }

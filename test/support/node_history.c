@@ -286,7 +286,8 @@ void history_make(rng *r, history *out)
         h.state_sync = h.initial_height + rng_between(r, 0, 20);
     h.tip = history_first_block(&h) + rng_between(r, 0, rng_chance(r, 80) ? 60 : 150);
     h.state_behind = h.tip > history_first_block(&h) && rng_chance(r, 20);
-    h.version = rng_chance(r, 30);
+    h.version = rng_chance(r, 50);
+    h.layout_v2 = h.version && rng_chance(r, 60);
     h.params_as_0_34 = rng_chance(r, 30);
     h.discard_results = rng_chance(r, 15);
     h.extensions_percent = rng_chance(r, 50) ? 0 : random_percent(r);
@@ -312,8 +313,8 @@ void history_make(rng *r, history *out)
 bool history_is_sound(const history *h)
 {
     int64_t first = history_first_block(h);
-    bool sound = h->initial_height >= 1 && h->tip >= first && h->retain >= first &&
-                 (h->state_sync == 0 || h->state_sync >= h->initial_height) &&
+    bool sound = (h->version || !h->layout_v2) && h->initial_height >= 1 && h->tip >= first &&
+                 h->retain >= first && (h->state_sync == 0 || h->state_sync >= h->initial_height) &&
                  (!h->state_behind || h->tip > first);
     for (size_t i = 0; i < h->prune_count; i++)
         sound = sound && h->prunes[i].at <= h->tip && h->prunes[i].retain <= h->prunes[i].at;
@@ -325,9 +326,9 @@ void history_print(const history *h)
     static const char *const endings[] = {"well", "before the state", "in the state",
                                           "with deletes lost", "with base deleted"};
     printf("  initial_height=%" PRId64 " state_sync=%" PRId64 " tip=%" PRId64
-           " state_behind=%d version=%d params_as_0_34=%d discard_results=%d\n",
-           h->initial_height, h->state_sync, h->tip, h->state_behind, h->version, h->params_as_0_34,
-           h->discard_results);
+           " state_behind=%d version=%d layout_v2=%d params_as_0_34=%d discard_results=%d\n",
+           h->initial_height, h->state_sync, h->tip, h->state_behind, h->version, h->layout_v2,
+           h->params_as_0_34, h->discard_results);
     printf("  extensions=%u%% validators=%u%% params=%u%% wrong_validators=%" PRId64
            " wrong_params=%" PRId64 " junk=%u%% results_marker=%" PRId64 " legacy_base=%d\n",
            h->extensions_percent, h->validators_percent, h->params_percent, h->wrong_validators,

@@ -45,6 +45,7 @@ typedef struct history {
     int64_t tip;        /* the last block */
     bool state_behind;  /* the state knows of all blocks but the last */
     bool version;       /* a CometBFT >= 1.0 has opened it */
+    bool layout_v2;     /* with version: to be pruned with the keys of layout v2 */
     bool params_as_0_34;
     bool discard_results;
     unsigned extensions_percent;

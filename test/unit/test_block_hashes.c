@@ -4,7 +4,27 @@
  */
 #include "block_fixture.h"
 
+#include "store_internal.h"
+#include "types_support.h"
+
 #include <stdlib.h>
+
+static void check_key(const test_line *line)
+{
+    if (strcmp(line->words[0], "BH:") != 0)
+        return;
+    CMT_AUTO(cmt_buf_free) cmt_buf hash = test_unhex(line->words[1]);
+    cmt_store__hash_key key = cmt_store__make_hash_key(CMT_KEY_LAYOUT_V2, cmt_buf_slice(&hash));
+    test_same((cmt_slice){key.bytes, key.size}, line->words[3]);
+    cmt_range all = cmt_block_hash_range(CMT_KEY_LAYOUT_V2);
+    ck_assert(cmt_slice_has_prefix((cmt_slice){key.bytes, key.size}, all.lo));
+}
+
+START_TEST(keys_of_layout_v2_are_those_that_cometbft_makes)
+{
+    ck_assert_uint_eq(test_each_line("keys-v2.txt", check_key), 484);
+}
+END_TEST
 
 START_TEST(few_dead_hashes_are_listed)
 {
@@ -14,22 +34,20 @@ START_TEST(few_dead_hashes_are_listed)
     make(&request);
     ck_assert(!prune.hash_by_value);
     ck_assert_uint_eq(prune.hash_count, 3);
-    ck_assert_uint_eq(prune.hashes.size, 3 * CMT_BLOCK_HASH_KEY_SIZE);
     for (int64_t h = 1; h < 4; h++) {
         chain_block block = block_at(h);
         char key[68];
         bool listed = false;
         chain_hash_key(&block, key);
         for (size_t i = 0; i < 3; i++)
-            listed |= memcmp(prune.hashes.data + i * CMT_BLOCK_HASH_KEY_SIZE, key,
-                             CMT_BLOCK_HASH_KEY_SIZE) == 0;
+            listed |= cmt_slice_equal(cmt_block_prune_hash(&prune, i),
+                                      (cmt_slice){(const uint8_t *)key, 67});
         ck_assert(listed);
     }
     for (size_t i = 1; i < 3; i++)
-        ck_assert_int_lt(memcmp(prune.hashes.data + (i - 1) * CMT_BLOCK_HASH_KEY_SIZE,
-                                prune.hashes.data + i * CMT_BLOCK_HASH_KEY_SIZE,
-                                CMT_BLOCK_HASH_KEY_SIZE),
-                         0);
+        ck_assert_int_lt(
+            cmt_slice_compare(cmt_block_prune_hash(&prune, i - 1), cmt_block_prune_hash(&prune, i)),
+            0);
 }
 END_TEST
 
@@ -98,6 +116,7 @@ int main(void)
     Suite *suite = suite_create("block_hashes");
     TCase *tc = tcase_create("block_hashes");
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, keys_of_layout_v2_are_those_that_cometbft_makes);
     tcase_add_test(tc, few_dead_hashes_are_listed);
     tcase_add_test(tc, protected_headers_lose_their_hashes_too);
     tcase_add_test(tc, many_dead_hashes_are_judged_by_value);

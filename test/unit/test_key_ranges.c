@@ -187,6 +187,13 @@ START_TEST(indexed_keys_are_right_for_random_sets)
 }
 END_TEST
 
+START_TEST(ordered_keys_are_right_for_random_sets)
+{
+    check_random_sets(cmt_key_family_in(&cmt_family_commit, CMT_KEY_LAYOUT_V2), 3);
+    check_random_sets(cmt_key_family_in(&cmt_family_part, CMT_KEY_LAYOUT_V2), 4);
+}
+END_TEST
+
 /* Heights near the boundaries of both sets and of the powers of ten, up to the largest. */
 static void check_large_heights(const cmt_key_family *family, rng *r)
 {
@@ -327,7 +334,8 @@ START_TEST(heights_apart_are_those_that_begin_no_live_one)
         /* What was there before stays, although it begins a live one. */
         int64_t old = rng_between(&r, 1, 12);
         ck_assert_int_eq(cmt_height_set_add(&set, old, old + 1), CMT_OK);
-        ck_assert_int_eq(cmt_key_heights_apart(below, live_lo, live_hi, &set), CMT_OK);
+        ck_assert_int_eq(cmt_key_heights_apart(&cmt_family_meta, below, live_lo, live_hi, &set),
+                         CMT_OK);
         for (int64_t h = 0; h < live_hi + 10; h++) {
             bool apart = h > 0 && h < below && !begins_a_live_one(h, live_lo, live_hi);
             if (cmt_height_set_contains(&set, h) != (apart || h == old))
@@ -343,7 +351,8 @@ START_TEST(heights_apart_need_few_ranges)
     CMT_AUTO(cmt_height_set_free) cmt_height_set dead = {NULL, 0, 0};
     CMT_AUTO(cmt_range_list_free) cmt_range_list list = {NULL, 0, 0};
     cmt_heights live_run = {19900000, 20001001};
-    ck_assert_int_eq(cmt_key_heights_apart(19800000, 19900000, 20001001, &dead), CMT_OK);
+    ck_assert_int_eq(cmt_key_heights_apart(&cmt_family_meta, 19800000, 19900000, 20001001, &dead),
+                     CMT_OK);
     ck_assert(cmt_height_set_contains(&dead, 19799999));
     ck_assert(cmt_height_set_contains(&dead, 3));
     ck_assert_int_eq(
@@ -361,6 +370,7 @@ int main(void)
     tcase_add_test(tc, indexed_keys_are_right_for_all_small_base_retain_tip);
     tcase_add_test(tc, plain_keys_are_right_for_random_sets);
     tcase_add_test(tc, indexed_keys_are_right_for_random_sets);
+    tcase_add_test(tc, ordered_keys_are_right_for_random_sets);
     tcase_add_test(tc, heights_up_to_the_largest_are_right);
     tcase_add_test(tc, range_counts_are_the_documented_ones);
     tcase_add_test(tc, bounds_enclose_the_first_and_the_last_dead_key);

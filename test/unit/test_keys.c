@@ -68,8 +68,8 @@ END_TEST
 
 START_TEST(a_family_holds_its_keys_and_no_others)
 {
-    cmt_key end;
-    cmt_range range = cmt_key_family_range(&cmt_family_commit, &end);
+    cmt_key_bounds bounds;
+    cmt_range range = cmt_key_family_range(&cmt_family_commit, &bounds);
     ck_assert(cmt_slice_equal(range.lo, text("C:")));
     ck_assert(cmt_slice_equal(range.hi, text("C;")));
 }

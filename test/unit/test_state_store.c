@@ -5,6 +5,7 @@
 #include "chain.h"
 #include "cleanup.h"
 #include "cmtstore/state.h"
+#include "ordered_keys.h"
 
 #include <check.h>
 
@@ -13,6 +14,7 @@
 #include <string.h>
 
 static cmt_db *db;
+static bool layout_v2; /* what a test puts is opened with the keys of that layout */
 static cmt_buf value;
 static cmt_buf set;
 static cmt_buf out;
@@ -21,7 +23,14 @@ static cmt_error err;
 static void setup(void)
 {
     err = (cmt_error)CMT_ERROR_INIT;
+    layout_v2 = false;
     ck_assert_int_eq(cmt_db_open_memory(&db, NULL), CMT_OK);
+}
+
+static void setup_v2(void)
+{
+    setup();
+    layout_v2 = true;
 }
 
 static void teardown(void)
@@ -35,6 +44,8 @@ static void teardown(void)
 static cmt_state_store *open_store(void)
 {
     cmt_state_store *store;
+    if (layout_v2)
+        ordered_replace(&db);
     ck_assert_msg(cmt_state_store_open(db, &store, &err) == CMT_OK, "%s", err.message);
     return store;
 }
@@ -92,7 +103,7 @@ START_TEST(other_databases_are_refused)
 }
 END_TEST
 
-START_TEST(layout_v2_is_told_and_only_the_state_is_read)
+START_TEST(layout_v2_is_told_by_its_keys)
 {
     chain_state state = {1, 7, {1000, 0}, 10, 20};
     chain_encode_state(&state, &value);
@@ -100,19 +111,11 @@ START_TEST(layout_v2_is_told_and_only_the_state_is_read)
     chain_put_text(db, "info", "\x86\x85");
     chain_put_text(db, "v2", "version");
     cmt_state_store *store = open_store();
-    ck_assert(cmt_state_store_is_v2(store));
+    ck_assert_int_eq(cmt_state_store_layout(store), CMT_KEY_LAYOUT_V2);
     ck_assert(cmt_state_store_has_version(store));
     cmt_state loaded;
     ck_assert_int_eq(cmt_state_store_load(store, &loaded, &err), CMT_OK);
     ck_assert_int_eq(loaded.last_block_height, 7);
-    int64_t from;
-    cmt_state_prune prune;
-    cmt_state_prune_request request = {.from = 1, .base = 1, .retain_height = 2};
-    ck_assert_int_eq(cmt_state_store_load_validators(store, 5, &out, &err), CMT_UNSUPPORTED);
-    ck_assert_int_eq(cmt_state_store_load_params(store, 5, &out, &err), CMT_UNSUPPORTED);
-    ck_assert_int_eq(cmt_state_store_load_results(store, 5, &out, &err), CMT_UNSUPPORTED);
-    ck_assert_int_eq(cmt_state_prune_unfinished_from(store, 5, &from, &err), CMT_UNSUPPORTED);
-    ck_assert_int_eq(cmt_state_prune_make(store, &request, &prune, &err), CMT_UNSUPPORTED);
     cmt_state_store_close(store);
 }
 END_TEST
@@ -132,7 +135,7 @@ START_TEST(the_state_is_read)
     chain_encode_state(&state, &value);
     chain_put(db, &value, "stateKey");
     cmt_state_store *store = open_store();
-    ck_assert(!cmt_state_store_is_v2(store));
+    ck_assert_int_eq(cmt_state_store_layout(store), CMT_KEY_LAYOUT_V1);
     ck_assert(!cmt_state_store_has_version(store));
     cmt_state loaded;
     ck_assert_msg(cmt_state_store_load(store, &loaded, &err) == CMT_OK, "%s", err.message);
@@ -308,16 +311,10 @@ START_TEST(retain_heights_are_read_where_they_exist)
 }
 END_TEST
 
-int main(void)
+static TCase *loading(const char *name, void (*set_up)(void))
 {
-    Suite *suite = suite_create("state_store");
-    TCase *tc = tcase_create("state_store");
-    tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, a_store_in_which_nothing_was_saved_has_no_state);
-    tcase_add_test(tc, other_databases_are_refused);
-    tcase_add_test(tc, layout_v2_is_told_and_only_the_state_is_read);
-    tcase_add_test(tc, a_stamp_that_contradicts_the_keys_is_refused);
-    tcase_add_test(tc, the_state_is_read);
+    TCase *tc = tcase_create(name);
+    tcase_add_checked_fixture(tc, set_up, teardown);
     tcase_add_test(tc, a_full_record_is_returned_as_stored);
     tcase_add_test(tc, a_pointer_is_followed_and_priorities_move_on);
     tcase_add_test(tc, a_pointer_is_followed_to_the_checkpoint_if_that_is_later);
@@ -325,8 +322,23 @@ int main(void)
     tcase_add_test(tc, params_are_found_from_pointers_of_both_forms);
     tcase_add_test(tc, a_pointer_to_a_pointer_is_not_followed);
     tcase_add_test(tc, results_are_returned_as_stored);
+    return tc;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("state_store");
+    TCase *tc = tcase_create("state_store");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, a_store_in_which_nothing_was_saved_has_no_state);
+    tcase_add_test(tc, other_databases_are_refused);
+    tcase_add_test(tc, layout_v2_is_told_by_its_keys);
+    tcase_add_test(tc, a_stamp_that_contradicts_the_keys_is_refused);
+    tcase_add_test(tc, the_state_is_read);
     tcase_add_test(tc, retain_heights_are_read_where_they_exist);
     suite_add_tcase(suite, tc);
+    suite_add_tcase(suite, loading("loading", setup));
+    suite_add_tcase(suite, loading("loading_v2", setup_v2));
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

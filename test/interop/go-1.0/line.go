@@ -10,9 +10,11 @@ import (
 	sm "github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/store"
 	"github.com/cometbft/cometbft/types"
+
+	"cmtoracle/shared"
 )
 
-// The 1.0 line, with key layout v1: the state store encodes validators in another way, both databases
+// The 1.0 line: the state store encodes validators in another way, both databases
 // hold a `version` key, and extended commits are never pruned.
 
 type (
@@ -27,12 +29,12 @@ type (
 
 const precommitType = cmtproto.PrecommitType
 
-func newBlockStore(db dbm.DB) *store.BlockStore {
-	return store.NewBlockStore(db, store.WithDBKeyLayout("v1"))
+func newBlockStore(db dbm.DB, chain shared.Chain) *store.BlockStore {
+	return store.NewBlockStore(db, store.WithDBKeyLayout(chain.Layout))
 }
 
-func newStateStore(db dbm.DB, discard bool) sm.Store {
-	return sm.NewStore(db, sm.StoreOptions{DiscardABCIResponses: discard, DBKeyLayout: "v1"})
+func newStateStore(db dbm.DB, chain shared.Chain) sm.Store {
+	return sm.NewStore(db, sm.StoreOptions{DiscardABCIResponses: chain.Discard, DBKeyLayout: chain.Layout})
 }
 
 func pruneStates(s sm.Store, from, to, evidenceHeight int64) error {

@@ -33,7 +33,7 @@ type maker struct {
 }
 
 func newMaker(home string, chain shared.Chain) (*maker, error) {
-	s, err := openStores(home, chain.Discard)
+	s, err := openStores(home, chain)
 	if err != nil {
 		return nil, err
 	}

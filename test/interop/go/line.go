@@ -11,6 +11,8 @@ import (
 	sm "github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/store"
 	"github.com/cometbft/cometbft/types"
+
+	"cmtoracle/shared"
 )
 
 // The 0.38 line.
@@ -27,10 +29,10 @@ type (
 
 const precommitType = cmtproto.PrecommitType
 
-func newBlockStore(db dbm.DB) *store.BlockStore { return store.NewBlockStore(db) }
+func newBlockStore(db dbm.DB, chain shared.Chain) *store.BlockStore { return store.NewBlockStore(db) }
 
-func newStateStore(db dbm.DB, discard bool) sm.Store {
-	return sm.NewStore(db, sm.StoreOptions{DiscardABCIResponses: discard})
+func newStateStore(db dbm.DB, chain shared.Chain) sm.Store {
+	return sm.NewStore(db, sm.StoreOptions{DiscardABCIResponses: chain.Discard})
 }
 
 func pruneStates(s sm.Store, from, to, evidenceHeight int64) error {

@@ -16,7 +16,7 @@ func load(r *shared.Request) (reply shared.Reply, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := openStores(r.Home, chain.Discard)
+	s, err := openStores(r.Home, chain)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Vectors makes the test vectors of LoadValidators with CometBFT 1.0's own code.
+// Vectors makes test vectors with CometBFT 1.0's own code: of LoadValidators, and the keys of layout v2.
 //
 //	vectors load HOME BACKEND HEIGHT...
+//	vectors keys
 //
-// As the program of the same name for 0.38; the home must have key layout v1.
+// load is as in the program of the same name for 0.38; the home must have key layout v1.  keys notes what
+// the stores ask an empty database for.
 package main
 
 import (
@@ -17,6 +19,7 @@ import (
 	dbm "github.com/cometbft/cometbft-db"
 	cmtstate "github.com/cometbft/cometbft/api/cometbft/state/v1"
 	sm "github.com/cometbft/cometbft/state"
+	"github.com/cometbft/cometbft/store"
 )
 
 const release = "1.0"
@@ -60,12 +63,68 @@ func load(out *bufio.Writer, home, backend string, heights []string) {
 	}
 }
 
+// asked remembers the last key that was asked for.
+type asked struct {
+	dbm.DB
+	key []byte
+}
+
+func (a *asked) Get(key []byte) ([]byte, error) {
+	a.key = append([]byte(nil), key...)
+	return a.DB.Get(key)
+}
+
+func keys(out *bufio.Writer) {
+	db := &asked{DB: dbm.NewMemDB()}
+	blocks := store.NewBlockStore(db, store.WithDBKeyLayout("v2"))
+	states := sm.NewStore(db, sm.StoreOptions{DBKeyLayout: "v2"})
+	heights := []int64{0, 1, 2, 9, 10, 63, 64, 65, 99, 100, 127, 128, 255, 256, 8191, 8192, 65535, 65536, 99999,
+		100000, 1<<20 - 1, 1 << 20, 20000000, 1<<27 - 1, 1 << 27, 1<<34 - 1, 1 << 34, 1<<41 - 1, 1 << 41, 1<<48 - 1,
+		1 << 48, 1<<55 - 1, 1 << 55, 1<<62 - 1, 1 << 62, 1<<63 - 1}
+	for _, height := range heights {
+		for _, index := range []int{0, 1, 63, 64, 1600, 1<<32 - 1} {
+			blocks.LoadBlockPart(height, index)
+			fmt.Fprintf(out, "P: %d %d %x\n", height, index, db.key)
+		}
+		for _, family := range []struct {
+			name string
+			load func()
+		}{
+			{"H:", func() { blocks.LoadBlockMeta(height) }},
+			{"C:", func() { blocks.LoadBlockCommit(height) }},
+			{"SC:", func() { blocks.LoadSeenCommit(height) }},
+			{"EC:", func() { blocks.LoadBlockExtendedCommit(height) }},
+			{"validatorsKey:", func() { _, _ = states.LoadValidators(height) }},
+			{"consensusParamsKey:", func() { _, _ = states.LoadConsensusParams(height) }},
+			{"abciResponsesKey:", func() { _, _ = states.LoadFinalizeBlockResponse(height) }},
+		} {
+			family.load()
+			fmt.Fprintf(out, "%s %d 0 %x\n", family.name, height, db.key)
+		}
+	}
+	for seed := range 16 {
+		hash := make([]byte, 32)
+		for i := range hash {
+			hash[i] = byte(seed * (i + 1) * 17)
+			if seed%4 == 1 {
+				hash[i] = byte(0xff * (i % 2))
+			}
+		}
+		blocks.LoadBlockByHash(hash)
+		fmt.Fprintf(out, "BH: %x 0 %x\n", hash, db.key)
+	}
+}
+
 func main() {
-	if len(os.Args) < 5 || os.Args[1] != "load" {
-		fmt.Fprintln(os.Stderr, "usage: vectors load HOME BACKEND HEIGHT...")
+	out := bufio.NewWriter(os.Stdout)
+	switch {
+	case len(os.Args) == 2 && os.Args[1] == "keys":
+		keys(out)
+	case len(os.Args) > 4 && os.Args[1] == "load":
+		load(out, os.Args[2], os.Args[3], os.Args[4:])
+	default:
+		fmt.Fprintln(os.Stderr, "usage: vectors load HOME BACKEND HEIGHT... | vectors keys")
 		os.Exit(2)
 	}
-	out := bufio.NewWriter(os.Stdout)
-	load(out, os.Args[2], os.Args[3], os.Args[4:])
 	must(out.Flush())
 }
