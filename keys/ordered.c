@@ -25,13 +25,13 @@ size_t cmt_keys__ordered_put(int64_t x, uint8_t *out)
     size_t length = length_of(x);
     for (size_t i = 0; i < length; i++) {
         size_t behind = length - 1 - i;
-        out[i] = behind < sizeof x ? (uint8_t)((uint64_t)x >> (8 * behind)) : 0;
+        out[i] = (uint8_t)(behind < sizeof x ? (uint64_t)x >> (8 * behind) : 0);
     }
     if (length < 8) {
-        out[0] |= (uint8_t)(0xff << (8 - length));
+        out[0] = (uint8_t)(out[0] | 0xff << (8 - length));
     } else {
         out[0] = 0xff;
-        out[1] |= (uint8_t)(0xff << (16 - length));
+        out[1] = (uint8_t)(out[1] | 0xff << (16 - length));
     }
     return length;
 }

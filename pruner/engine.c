@@ -33,11 +33,34 @@ cmt_status cmt_pruner__choose_method(cmt_pruner *p, cmt_error *err)
     return CMT_OK;
 }
 
-cmt_status cmt_pruner__open_with_engine(const cmt_pruner *p, cmt_pruner__side *side, cmt_error *err)
+static cmt_status open_side(const cmt_pruner *p, cmt_pruner__side *side, bool read_only,
+                            cmt_error *err)
 {
     const cmt_db_open_options options = {
-        .engine = side->engine, .read_only = p->options.dry_run, .logger = p->options.logger};
+        .engine = side->engine, .read_only = read_only, .logger = p->options.logger};
     return cmt_db_open(cmt_pruner__path(side), &options, &side->db, err);
+}
+
+cmt_status cmt_pruner__open_to_plan(const cmt_pruner *p, cmt_pruner__side *side, cmt_error *err)
+{
+    return open_side(p, side, true, err);
+}
+
+/* An engine changes a directory as soon as it opens it to write: so not before there is something to do.
+ * It takes locks of its own; whoever came in between has changed the heights. */
+static cmt_status open_to_write(cmt_pruner *p, cmt_error *err)
+{
+    cmt_pruner__close_views(p);
+    cmt_pruner__unlock(p);
+    CMT_TRY(open_side(p, &p->blocks, false, err));
+    CMT_TRY(open_side(p, &p->states, false, err));
+    CMT_TRY(cmt_block_store_open(p->blocks.db, &p->block_store, err));
+    CMT_TRY(cmt_state_store_open(p->states.db, &p->state_store, err));
+    if (cmt_block_store_base(p->block_store) == p->plan.base &&
+        cmt_block_store_height(p->block_store) == p->plan.height)
+        return CMT_OK;
+    return cmt_error_set(err, CMT_BUSY, "%s changed after the plan was made; run the command again",
+                         cmt_pruner__path(&p->blocks));
 }
 
 /* ---- the plan ------------------------------------------------------------------------------- */
@@ -151,8 +174,6 @@ static cmt_status prune_and_compact(cmt_pruner *p, cmt_block_prune_result *block
 
 static cmt_status carry_out(cmt_pruner *p, cmt_error *err)
 {
-    CMT_TRY(check_space(p, &p->blocks, err));
-    CMT_TRY(check_space(p, &p->states, err));
     if (p->options.action == CMT_ACTION_COMPACT) {
         CMT_TRY(compact(p, &p->blocks, NULL, err));
         return compact(p, &p->states, NULL, err);
@@ -168,8 +189,13 @@ static cmt_status carry_out(cmt_pruner *p, cmt_error *err)
 cmt_status cmt_pruner__run_engine(cmt_pruner *p, cmt_error *err)
 {
     int64_t since = cmt_clock_ns();
-    if (!p->plan.nothing_to_do)
-        CMT_TRY(carry_out(p, err));
+    if (p->plan.nothing_to_do)
+        return CMT_OK;
+    CMT_TRY(check_space(p, &p->blocks, err));
+    CMT_TRY(check_space(p, &p->states, err));
+    CMT_TRY(open_to_write(p, err));
+    cmt_pruner__log_step(p, "opened both databases to write", &since);
+    CMT_TRY(carry_out(p, err));
     cmt_pruner__log_step(p, "pruned with the engine", &since);
     CMT_TRY(cmt_db_flush(p->blocks.db, err));
     CMT_TRY(cmt_db_flush(p->states.db, err));

@@ -63,7 +63,7 @@ static cmt_status open_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
         .observe = pruner->options.dry_run,
     };
     if (pruner->method == CMT_METHOD_ENGINE)
-        return cmt_pruner__open_with_engine(pruner, side, err);
+        return cmt_pruner__open_to_plan(pruner, side, err);
     CMT_TRY(cmt_lsm_edit_open(cmt_pruner__path(side), &options, &side->edit, err));
     return cmt_db_from_view(cmt_lsm_edit_view(side->edit), &side->db, err);
 }
@@ -160,8 +160,6 @@ static cmt_status open_all(cmt_pruner *p, cmt_error *err)
         CMT_TRY(cmt_db_heal(cmt_pruner__path(&p->states), p->options.logger, NULL, err));
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->blocks), &p->blocks.lock, err));
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->states), &p->states.lock, err));
-        if (p->method == CMT_METHOD_ENGINE) /* nobody is there; engines take their own */
-            cmt_pruner__unlock(p);
     }
     cmt_pruner__survey_begin(p);
     int64_t since = p->started_ns;

@@ -15,8 +15,8 @@ typedef struct cmt_pruner__side {
     const char *name; /* "blockstore" or "state" */
     cmt_buf path;     /* with a terminating NUL */
     cmt_engine engine;
-    cmt_db_lock *lock;  /* of the method edit; an engine holds its own */
-    cmt_lsm_edit *edit; /* likewise */
+    cmt_db_lock *lock;  /* until an engine, which has its own, opens to write */
+    cmt_lsm_edit *edit; /* of the method edit */
     cmt_db *db;
     bool has_work;
 } cmt_pruner__side;
@@ -88,9 +88,10 @@ void cmt_pruner__close_views(cmt_pruner *pruner);
  *  @retval CMT_UNSUPPORTED  the method asked for does not work on them */
 CMT_MUST_CHECK cmt_status cmt_pruner__choose_method(cmt_pruner *pruner, cmt_error *err);
 
-/** Method engine: open a side; work out what the plan comes to; carry it out and close both sides. */
-CMT_MUST_CHECK cmt_status cmt_pruner__open_with_engine(const cmt_pruner *pruner,
-                                                       cmt_pruner__side *side, cmt_error *err);
+/** Method engine: open a side for reading; work out what the plan comes to; open both to write, carry it
+ *  out and close them. */
+CMT_MUST_CHECK cmt_status cmt_pruner__open_to_plan(const cmt_pruner *pruner, cmt_pruner__side *side,
+                                                   cmt_error *err);
 CMT_MUST_CHECK cmt_status cmt_pruner__plan_engine(cmt_pruner *pruner, cmt_error *err);
 CMT_MUST_CHECK cmt_status cmt_pruner__run_engine(cmt_pruner *pruner, cmt_error *err);
 

@@ -313,6 +313,24 @@ def refuses_engine(fixture, engine):
     WORK.discard(home)
 
 
+def respects_a_kept_retain_height(fixture, key, who, method):
+    """What a CometBFT of 1.0 and later keeps: never exceeded without --force, never changed."""
+    home = fresh(fixture)
+    put_pair(home, "state", key, varint(0))  # no limit
+    tools.run("plan", home, "--retain-height", 310).expect_code(tools.OK)
+    put_pair(home, "state", key, varint(2 * 200))  # zig-zag
+    put_pair(home, "state", b"lastABCIResponsesRetainHeight", varint(2 * 150))
+    expect_refusal(home, ["prune", "--retain-height", "201", "--method", method, "-q"], tools.REFUSED, who, "200", "--force")
+    kept = ldb.pairs(homes.database(home, "state"))
+    for retain, *force in ((200,), (300, "--force")):
+        report = tools.change("prune", home, "--retain-height", retain, "--method", method, *force).expect_code(tools.OK).json()
+        expect_equal(report["base"], retain, "base")
+        pairs = ldb.pairs(homes.database(home, "state"))
+        expect_equal(pairs[key], kept[key], "what was kept")
+        expect_equal(pairs[b"lastABCIResponsesRetainHeight"], varint(2 * retain), "lastABCIResponsesRetainHeight")
+    WORK.discard(home)
+
+
 def fails_without(name):
     home = fresh()
     shutil.rmtree(homes.database(home, name))
@@ -414,7 +432,7 @@ def reads_beside_a_busy_node():
 
 def main():
     tools.require_cmtstore()
-    for fixture in (CHAIN, "digits-0.38"):
+    for fixture in (CHAIN, "digits-0.38", "multi-1.0-v2"):
         WORK.fixture(fixture)
     both = homes.DATABASES
     tally = Tally()
@@ -426,6 +444,10 @@ def main():
     tally.run("fails on bad records", fails_on_bad_records, BAD_RECORDS)
     tally.run("refuses stores of different heights", refuses_stores_of_different_heights, [()])
     tally.run("refuses imitations", refuses_imitation, IMITATIONS)
+    tally.run("respects kept retain heights", respects_a_kept_retain_height,
+              [(f, k, who, m) for f, m in ((CHAIN, "edit"), ("multi-1.0-v2", "edit"), ("multi-1.0-v2", "engine"))
+               for k, who in ((b"AppRetainHeightKey", "application"), (b"DCBlockRetainHeightKey", "companion"),
+                              (b"ABCIResRetainHeightKey", "block results"))])
     tally.run("fails without a store", fails_without, both)
     tally.run("refuses a pending CURRENT", refuses_a_pending_current, both)
     tally.run("refuses links inside a database", refuses_links_inside, ["CURRENT", "LOCK"])

@@ -189,7 +189,7 @@ static void write_lines(const setting *s, int which)
     FILE *file = fopen(path, "w");
     cmt_error err = CMT_ERROR_INIT;
     cmt_db *db = open_database(s, which);
-    cmt_db_iter *iter;
+    cmt_db_iter *iter = NULL;
     check(file == NULL ? CMT_IO : cmt_db_iter_new(db, NULL, &iter, &err), &err, path);
     cmt_status st = cmt_db_iter_first(iter, &err);
     for (; st == CMT_OK; st = cmt_db_iter_next(iter, &err)) {

@@ -43,11 +43,11 @@ static void put_number(cmt_buf *out, uint64_t x)
     unsigned bytes = bits / 7 + 1;
     unsigned char text[10] = {0};
     for (unsigned i = 0; i < bytes; i++)
-        text[i / 8] |= (unsigned char)(0x80 >> i % 8);
+        text[i / 8] = (unsigned char)(text[i / 8] | 0x80 >> i % 8);
     for (unsigned i = 0; i < bits; i++) {
         unsigned at = 8 * bytes - 1 - i;
         if ((x >> i & 1) != 0)
-            text[at / 8] |= (unsigned char)(0x80 >> at % 8);
+            text[at / 8] = (unsigned char)(text[at / 8] | 0x80 >> at % 8);
     }
     for (unsigned i = 0; i < bytes; i++)
         put_byte(out, text[i]);
@@ -94,6 +94,7 @@ cmt_buf ordered_key(const char *v1_format, ...)
     char text[128];
     va_list args;
     va_start(args, v1_format);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): started above
     int length = vsnprintf(text, sizeof text, v1_format, args);
     va_end(args);
     CHAIN_REQUIRE(length >= 0 && length < (int)sizeof text);

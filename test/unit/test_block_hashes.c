@@ -11,6 +11,8 @@
 
 static void check_key(const test_line *line)
 {
+    ck_assert_uint_eq(line->count, 4);
+    ck_assert(line->words[0] != NULL && line->words[1] != NULL);
     if (strcmp(line->words[0], "BH:") != 0)
         return;
     CMT_AUTO(cmt_buf_free) cmt_buf hash = test_unhex(line->words[1]);

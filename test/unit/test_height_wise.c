@@ -202,6 +202,21 @@ START_TEST(blocks_without_a_header_lose_their_keys_and_hashes)
 }
 END_TEST
 
+START_TEST(base_steps_over_blocks_without_a_header)
+{
+    put_blocks(1, 60);
+    put_state(1, 60);
+    for (int64_t h = 10; h < 54; h += h % 5 == 4 ? 3 : 1)
+        chain_delete(db, "H:%" PRId64, h);
+    put_meta(50);
+    cmt_block_prune_request request = request_for(50, 60, 0);
+    cmt_erase_options options = {.batch_operations = 1, .progress = &looking};
+    ck_assert_int_eq(run(POINTS, &request, options), CMT_OK);
+    ck_assert_int_gt(reports, 20);
+    ck_assert_int_eq(result.base, 50);
+}
+END_TEST
+
 START_TEST(parts_that_no_header_tells_of_go_with_the_next_sweep)
 {
     put_blocks(1, 40);
@@ -258,6 +273,7 @@ int main(void)
     tcase_add_test(tc, ranges_go_as_such_and_only_then_their_files);
     tcase_add_test(tc, steps_by_ranges_are_bounded_and_may_be_stopped);
     tcase_add_test(tc, blocks_without_a_header_lose_their_keys_and_hashes);
+    tcase_add_test(tc, base_steps_over_blocks_without_a_header);
     tcase_add_test(tc, parts_that_no_header_tells_of_go_with_the_next_sweep);
     tcase_add_test(tc, bad_requests_and_databases_are_refused_before_anything_is_written);
     tcase_add_test(tc, nothing_is_written_where_nothing_is_to_be_done);

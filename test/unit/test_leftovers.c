@@ -210,6 +210,7 @@ START_TEST(steps_are_counted_where_reads_are_not)
     CMT_AUTO(cmt_height_set_free)
     cmt_height_set found = find(&cmt_family_meta, 1000000, 64 << 10, &complete);
     ck_assert(!complete);
+    ck_assert_uint_eq(found.count, 0);
     ck_assert_uint_le(db.moves, (64 + 16) * 4 + 2);
 }
 END_TEST
