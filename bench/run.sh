@@ -9,7 +9,7 @@ usage()
 {
     cat <<'END'
 usage: bench/run.sh [-s "SET ..."] [-r REPS] [-d DIVISOR] [DIR]
-  -s   data sets out of A B C D (default: all; D stands for D and D4)
+  -s   data sets out of A B C D, RA RD on RocksDB, PA PD on pebble (default: all; D stands for D and D4)
   -r   repetitions of each comparison (default: 5)
   -d   make data sets of so many times fewer heights, to try the benchmark itself
 DIR holds programs, data sets, copies and results (default: build/bench).
@@ -17,7 +17,7 @@ As root the page cache is dropped before every run; otherwise runs are warm, whi
 END
 }
 
-sets="A B C D" reps=5 divisor=1
+sets="A B C D RA RD PA PD" reps=5 divisor=1
 while getopts s:r:d:h option; do
     case $option in
     s) sets=$OPTARG ;;
@@ -48,7 +48,7 @@ if ! command -v go >/dev/null; then
     exit 1
 fi
 "$top/tools/build"
-(cd "$here/go" && go build -buildvcs=false -o "$out/bin/cmtbench" .)
+(cd "$here/go" && go build -buildvcs=false -tags "rocksdb pebbledb" -o "$out/bin/cmtbench" .)
 export PYTHONDONTWRITEBYTECODE=1
 # Their paths may hold spaces; the commands below name them by these.
 export CMTSTORE=$top/build/bin/cmtstore CMTBENCH=$out/bin/cmtbench
@@ -79,10 +79,8 @@ print(store["base"] + count)' "$pruned")
 
 for set in $sets; do
     case $set in
-    A) members=(A) ;;
-    B) members=(B) ;;
-    C) members=(C) ;;
-    D) members=(D D4) ;;
+    A | B | C | RA | PA) members=("$set") ;;
+    D | RD | PD) members=("$set" "${set}4") ;;
     *)
         usage >&2
         exit 2
@@ -90,13 +88,13 @@ for set in $sets; do
     esac
     DIVISOR=$divisor "$here/mkdata.sh" "$CMTBENCH" "$data" "${members[@]}"
     case $set in
-    A) shares="10% 50% 90%" ;;
-    D) shares=$((2000 / divisor)) ;; # heights: the same number of both
+    *A) shares="10% 50% 90%" ;;
+    *D) shares=$((2000 / divisor)) ;; # heights: the same number of both
     *) shares="50% 90%" ;;
     esac
     for share in $shares; do
         for member in "${members[@]}"; do
-            if [ "$set" = D ]; then
+            if [ "${set%D}" != "$set" ]; then
                 compare "$member, $share heights" "$member" "$share"
             else
                 compare "$member, $share" "$member" "$share"

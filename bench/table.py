@@ -8,7 +8,7 @@ import sys
 
 def seconds(values):
     low, middle, high = values
-    return f"{middle:.2f} ({low:.2f}–{high:.2f})"
+    return f"{middle:.3f} ({low:.3f}–{high:.3f})"
 
 
 def ratio(values):

@@ -233,7 +233,7 @@ cmt_status cmd_target_resolve(const cmd_options *options, cmd_target *out, cmt_e
 bool cmd_target_is_readable(const cmd_target *target)
 {
     return same_format(target->engine, CMT_ENGINE_GOLEVELDB) ||
-           target->engine == CMT_ENGINE_ROCKSDB;
+           target->engine == CMT_ENGINE_PEBBLEDB || target->engine == CMT_ENGINE_ROCKSDB;
 }
 
 cmt_status cmd_target_require_readable(const cmd_target *target, cmt_error *err)
@@ -243,7 +243,7 @@ cmt_status cmd_target_require_readable(const cmd_target *target, cmt_error *err)
     return cmt_error_set(
         err, CMT_UNSUPPORTED,
         "%.300s holds %s databases, and this version works on goleveldb, cleveldb and "
-        "rocksdb only (info works on all)",
+        "rocksdb and pebbledb only (info works on all)",
         target->data_dir, cmt_engine_name(target->engine));
 }
 

@@ -6,11 +6,14 @@
 #include "exit_codes.h"
 #include "report.h"
 #include "signals.h"
+#include "worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -37,6 +40,24 @@ static void allow_many_files(void)
     }
 }
 
+/* Blocks come and go by the thousand: memory given back to the system each time would be asked for, page
+ * by page, right after. */
+static void keep_freed_memory(void)
+{
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TOP_PAD, 2 << 20);
+}
+
+/* An engine may end its process: then it shall be a worker's. */
+static bool needs_worker(const cmd_context *context)
+{
+    const cmd_options *options = context->options;
+    return !options->dry_run &&
+           (options->method == CMT_METHOD_ENGINE ||
+            (options->method == CMT_METHOD_AUTO && context->target->engine == CMT_ENGINE_ROCKSDB));
+}
+
 static cmt_status run_command(const cmd_context *context, cmt_error *err)
 {
     switch (context->options->command) {
@@ -47,7 +68,9 @@ static cmt_status run_command(const cmd_context *context, cmt_error *err)
     case CMD_PRUNE:
     case CMD_COMPACT:
     case CMD_PRUNE_AND_COMPACT:
-        return cmd_run_prune(context, err);
+        return needs_worker(context)
+                   ? cmd_worker_run(context, cmd_run_prune, context->target->data_dir, err)
+                   : cmd_run_prune(context, err);
     case CMD_DUMP:
         return cmd_run_dump(context, err);
     case CMD_NONE:
@@ -86,10 +109,13 @@ int main(int argc, char **argv)
     fill_standard_streams();
     cmd_signals_install();
     allow_many_files();
+    keep_freed_memory();
     cmt_status status = cmd_options_parse(argc, argv, &options, &err);
     if (status == CMT_OK)
         status = run(&options, &err);
-    if (status == CMT_CANCELLED && cmd_signals_stop_requested())
+    /* Unless something was: the engine's method stops between two batches, and says how far it came. */
+    if (status == CMT_CANCELLED && cmd_signals_stop_requested() &&
+        strncmp(err.message, "stopped w", 9) != 0)
         cmt_error_set(&err, status, "interrupted; nothing was changed");
     return status == CMT_OK ? CMD_EXIT_DONE : cmd_fail(status, &err);
 }

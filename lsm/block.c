@@ -175,7 +175,7 @@ cmt_status cmt_lsm__cursor_prev(cmt_lsm__cursor *c, cmt_error *err)
 cmt_status cmt_lsm__cursor_seek(cmt_lsm__cursor *c, cmt_slice target, cmt_error *err)
 {
     uint32_t low = 0;
-    uint32_t high = c->block->restart_count;
+    uint32_t high = c->block->restarts > 0 ? c->block->restart_count : 0;
     /* The first restart whose key is >= target; the entry sought lies just before or at it. */
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;

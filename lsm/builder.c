@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The table builder: 4 KiB blocks, restart interval 16, snappy where it saves an eighth, an index with
- * restart interval 1 whose keys are the last keys of the blocks, no filter.
- * Source: LevelDB table/table_builder.cc, doc/table_format.md
+ * restart interval 1 whose keys are the last keys of the blocks, no filter.  RocksDB's format differs behind
+ * the data: an index of one level, a block of properties, a meta index that names it, a longer footer.
+ * Source: LevelDB table/table_builder.cc, doc/table_format.md; pebble sstable/writer.go Writer.Close
  */
 #include "builder.h"
 
@@ -41,12 +42,14 @@ bool cmt_lsm__builder_is_open(const cmt_lsm__builder *b)
 
 cmt_status cmt_lsm__builder_begin(cmt_lsm__builder *b, uint64_t number, cmt_error *err)
 {
-    cmt_lsm__table_name(number, false, b->name);
+    cmt_lsm__table_name(number, b->pebble, b->name);
     CMT_TRY(cmt_file_create_at(b->dir_fd, b->name, &b->owner, &b->fd, err));
     b->number = number;
     b->file_crc = 0;
     b->offset = 0;
     b->in_block = 0;
+    b->data_blocks = 0;
+    b->facts = (cmt_lsm__block_facts){0};
     cmt_buf *const buffers[] = {&b->out,     &b->block,          &b->restarts,
                                 &b->index,   &b->index_restarts, &b->first_key,
                                 &b->last_key};
@@ -98,6 +101,7 @@ static cmt_status add_index(cmt_lsm__builder *b, uint64_t offset, uint64_t size,
 {
     uint8_t handle[2 * CMT_VARINT_MAX];
     size_t handle_size = cmt_varint_put(handle, offset);
+    b->data_blocks++;
     handle_size += cmt_varint_put(handle + handle_size, size);
     if (append_u32(&b->index_restarts, (uint32_t)b->index.size) != CMT_OK ||
         cmt_buf_append_varint(&b->index, 0) != CMT_OK ||
@@ -155,9 +159,37 @@ static cmt_status take_key(cmt_lsm__builder *b, cmt_slice key, cmt_error *err)
     return CMT_OK;
 }
 
+void cmt_lsm__block_facts_add(cmt_lsm__block_facts *facts, cmt_slice key, size_t value_size)
+{
+    uint64_t sequence = cmt_lsm__sequence(key);
+    if (facts->counts.entries == 0 || sequence < facts->smallest_sequence)
+        facts->smallest_sequence = sequence;
+    if (sequence > facts->largest_sequence)
+        facts->largest_sequence = sequence;
+    facts->counts.entries++;
+    facts->counts.deletions += cmt_lsm__type(key) == CMT_LSM_TYPE_DELETE;
+    facts->counts.raw_key_bytes += key.size;
+    facts->counts.raw_value_bytes += value_size;
+}
+
+static void add_facts(cmt_lsm__block_facts *sum, const cmt_lsm__block_facts *more)
+{
+    if (more->counts.entries == 0)
+        return;
+    if (sum->counts.entries == 0 || more->smallest_sequence < sum->smallest_sequence)
+        sum->smallest_sequence = more->smallest_sequence;
+    if (more->largest_sequence > sum->largest_sequence)
+        sum->largest_sequence = more->largest_sequence;
+    sum->counts.entries += more->counts.entries;
+    sum->counts.deletions += more->counts.deletions;
+    sum->counts.raw_key_bytes += more->counts.raw_key_bytes;
+    sum->counts.raw_value_bytes += more->counts.raw_value_bytes;
+}
+
 cmt_status cmt_lsm__builder_add(cmt_lsm__builder *b, cmt_slice key, cmt_slice value, cmt_error *err)
 {
     CMT_TRY(take_key(b, key, err));
+    cmt_lsm__block_facts_add(&b->facts, key, value.size);
     size_t shared = 0;
     cmt_status st = CMT_OK;
     if (b->in_block % CMT_LSM_RESTART_INTERVAL == 0) {
@@ -179,10 +211,13 @@ cmt_status cmt_lsm__builder_add(cmt_lsm__builder *b, cmt_slice key, cmt_slice va
 }
 
 cmt_status cmt_lsm__builder_add_block(cmt_lsm__builder *b, cmt_slice stored, cmt_slice first,
-                                      cmt_slice last, cmt_error *err)
+                                      cmt_slice last, const cmt_lsm__block_facts *facts,
+                                      cmt_error *err)
 {
     CMT_TRY(flush_block(b, err));
     CMT_TRY(take_key(b, first, err));
+    if (facts != NULL)
+        add_facts(&b->facts, facts);
     if (cmt_buf_set(&b->last_key, last) != CMT_OK)
         return no_memory(b, err);
     uint64_t offset = b->offset;
@@ -191,35 +226,103 @@ cmt_status cmt_lsm__builder_add_block(cmt_lsm__builder *b, cmt_slice stored, cmt
     return b->out.size >= WRITE_BYTES ? write_out(b, err) : CMT_OK;
 }
 
-static cmt_status emit_footer(cmt_lsm__builder *b, uint64_t meta_offset, uint64_t meta_size,
-                              uint64_t index_offset, uint64_t index_size, cmt_error *err)
+/* ---- behind the data -------------------------------------------------------------------------- */
+
+typedef struct handle {
+    uint64_t offset;
+    uint64_t size;
+} handle;
+
+static size_t put_handle(uint8_t *p, handle h)
 {
+    size_t n = cmt_varint_put(p, h.offset);
+    return n + cmt_varint_put(p + n, h.size);
+}
+
+static cmt_status emit_at(cmt_lsm__builder *b, cmt_slice block, handle *at, cmt_error *err)
+{
+    *at = (handle){b->offset, block.size};
+    return emit_block(b, block, BLOCK_RAW, err);
+}
+
+static cmt_status emit_index(cmt_lsm__builder *b, handle *at, cmt_error *err)
+{
+    if (close_block(&b->index, &b->index_restarts) != CMT_OK)
+        return no_memory(b, err);
+    return emit_at(b, cmt_buf_slice(&b->index), at, err);
+}
+
+static cmt_status finish_leveldb(cmt_lsm__builder *b, cmt_error *err)
+{
+    static const uint8_t empty_block[8] = {0, 0, 0, 0, 1, 0, 0, 0};
     uint8_t footer[CMT_LSM_FOOTER] = {0};
-    size_t n = cmt_varint_put(footer, meta_offset);
-    n += cmt_varint_put(footer + n, meta_size);
-    n += cmt_varint_put(footer + n, index_offset);
-    cmt_varint_put(footer + n, index_size);
+    handle meta;
+    handle index;
+    CMT_TRY(emit_at(b, (cmt_slice){empty_block, sizeof empty_block}, &meta, err));
+    CMT_TRY(emit_index(b, &index, err));
+    size_t n = put_handle(footer, meta);
+    put_handle(footer + n, index);
     cmt_store64(footer + 40, CMT_LSM_MAGIC);
+    return emit(b, footer, sizeof footer, err);
+}
+
+/* The meta index: one entry, which names the properties. */
+static cmt_status encode_meta(handle properties, cmt_buf *out)
+{
+    static const char name[] = "rocksdb.properties";
+    static const uint8_t one_restart[8] = {0, 0, 0, 0, 1, 0, 0, 0};
+    uint8_t value[2 * CMT_VARINT_MAX];
+    size_t size = put_handle(value, properties);
+    CMT_TRY(cmt_buf_append_varint(out, 0));
+    CMT_TRY(cmt_buf_append_varint(out, sizeof name - 1));
+    CMT_TRY(cmt_buf_append_varint(out, size));
+    CMT_TRY(cmt_buf_append(out, name, sizeof name - 1));
+    CMT_TRY(cmt_buf_append(out, value, size));
+    return cmt_buf_append(out, one_restart, sizeof one_restart);
+}
+
+static cmt_status finish_pebble(cmt_lsm__builder *b, cmt_error *err)
+{
+    uint8_t footer[CMT_LSM_ROCKSDB_FOOTER] = {CMT_LSM_CHECKSUM_CRC32C};
+    cmt_lsm__properties properties = b->facts.counts;
+    handle index;
+    handle described;
+    handle meta;
+    properties.data_bytes = b->offset;
+    properties.data_blocks = b->data_blocks;
+    CMT_TRY(emit_index(b, &index, err));
+    properties.index_bytes = index.size + CMT_LSM_BLOCK_TRAILER;
+    cmt_buf_clear(&b->scratch);
+    if (cmt_lsm__properties_encode(&properties, &b->scratch) != CMT_OK)
+        return no_memory(b, err);
+    CMT_TRY(emit_at(b, cmt_buf_slice(&b->scratch), &described, err));
+    cmt_buf_clear(&b->scratch);
+    if (encode_meta(described, &b->scratch) != CMT_OK)
+        return no_memory(b, err);
+    CMT_TRY(emit_at(b, cmt_buf_slice(&b->scratch), &meta, err));
+    size_t n = 1 + put_handle(footer + 1, meta);
+    put_handle(footer + n, index);
+    cmt_store32(footer + 41, CMT_LSM_ROCKSDB_VERSION);
+    cmt_store64(footer + 45, CMT_LSM_ROCKSDB_MAGIC);
     return emit(b, footer, sizeof footer, err);
 }
 
 cmt_status cmt_lsm__builder_finish(cmt_lsm__builder *b, cmt_lsm__table_meta *meta, cmt_error *err)
 {
-    static const uint8_t empty_block[8] = {0, 0, 0, 0, 1, 0, 0, 0};
     CMT_TRY(flush_block(b, err));
-    uint64_t meta_offset = b->offset;
-    CMT_TRY(emit_block(b, (cmt_slice){empty_block, sizeof empty_block}, BLOCK_RAW, err));
-    uint64_t index_offset = b->offset;
-    if (close_block(&b->index, &b->index_restarts) != CMT_OK)
-        return no_memory(b, err);
-    CMT_TRY(emit_block(b, cmt_buf_slice(&b->index), BLOCK_RAW, err));
-    CMT_TRY(emit_footer(b, meta_offset, sizeof empty_block, index_offset, b->index.size, err));
+    CMT_TRY(b->pebble ? finish_pebble(b, err) : finish_leveldb(b, err));
     CMT_TRY(write_out(b, err));
     CMT_TRY(cmt_file_sync(b->fd, b->name, err));
     cmt_fd_close(&b->fd);
     *meta = (cmt_lsm__table_meta){.number = b->number,
                                   .size = b->offset,
+                                  .is_sst = b->pebble,
+                                  .pebble = b->pebble,
                                   .smallest = cmt_buf_slice(&b->first_key),
                                   .largest = cmt_buf_slice(&b->last_key)};
+    if (b->pebble) {
+        meta->smallest_sequence = b->facts.smallest_sequence;
+        meta->largest_sequence = b->facts.largest_sequence;
+    }
     return CMT_OK;
 }

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writing one table, streaming: blocks go to the file as they fill; only the index stays in memory.
+ * Writing one table, streaming: blocks go to the file as they fill; only the index stays in memory.  In
+ * LevelDB's format, or in RocksDB's format 2 as pebble writes it.
  */
 #ifndef CMT_LSM_BUILDER_H
 #define CMT_LSM_BUILDER_H
 
 #include "file.h"
+#include "properties.h"
 #include "version.h"
+
+/** What a stored block holds, as counted entry by entry. */
+typedef struct cmt_lsm__block_facts {
+    cmt_lsm__properties counts; /* entries, deletions and raw bytes */
+    uint64_t smallest_sequence; /* meaningful when there are entries */
+    uint64_t largest_sequence;
+} cmt_lsm__block_facts;
+
+/** Count one entry. */
+void cmt_lsm__block_facts_add(cmt_lsm__block_facts *facts, cmt_slice key, size_t value_size);
 
 typedef struct cmt_lsm__builder {
     int dir_fd;
@@ -24,6 +36,9 @@ typedef struct cmt_lsm__builder {
     cmt_buf first_key;
     cmt_buf last_key;
     cmt_buf scratch;
+    bool pebble;                /* in RocksDB's format; to be set before the first table */
+    cmt_lsm__block_facts facts; /* of all entries so far */
+    uint64_t data_blocks;
     uint32_t file_crc;       /* CRC-32C of all bytes so far: what reading back must give */
     uint64_t *bytes_written; /* counter of the edit */
 } cmt_lsm__builder;
@@ -43,10 +58,13 @@ CMT_MUST_CHECK cmt_status cmt_lsm__builder_add(cmt_lsm__builder *builder, cmt_sl
                                                cmt_slice value, cmt_error *err);
 
 /** Add a stored block (with its trailer) as it is: a stored block does not depend on its place.
- *  @p first and @p last are its real first and last keys: a separator of another table's index would
- *  not do as an index key here, because the last one of a table may lie beyond its data. */
+ *  @p first and @p last are its real first and last keys.  Between the table's first and last block its
+ *  key in another table's index will do for both, if the block that follows there follows here too: it
+ *  lies between the two.  As a table's last it would not do: the last one of an index may lie beyond the
+ *  data, and it is no key that exists.  @p facts: what it holds; only pebble's tables say so, else NULL. */
 CMT_MUST_CHECK cmt_status cmt_lsm__builder_add_block(cmt_lsm__builder *builder, cmt_slice stored,
                                                      cmt_slice first, cmt_slice last,
+                                                     const cmt_lsm__block_facts *facts,
                                                      cmt_error *err);
 
 /** Complete, fsync and close the file; @p meta gets number, size and bounds (borrowed from the

@@ -11,6 +11,8 @@
  * place of the old ones.  What comes from level 0 or the journal is cut at the gaps of the deeper
  * levels and placed there: no neighbour is rewritten for it.  Only a key that tables of every deeper level
  * cover has no gap; one of those tables is rewritten then and takes it in.
+ *
+ * Afterwards every key that was touched has one entry, so it may stand on any level, also in pebble.
  */
 #include <stdlib.h>
 
@@ -22,12 +24,25 @@
 /* Between the tables of the deeper levels, asked for ascending keys. */
 typedef struct gaps {
     cmt_lsm_edit *edit;
+    unsigned top;                /* the first level that may take something in */
     size_t next[CMT_LSM_LEVELS]; /* per level: the first table that ends at or behind the key */
 } gaps;
 
+/* pebble fills its levels from the last one upwards and takes the first that is not empty for the base of its
+ * tree: nothing goes above that, but for the level before the last, which gives room beside a full one. */
+static unsigned top_level(const cmt_lsm__version *v)
+{
+    if (!v->pebble)
+        return 1;
+    unsigned level = 1;
+    while (level < CMT_LSM_LEVELS - 2 && v->level_start[level] == v->level_start[level + 1])
+        level++;
+    return level;
+}
+
 static gaps gaps_of(cmt_lsm_edit *edit)
 {
-    gaps g = {.edit = edit};
+    gaps g = {.edit = edit, .top = top_level(&edit->view->version)};
     for (unsigned level = 0; level < CMT_LSM_LEVELS; level++)
         g.next[level] = edit->view->version.level_start[level];
     return g;
@@ -52,7 +67,7 @@ static bool gap_at(gaps *g, unsigned level, cmt_slice user, cmt_slice *limit)
 static unsigned choose_level(gaps *g, cmt_slice user, cmt_slice *limit)
 {
     unsigned best = 0;
-    for (unsigned level = 1; level < CMT_LSM_LEVELS; level++) {
+    for (unsigned level = g->top; level < CMT_LSM_LEVELS; level++) {
         cmt_slice here;
         if (!gap_at(g, level, user, &here))
             continue;
@@ -70,8 +85,8 @@ static unsigned choose_level(gaps *g, cmt_slice user, cmt_slice *limit)
 static size_t absorber(const gaps *g)
 {
     const cmt_lsm__table_meta *tables = g->edit->view->version.tables;
-    size_t best = g->next[1];
-    for (unsigned level = 1; level < CMT_LSM_LEVELS; level++) {
+    size_t best = g->next[g->top];
+    for (unsigned level = g->top; level < CMT_LSM_LEVELS; level++) {
         size_t i = g->next[level];
         if (g->edit->plans[i].absorbs)
             return i;
@@ -153,6 +168,7 @@ cmt_status cmt_lsm_edit_plan_compact(cmt_lsm_edit *edit, cmt_error *err)
     judge j = {.edit = edit, .gaps = gaps_of(edit)};
     cmt_lsm__merge merge;
     uint64_t total = 0;
+    CMT_TRY(cmt_lsm_edit_check_tables(edit, err));
     for (size_t i = 0; i < v->count; i++) {
         edit->plans[i] =
             (cmt_lsm__table_plan){.fate = v->tables[i].level == 0 ? CMT_LSM_MERGE : CMT_LSM_KEEP};
@@ -165,6 +181,8 @@ cmt_status cmt_lsm_edit_plan_compact(cmt_lsm_edit *edit, cmt_error *err)
     cmt_lsm__merge_fini(&merge);
     cmt_buf_free(&j.key);
     CMT_TRY(st);
+    if (view->cache.range_dels.count > 0) /* every table was open by now */
+        return cmt_lsm__holds_range_dels(edit, err);
     edit->spec = (cmt_lsm_edit_spec){0};
     edit->compacting = true;
     cmt_lsm__plan_totals(edit);
@@ -342,11 +360,9 @@ cmt_status cmt_lsm__write_compaction(cmt_lsm_edit *edit, cmt_error *err)
     if (w.runs == NULL)
         return cmt_lsm__no_memory(err);
     cmt_lsm__merge_init(&merge);
-    cmt_lsm__builder_init(&w.placed.builder, edit->view->dir_fd, &edit->owner,
-                          &edit->counts.bytes_written);
+    cmt_lsm__edit_init_builder(edit, &w.placed.builder, &edit->counts.bytes_written);
     for (unsigned level = 0; level < CMT_LSM_LEVELS; level++)
-        cmt_lsm__builder_init(&w.levels[level].builder, edit->view->dir_fd, &edit->owner,
-                              &edit->counts.bytes_written);
+        cmt_lsm__edit_init_builder(edit, &w.levels[level].builder, &edit->counts.bytes_written);
     cmt_status st = sort_out_tables(&w, err);
     if (st == CMT_OK)
         st = open_sources(edit, &merge, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Listing and classifying the files of a LevelDB directory.
+ * Listing and classifying the files of a database directory.
  */
 #include "directory.h"
 
@@ -26,6 +26,11 @@ static const char *parse_number(const char *p, uint64_t *number)
     return p;
 }
 
+static bool starts_with(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
 cmt_lsm__file_kind cmt_lsm__classify(const char *name, uint64_t *number)
 {
     static const struct {
@@ -34,24 +39,30 @@ cmt_lsm__file_kind cmt_lsm__classify(const char *name, uint64_t *number)
     } suffixes[] = {
         {".ldb", CMT_LSM_FILE_TABLE_LDB}, {".sst", CMT_LSM_FILE_TABLE_SST},
         {".log", CMT_LSM_FILE_LOG},       {".dbtmp", CMT_LSM_FILE_TEMP},
-        {".tmp", CMT_LSM_FILE_TEMP},
+        {".tmp", CMT_LSM_FILE_TEMP},      {".blob", CMT_LSM_FILE_FOREIGN_ENGINE},
+    };
+    static const struct {
+        const char *prefix;
+        const char *suffix;
+        cmt_lsm__file_kind kind;
+    } prefixes[] = {
+        {"CURRENT.", "", CMT_LSM_FILE_CURRENT_PENDING}, {"CURRENT.", ".dbtmp", CMT_LSM_FILE_TEMP},
+        {"temporary.", ".dbtmp", CMT_LSM_FILE_TEMP},    {"MANIFEST-", "", CMT_LSM_FILE_MANIFEST},
+        {"OPTIONS-", "", CMT_LSM_FILE_OPTIONS},
     };
     *number = 0;
     if (strcmp(name, "CURRENT") == 0)
         return CMT_LSM_FILE_CURRENT;
-    if (strncmp(name, "OPTIONS-", 8) == 0 || strcmp(name, "IDENTITY") == 0 ||
-        strncmp(name, "marker.", 7) == 0)
+    if (strcmp(name, "IDENTITY") == 0 || starts_with(name, "marker.") ||
+        starts_with(name, "REMOTE-OBJ-CATALOG"))
         return CMT_LSM_FILE_FOREIGN_ENGINE;
-    const char *end;
-    if (strncmp(name, "CURRENT.", 8) == 0) {
-        end = parse_number(name + 8, number);
-        return end != NULL && *end == '\0' ? CMT_LSM_FILE_CURRENT_PENDING : CMT_LSM_FILE_OTHER;
-    }
-    if (strncmp(name, "MANIFEST-", 9) == 0) {
-        end = parse_number(name + 9, number);
-        return end != NULL && *end == '\0' ? CMT_LSM_FILE_MANIFEST : CMT_LSM_FILE_OTHER;
-    }
-    end = parse_number(name, number);
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        if (starts_with(name, prefixes[i].prefix)) {
+            const char *behind = parse_number(name + strlen(prefixes[i].prefix), number);
+            if (behind != NULL && strcmp(behind, prefixes[i].suffix) == 0)
+                return prefixes[i].kind;
+        }
+    const char *end = parse_number(name, number);
     for (size_t i = 0; end != NULL && i < sizeof suffixes / sizeof suffixes[0]; i++)
         if (strcmp(end, suffixes[i].suffix) == 0)
             return suffixes[i].kind;

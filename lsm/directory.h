@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The files of a LevelDB directory, told apart by name.
+ * The files of a database directory, told apart by name.
  */
 #ifndef CMT_LSM_DIRECTORY_H
 #define CMT_LSM_DIRECTORY_H
@@ -12,10 +12,12 @@ typedef enum cmt_lsm__file_kind {
     CMT_LSM_FILE_TABLE_SST,
     CMT_LSM_FILE_LOG,
     CMT_LSM_FILE_MANIFEST,
-    CMT_LSM_FILE_TEMP,            /* N.dbtmp, N.tmp */
+    CMT_LSM_FILE_TEMP,            /* N.dbtmp, N.tmp; CURRENT.N.dbtmp, temporary.N.dbtmp */
     CMT_LSM_FILE_CURRENT,         /* CURRENT */
     CMT_LSM_FILE_CURRENT_PENDING, /* CURRENT.N: goleveldb between writing and renaming */
-    CMT_LSM_FILE_FOREIGN_ENGINE,  /* OPTIONS-*, IDENTITY, marker.*: RocksDB or pebble */
+    CMT_LSM_FILE_OPTIONS,         /* OPTIONS-N: pebble or RocksDB */
+    CMT_LSM_FILE_FOREIGN_ENGINE,  /* IDENTITY, N.blob: RocksDB; marker.*, REMOTE-OBJ-CATALOG*: newer
+                                     pebble */
     CMT_LSM_FILE_OTHER,           /* LOCK, LOG, LOG.old, CURRENT.bak, anything else */
 } cmt_lsm__file_kind;
 

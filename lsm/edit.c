@@ -12,9 +12,16 @@
  *  I6  level 0 is merged whole or not at all (plan.c)
  *  I7  the new level-0 table has the highest number of its level (level0.c; checked here)
  *
+ * IN PEBBLE  level 0 is searched by the tables' largest sequences, not by their numbers.  I4: sequences 0, which
+ * pebble gives to what is alone in the last level, are below everything as they stand.  I6 holds all the more:
+ * a table that loses its newest entry would fall behind its neighbours.  I7: the new level-0 table has the highest
+ * sequence of its level; logs are newer than every table, so it does.  The MANIFEST's sequences of a new table
+ * are those of its entries: were smallest and largest the same by invention, pebble would believe it of every
+ * entry.  A table with range deletions is dropped or stays; none is ever written.
+ *
  * ORDER  tables (each fsynced) · directory · read back · MANIFEST (fsync) · N.dbtmp (fsync) · directory ·
  * rename N.dbtmp to CURRENT · directory.  The temporary file is never called CURRENT.<n>: goleveldb
- * would take it for committed before the rename.
+ * would take it for committed before the rename.  pebble's is called CURRENT.<n>.dbtmp: so pebble removes it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,21 +37,20 @@
 #include "log.h"
 
 #define DEFAULT_MIN_FREE ((uint64_t)16 << 20)
-#define PREFETCH_BYTES ((uint64_t)64 << 20)
 /* goleveldb keeps file numbers in an int64; half of them are left for it. */
 #define FILE_NUMBER_MAX ((uint64_t)INT64_MAX / 2)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-static cmt_status check_tables_on_disk(cmt_lsm_edit *edit, bool observe, cmt_error *err)
+cmt_status cmt_lsm_edit_check_tables(cmt_lsm_edit *edit, cmt_error *err)
 {
-    const cmt_status bad = observe ? CMT_STALE : CMT_CORRUPT;
+    const cmt_status bad = edit->observe ? CMT_STALE : CMT_CORRUPT;
     cmt_lsm__version *v = &edit->view->version;
     for (size_t i = 0; i < v->count; i++) {
         cmt_lsm__table_meta *t = &v->tables[i];
         char name[CMT_LSM_NAME_MAX];
         struct stat st;
-        cmt_lsm__table_name(t->number, false, name);
+        cmt_lsm__table_name(t->number, t->is_sst, name);
         if (fstatat(edit->view->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
             cmt_lsm__table_name(t->number, true, name);
             t->is_sst = true;
@@ -61,11 +67,17 @@ static cmt_status check_tables_on_disk(cmt_lsm_edit *edit, bool observe, cmt_err
                 "the database from a backup or resync the node",
                 name, edit->view->path, (unsigned long long)st.st_size,
                 (unsigned long long)t->size);
-        edit->counts.bytes_before += t->size;
     }
-    edit->counts.tables_before = v->count;
-    edit->counts.bytes_before += edit->view->journal.bytes;
     return CMT_OK;
+}
+
+static void count_before(cmt_lsm_edit *edit)
+{
+    const cmt_lsm__version *v = &edit->view->version;
+    edit->counts.tables_before = v->count;
+    edit->counts.bytes_before = edit->view->journal.bytes;
+    for (size_t i = 0; i < v->count; i++)
+        edit->counts.bytes_before += v->tables[i].size;
 }
 
 /* I4: the sequence above everything: MANIFEST, logs, and the bounds of all tables. */
@@ -76,8 +88,9 @@ static cmt_status next_sequence(cmt_lsm_edit *edit, cmt_error *err)
     if (edit->view->journal.highest_sequence > highest)
         highest = edit->view->journal.highest_sequence;
     for (size_t i = 0; i < v->count; i++) {
-        uint64_t a = cmt_lsm__sequence(v->tables[i].smallest);
-        uint64_t b = cmt_lsm__sequence(v->tables[i].largest);
+        const cmt_lsm__table_meta *t = &v->tables[i];
+        uint64_t a = t->pebble ? t->smallest_sequence : cmt_lsm__sequence(t->smallest);
+        uint64_t b = t->pebble ? t->largest_sequence : cmt_lsm__sequence(t->largest);
         highest = a > highest ? a : highest;
         highest = b > highest ? b : highest;
     }
@@ -86,6 +99,16 @@ static cmt_status next_sequence(cmt_lsm_edit *edit, cmt_error *err)
                              edit->view->path);
     edit->sequence = highest + 1;
     return CMT_OK;
+}
+
+cmt_status cmt_lsm__holds_range_dels(const cmt_lsm_edit *edit, cmt_error *err)
+{
+    return cmt_error_set(
+        err, CMT_UNSUPPORTED,
+        "%s holds range deletions where this method would have to rewrite them; "
+        "nothing was changed. Use the engine's own method, or let the node run until "
+        "it has compacted them",
+        edit->view->path);
 }
 
 static cmt_status open_state(cmt_lsm_edit *edit, const char *dir, const cmt_lsm_edit_options *given,
@@ -105,7 +128,7 @@ static cmt_status open_state(cmt_lsm_edit *edit, const char *dir, const cmt_lsm_
     if (!S_ISREG(st.st_mode))
         return cmt_error_set(err, CMT_UNSUPPORTED, "%s/CURRENT is not a regular file", dir);
     edit->owner = (cmt_file_owner){st.st_uid, st.st_gid, st.st_mode & 0777};
-    CMT_TRY(check_tables_on_disk(edit, given->observe, err));
+    count_before(edit);
     CMT_TRY(next_sequence(edit, err));
     /* Numbers of orphans of earlier crashes are never used again. */
     edit->next_number = edit->view->version.next_file_number;
@@ -116,6 +139,8 @@ static cmt_status open_state(cmt_lsm_edit *edit, const char *dir, const cmt_lsm_
     edit->plans = calloc(edit->view->version.count + 1, sizeof *edit->plans);
     if (edit->plans == NULL)
         return cmt_lsm__no_memory(err);
+    if (edit->view->journal.range_deletes > 0 && !given->observe)
+        return cmt_lsm__holds_range_dels(edit, err);
     if (edit->view->journal.below_manifest)
         cmt_log(edit->logger, CMT_LOG_WARN,
                 "log holds batches below the MANIFEST's sequence, applied  database=%s",
@@ -133,6 +158,7 @@ cmt_status cmt_lsm_edit_open(const char *dir, const cmt_lsm_edit_options *option
     static const cmt_lsm_edit_options defaults = {0};
     if (options == NULL)
         options = &defaults;
+    pthread_mutex_init(&edit->lock, NULL);
     edit->min_free_bytes = options->min_free_bytes > 0 ? options->min_free_bytes : DEFAULT_MIN_FREE;
     edit->table_bytes = options->table_bytes > 0 ? options->table_bytes : CMT_LSM_TABLE_TARGET;
     edit->logger = options->logger;
@@ -178,10 +204,29 @@ static cmt_status add_new(cmt_lsm_edit *edit, const cmt_lsm__table_meta *table, 
 cmt_status cmt_lsm__edit_keep_table(cmt_lsm_edit *edit, const cmt_lsm__table_meta *table,
                                     cmt_error *err)
 {
-    return add_new(edit, table, err);
+    pthread_mutex_lock(&edit->lock);
+    cmt_status st = add_new(edit, table, err);
+    pthread_mutex_unlock(&edit->lock);
+    return st;
 }
 
-cmt_status cmt_lsm__edit_begin_table(cmt_lsm_edit *edit, cmt_lsm__builder *builder, cmt_error *err)
+void cmt_lsm__edit_init_builder(const cmt_lsm_edit *edit, cmt_lsm__builder *builder,
+                                uint64_t *bytes_written)
+{
+    cmt_lsm__builder_init(builder, edit->view->dir_fd, &edit->owner, bytes_written);
+    builder->pebble = edit->view->dialect.pebble;
+}
+
+/* The note of the table with this number. */
+static cmt_lsm__written *written_note(cmt_lsm_edit *edit, uint64_t number)
+{
+    size_t i = edit->written_count - 1;
+    while (edit->written[i].number != number)
+        i--;
+    return &edit->written[i];
+}
+
+static cmt_status take_number(cmt_lsm_edit *edit, uint64_t *number, cmt_error *err)
 {
     if (edit->written_count == edit->written_capacity) {
         size_t capacity = edit->written_capacity * 2 + 16;
@@ -191,8 +236,22 @@ cmt_status cmt_lsm__edit_begin_table(cmt_lsm_edit *edit, cmt_lsm__builder *build
         edit->written = written;
         edit->written_capacity = capacity;
     }
-    CMT_TRY(cmt_lsm__builder_begin(builder, edit->next_number, err));
-    edit->written[edit->written_count++] = (cmt_lsm__written){.number = edit->next_number++};
+    *number = edit->next_number++;
+    edit->written[edit->written_count++] = (cmt_lsm__written){.number = *number};
+    return CMT_OK;
+}
+
+cmt_status cmt_lsm__edit_begin_table(cmt_lsm_edit *edit, cmt_lsm__builder *builder, cmt_error *err)
+{
+    uint64_t number = 0;
+    pthread_mutex_lock(&edit->lock);
+    cmt_status st = take_number(edit, &number, err);
+    pthread_mutex_unlock(&edit->lock);
+    CMT_TRY(st);
+    CMT_TRY(cmt_lsm__builder_begin(builder, number, err));
+    pthread_mutex_lock(&edit->lock);
+    written_note(edit, number)->created = true;
+    pthread_mutex_unlock(&edit->lock);
     return CMT_OK;
 }
 
@@ -204,14 +263,18 @@ cmt_status cmt_lsm__sequence_too_high(const cmt_lsm_edit *edit, cmt_error *err)
                          edit->view->path);
 }
 
-static void note_written(cmt_lsm_edit *edit, const cmt_lsm__table_meta *table, uint32_t crc)
+/* Take a written table over: its keys are still the builder's. */
+static cmt_status add_written(cmt_lsm_edit *edit, cmt_lsm__table_meta *table, uint32_t crc,
+                              cmt_error *err)
 {
-    for (size_t i = edit->written_count; i-- > 0;)
-        if (edit->written[i].number == table->number) {
-            edit->written[i].size = table->size;
-            edit->written[i].crc = crc;
-            return;
-        }
+    if (cmt_lsm__arena_copy(&edit->arena, table->smallest, &table->smallest) != CMT_OK ||
+        cmt_lsm__arena_copy(&edit->arena, table->largest, &table->largest) != CMT_OK)
+        return cmt_lsm__no_memory(err);
+    edit->counts.tables_written++;
+    cmt_lsm__written *note = written_note(edit, table->number);
+    note->size = table->size;
+    note->crc = crc;
+    return add_new(edit, table, err);
 }
 
 cmt_status cmt_lsm__edit_finish_table(cmt_lsm_edit *edit, cmt_lsm__builder *builder, unsigned level,
@@ -220,16 +283,22 @@ cmt_status cmt_lsm__edit_finish_table(cmt_lsm_edit *edit, cmt_lsm__builder *buil
     cmt_lsm__table_meta table;
     CMT_TRY(cmt_lsm__builder_finish(builder, &table, err));
     table.level = level;
-    if (cmt_lsm__arena_copy(&edit->arena, table.smallest, &table.smallest) != CMT_OK ||
-        cmt_lsm__arena_copy(&edit->arena, table.largest, &table.largest) != CMT_OK)
-        return cmt_lsm__no_memory(err);
-    edit->counts.tables_written++;
-    note_written(edit, &table, builder->file_crc);
-    return add_new(edit, &table, err);
+    pthread_mutex_lock(&edit->lock);
+    cmt_status st = add_written(edit, &table, builder->file_crc, err);
+    pthread_mutex_unlock(&edit->lock);
+    return st;
 }
 
-cmt_status cmt_lsm__edit_progress(cmt_lsm_edit *edit, const char *phase, uint64_t done,
-                                  uint64_t total, cmt_error *err)
+void cmt_lsm__edit_count_bytes(cmt_lsm_edit *edit, uint64_t bytes_read, uint64_t bytes_written)
+{
+    pthread_mutex_lock(&edit->lock);
+    edit->view->cache.bytes_read += bytes_read;
+    edit->counts.bytes_written += bytes_written;
+    pthread_mutex_unlock(&edit->lock);
+}
+
+static cmt_status report(cmt_lsm_edit *edit, const char *phase, uint64_t done, uint64_t total,
+                         cmt_error *err)
 {
     if (edit->progress == NULL || edit->progress->report == NULL)
         return CMT_OK;
@@ -237,6 +306,24 @@ cmt_status cmt_lsm__edit_progress(cmt_lsm_edit *edit, const char *phase, uint64_
     if (edit->progress->report(edit->progress->context, &progress))
         return cmt_error_set(err, CMT_CANCELLED, "stopped on request; nothing was changed");
     return CMT_OK;
+}
+
+cmt_status cmt_lsm__edit_progress(cmt_lsm_edit *edit, const char *phase, uint64_t done,
+                                  uint64_t total, cmt_error *err)
+{
+    pthread_mutex_lock(&edit->lock);
+    cmt_status st = report(edit, phase, done, total, err);
+    pthread_mutex_unlock(&edit->lock);
+    return st;
+}
+
+cmt_status cmt_lsm__edit_wrote(cmt_lsm_edit *edit, uint64_t bytes, cmt_error *err)
+{
+    pthread_mutex_lock(&edit->lock);
+    edit->bytes_gone_through += bytes;
+    cmt_status st = report(edit, "write", edit->bytes_gone_through, edit->bytes_to_write, err);
+    pthread_mutex_unlock(&edit->lock);
+    return st;
 }
 
 /* ---- preparing ------------------------------------------------------------------------------ */
@@ -258,11 +345,24 @@ static cmt_status check_space(cmt_lsm_edit *edit, cmt_error *err)
     return CMT_OK;
 }
 
+static cmt_status check_pebble_level0(const cmt_lsm_edit *edit, size_t count, cmt_error *err)
+{
+    for (size_t i = 1; i < count; i++)
+        if (edit->written_count > 0 && edit->new_tables[i].number >= edit->written[0].number)
+            return cmt_error_set(err, CMT_CORRUPT,
+                                 "%s holds level-0 tables newer than its logs; nothing was changed",
+                                 edit->view->path);
+    return CMT_OK;
+}
+
 /* I5 and I7 over the whole new version. */
 static cmt_status check_new_version(cmt_lsm_edit *edit, cmt_error *err)
 {
     size_t level_start[CMT_LSM_LEVELS + 1];
     CMT_TRY(cmt_lsm__tables_arrange(edit->new_tables, edit->new_count, level_start, err));
+    /* Newest first: pebble's are in the order of their sequences, and the new one must be the first. */
+    if (edit->view->dialect.pebble)
+        return check_pebble_level0(edit, level_start[1], err);
     for (size_t i = level_start[0] + 1; i < level_start[1]; i++)
         if (edit->new_tables[i - 1].number <= edit->new_tables[i].number)
             return cmt_error_set(err, CMT_CORRUPT, "level 0 of the new version is out of order");
@@ -293,39 +393,12 @@ static cmt_status write_manifest(cmt_lsm_edit *edit, cmt_error *err)
     if (cmt_buf_append(&current, edit->manifest, strlen(edit->manifest)) != CMT_OK ||
         cmt_buf_append(&current, "\n", 1) != CMT_OK)
         return cmt_lsm__no_memory(err);
-    snprintf(edit->temp, sizeof edit->temp, "%06llu.dbtmp", (unsigned long long)manifest_number);
+    snprintf(edit->temp, sizeof edit->temp, "%s%06llu.dbtmp",
+             edit->view->dialect.pebble ? "CURRENT." : "", (unsigned long long)manifest_number);
     CMT_TRY(cmt_file_write_new_at(edit->view->dir_fd, edit->temp, &edit->owner,
                                   cmt_buf_slice(&current), err));
     edit->counts.bytes_written += log.size + current.size;
     return cmt_dir_sync(edit->view->dir_fd, edit->view->path, err);
-}
-
-/* Have the kernel fetch what will be read, while other work goes on.  Where dead blocks lie among the
- * needed ones only what is mostly needed is fetched. */
-static cmt_status prefetch(cmt_lsm_edit *edit, cmt_error *err)
-{
-    const cmt_lsm__version *v = &edit->view->version;
-    uint64_t budget = PREFETCH_BYTES;
-    for (size_t i = 0; i < v->count && !edit->compacting; i++) {
-        const cmt_lsm__table_plan *plan = &edit->plans[i];
-        uint64_t from = plan->need_from;
-        uint64_t to = plan->need_to;
-        if (plan->fate == CMT_LSM_MERGE) {
-            from = 0;
-            to = v->tables[i].size;
-        } else if (plan->fate != CMT_LSM_REWRITE ||
-                   2 * (plan->block_bytes - plan->skip_bytes) < to - from) {
-            continue;
-        }
-        if (to - from > budget)
-            continue;
-        budget -= to - from;
-        cmt_lsm__table *table;
-        CMT_TRY(cmt_lsm__cache_table(&edit->view->cache, &v->tables[i], &table, err));
-        posix_fadvise(table->fd, (off_t)from, (off_t)(to - from), POSIX_FADV_WILLNEED);
-        cmt_lsm__table_release(table);
-    }
-    return CMT_OK;
 }
 
 static void log_step(const cmt_lsm_edit *edit, const char *step, int64_t *since)
@@ -339,14 +412,8 @@ static void log_step(const cmt_lsm_edit *edit, const char *step, int64_t *since)
 static cmt_status write_new_state(cmt_lsm_edit *edit, cmt_error *err)
 {
     int64_t since = cmt_clock_ns();
-    CMT_TRY(prefetch(edit, err));
-    if (edit->compacting) {
-        CMT_TRY(cmt_lsm__write_compaction(edit, err));
-    } else {
-        CMT_TRY(cmt_lsm__write_levels(edit, err));
-        log_step(edit, "wrote the deeper levels", &since);
-        CMT_TRY(cmt_lsm__write_level0(edit, err));
-    }
+    CMT_TRY(edit->compacting ? cmt_lsm__write_compaction(edit, err)
+                             : cmt_lsm__write_prune(edit, err));
     CMT_TRY(cmt_dir_sync(edit->view->dir_fd, edit->view->path, err));
     log_step(edit, "wrote the tables", &since);
     CMT_TRY(cmt_lsm__verify_written(edit, err));
@@ -365,8 +432,9 @@ static void undo(cmt_lsm_edit *edit)
         unlinkat(dir_fd, edit->manifest, 0);
     for (size_t i = 0; i < edit->written_count; i++) {
         char name[CMT_LSM_NAME_MAX];
-        cmt_lsm__table_name(edit->written[i].number, false, name);
-        unlinkat(dir_fd, name, 0);
+        cmt_lsm__table_name(edit->written[i].number, edit->view->dialect.pebble, name);
+        if (edit->written[i].created) /* else the name may be somebody else's */
+            unlinkat(dir_fd, name, 0);
     }
     edit->written_count = 0;
     edit->new_count = 0;
@@ -418,6 +486,7 @@ void cmt_lsm_edit_free(cmt_lsm_edit *edit)
     free(edit->new_tables);
     free(edit->written);
     cmt_lsm__arena_free(&edit->arena);
+    pthread_mutex_destroy(&edit->lock);
     cmt_lsm_view_close(edit->view);
     free(edit);
 }

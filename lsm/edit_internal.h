@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The edit and its parts: plan.c decides, rewrite.c and level0.c write for a prune, compact.c plans and
- * writes a compaction, edit.c opens, seals and commits, retire.c takes the old files away.
+ * The edit and its parts: plan.c decides, write.c has rewrite.c and level0.c write for a prune on several
+ * threads, compact.c plans and writes a compaction, edit.c opens, seals and commits, retire.c takes the old
+ * files away.
  */
 #ifndef CMT_LSM_EDIT_INTERNAL_H
 #define CMT_LSM_EDIT_INTERNAL_H
+
+#include <pthread.h>
 
 #include "builder.h"
 #include "file.h"
@@ -26,11 +29,14 @@ typedef struct cmt_lsm__table_plan {
     uint64_t skip_bytes;  /* of blocks that are wholly dead */
     uint64_t need_from;   /* where in the file the other blocks lie: [need_from,need_to) */
     uint64_t need_to;
+    bool fixed;   /* holds range deletions: cannot be rewritten */
     bool absorbs; /* compaction: takes in keys for which no level has a gap */
 } cmt_lsm__table_plan;
 
-/** Looks keys up to judge them by their newest value: cheap while they ascend.  Zero-initialise. */
+/** Looks keys up to judge them by their newest value: cheap while they ascend.  Zero-initialise but for
+ *  the view that it reads with. */
 typedef struct cmt_lsm__judge {
+    cmt_lsm_view *view;
     bool open;
     cmt_lsm__merge merge;
     cmt_buf key; /* judged last */
@@ -48,6 +54,7 @@ typedef enum cmt_lsm__stage {
 /** A table that the edit creates. */
 typedef struct cmt_lsm__written {
     uint64_t number;
+    bool created;
     uint64_t size; /* 0 while it is being written */
     uint32_t crc;  /* of the whole file */
 } cmt_lsm__written;
@@ -70,6 +77,8 @@ struct cmt_lsm_edit {
     uint64_t sequence;    /* of everything the edit adds: above all that exists (I4) */
     uint64_t next_number; /* next file number to use */
 
+    /* What writers on several threads share, from here to `counts`. */
+    pthread_mutex_t lock;
     cmt_lsm__arena arena;            /* keys of new tables */
     cmt_lsm__table_meta *new_tables; /* the new version: kept tables and written ones */
     size_t new_count;
@@ -81,7 +90,8 @@ struct cmt_lsm_edit {
     char temp[CMT_LSM_NAME_MAX];     /* N.dbtmp; empty until created */
     uint64_t log_number;             /* of the new state */
 
-    uint64_t bytes_to_write; /* estimate, for progress */
+    uint64_t bytes_to_write;     /* estimate, for progress */
+    uint64_t bytes_gone_through; /* of it */
     cmt_lsm_edit_counts counts;
 };
 
@@ -102,22 +112,34 @@ void cmt_lsm__judge_fini(cmt_lsm__judge *judge);
 /** Sum up what the plan needs and frees. */
 void cmt_lsm__plan_totals(cmt_lsm_edit *edit);
 
+/* write.c */
+
+/** Write all new tables of a prune, on several threads. */
+CMT_MUST_CHECK cmt_status cmt_lsm__write_prune(cmt_lsm_edit *edit, cmt_error *err);
+
 /* rewrite.c */
 
-/** Write the new tables of levels 1 and deeper. */
-CMT_MUST_CHECK cmt_status cmt_lsm__write_levels(cmt_lsm_edit *edit, cmt_error *err);
+/** Write what the tables [from,to) of the old version, on a level from 1 on, become.  @p view: the old
+ *  state, for this thread alone. */
+CMT_MUST_CHECK cmt_status cmt_lsm__write_tables(cmt_lsm_edit *edit, cmt_lsm_view *view,
+                                                unsigned level, size_t from, size_t to,
+                                                cmt_error *err);
 
 /* level0.c */
 
 /** Write the one new level-0 table: journal, merged level-0 tables, tombstones, points and puts. */
-CMT_MUST_CHECK cmt_status cmt_lsm__write_level0(cmt_lsm_edit *edit, cmt_error *err);
+CMT_MUST_CHECK cmt_status cmt_lsm__write_level0(cmt_lsm_edit *edit, cmt_lsm_view *view,
+                                                cmt_error *err);
 
 /* compact.c */
 
 CMT_MUST_CHECK cmt_status cmt_lsm__write_compaction(cmt_lsm_edit *edit, cmt_error *err);
 
-/* edit.c */
+/* edit.c; those of this group may be called by several writers at once. */
 
+/** Make @p builder write tables of this edit; what it writes is added to @p bytes_written. */
+void cmt_lsm__edit_init_builder(const cmt_lsm_edit *edit, cmt_lsm__builder *builder,
+                                uint64_t *bytes_written);
 /** Begin a table in @p builder under the next free number. */
 CMT_MUST_CHECK cmt_status cmt_lsm__edit_begin_table(cmt_lsm_edit *edit, cmt_lsm__builder *builder,
                                                     cmt_error *err);
@@ -131,6 +153,13 @@ CMT_MUST_CHECK cmt_status cmt_lsm__edit_keep_table(cmt_lsm_edit *edit,
 /** Tell the host; CMT_CANCELLED if it wants to stop. */
 CMT_MUST_CHECK cmt_status cmt_lsm__edit_progress(cmt_lsm_edit *edit, const char *phase,
                                                  uint64_t done, uint64_t total, cmt_error *err);
+
+/** A writer has gone through @p bytes of old tables: tell the host. */
+CMT_MUST_CHECK cmt_status cmt_lsm__edit_wrote(cmt_lsm_edit *edit, uint64_t bytes, cmt_error *err);
+/** Add to the counts what a writer has read and written. */
+void cmt_lsm__edit_count_bytes(cmt_lsm_edit *edit, uint64_t bytes_read, uint64_t bytes_written);
+/** Range deletions stand where this edit would have to rewrite them. */
+cmt_status cmt_lsm__holds_range_dels(const cmt_lsm_edit *edit, cmt_error *err);
 
 /** An entry's sequence is not below the edit's: then I4 does not hold. */
 cmt_status cmt_lsm__sequence_too_high(const cmt_lsm_edit *edit, cmt_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Constants and small helpers of the LevelDB file format: internal keys, file names, limits.
+ * Constants and small helpers of the file formats: internal keys, file names, limits.
  *
  * An internal key is the user key followed by 8 bytes: sequence << 8 | type, little-endian.
  * Order: user key ascending, then that number descending, so the newest entry of a key comes first.
@@ -18,6 +18,11 @@
 #define CMT_LSM_BLOCK_TRAILER 5
 #define CMT_LSM_FOOTER 48
 #define CMT_LSM_MAGIC UINT64_C(0xdb4775248b80fb57)
+/* Of the tables that RocksDB and pebble write: {checksum kind; handles, zero fill; version; magic}. */
+#define CMT_LSM_ROCKSDB_FOOTER 53
+#define CMT_LSM_ROCKSDB_MAGIC UINT64_C(0x88e241b785f4cff7)
+#define CMT_LSM_ROCKSDB_VERSION 2
+#define CMT_LSM_CHECKSUM_CRC32C 1
 #define CMT_LSM_BLOCK_TARGET 4096
 #define CMT_LSM_RESTART_INTERVAL 16
 #define CMT_LSM_TABLE_TARGET (2u << 20)
@@ -33,6 +38,8 @@
 #define CMT_LSM_SEQUENCE_MAX ((UINT64_C(1) << 56) - 1)
 
 enum { CMT_LSM_TYPE_DELETE = 0, CMT_LSM_TYPE_PUT = 1 };
+/* Only in pebble's directories: a comment in a log, and a deletion of [key, value). */
+enum { CMT_LSM_TYPE_LOG_DATA = 3, CMT_LSM_TYPE_RANGE_DELETE = 15 };
 
 #define CMT_LSM_NAME_MAX 40
 

@@ -67,6 +67,15 @@ static bool reaches_hi(const cmt_lsm_iter *iter, cmt_slice user)
     return iter->hi.size > 0 && cmt_slice_compare(user, cmt_buf_slice(&iter->hi)) >= 0;
 }
 
+/* The newest entry of a key shows if it is a value that no newer range deletion covers. */
+static bool is_visible(const cmt_lsm_iter *iter, cmt_slice internal)
+{
+    const cmt_lsm__range_dels *dels = &iter->view->cache.range_dels;
+    return cmt_lsm__type(internal) == CMT_LSM_TYPE_PUT &&
+           (dels->count == 0 || !cmt_lsm__range_dels_cover(dels, cmt_lsm__user_key(internal),
+                                                           cmt_lsm__sequence(internal)));
+}
+
 /* From where the merge stands forward to the next visible key; `skip`: iter->key and its older
  * entries are done with. */
 static cmt_status find_forward(cmt_lsm_iter *iter, bool skip, cmt_error *err)
@@ -81,7 +90,7 @@ static cmt_status find_forward(cmt_lsm_iter *iter, bool skip, cmt_error *err)
         if (!skip || cmt_slice_compare(user, cmt_buf_slice(&iter->key)) > 0) {
             if (cmt_buf_set(&iter->key, user) != CMT_OK)
                 return cmt_lsm__no_memory(err);
-            if (cmt_lsm__type(m->current->key) == CMT_LSM_TYPE_PUT) {
+            if (is_visible(iter, m->current->key)) {
                 iter->valid = true;
                 return CMT_OK;
             }
@@ -104,7 +113,7 @@ static cmt_status find_backward(cmt_lsm_iter *iter, cmt_error *err)
         cmt_slice user = cmt_lsm__user_key(m->current->key);
         if (below_lo(iter, user) || (have && !cmt_slice_equal(user, cmt_buf_slice(&iter->key))))
             break;
-        have = cmt_lsm__type(m->current->key) == CMT_LSM_TYPE_PUT;
+        have = is_visible(iter, m->current->key);
         if (have && (cmt_buf_set(&iter->key, user) != CMT_OK ||
                      cmt_buf_set(&iter->value, m->current->value) != CMT_OK))
             return cmt_lsm__no_memory(err);

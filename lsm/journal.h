@@ -3,7 +3,8 @@
  * The live write-ahead logs of a database ("journals" in goleveldb), in memory and sorted.
  *
  * A record is a batch: u64 sequence, u32 count, then per entry type (0 delete, 1 put), key, value
- * for a put; entry i has sequence + i.
+ * for a put; entry i has sequence + i.  pebble has two kinds more: 3, a comment (key only, not counted), and
+ * 15, the deletion of all keys from key to below value.
  */
 #ifndef CMT_LSM_JOURNAL_H
 #define CMT_LSM_JOURNAL_H
@@ -28,6 +29,7 @@ typedef struct cmt_lsm__journal {
     /* Batches below the MANIFEST's sequence: only a C++ engine leaves them.  goleveldb would skip
      * them; here they count. */
     bool below_manifest;
+    size_t range_deletes; /* pebble: how many of the entries are of that kind */
 } cmt_lsm__journal;
 
 void cmt_lsm__journal_free(cmt_lsm__journal *journal);
@@ -42,5 +44,13 @@ CMT_MUST_CHECK cmt_status cmt_lsm__journal_read(int dir_fd, const cmt_lsm__listi
                                                 uint64_t log_number, uint64_t prev_log_number,
                                                 uint64_t manifest_sequence, cmt_lsm__journal *out,
                                                 cmt_error *err);
+
+/**
+ * The same for pebble: every log from @p log_number on, whatever its sequences.  All but the newest must be
+ * whole if @p strict.
+ */
+CMT_MUST_CHECK cmt_status cmt_lsm__journal_read_pebble(int dir_fd, const cmt_lsm__listing *listing,
+                                                       uint64_t log_number, bool strict,
+                                                       cmt_lsm__journal *out, cmt_error *err);
 
 #endif

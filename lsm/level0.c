@@ -19,6 +19,7 @@
 /* Entries of some tables (and the journal), by user key. */
 typedef struct stream {
     cmt_lsm_edit *edit;
+    cmt_lsm_view *view;
     cmt_lsm__merge merge;
     cmt_lsm__judge judge;
     cmt_buf key; /* user key the stream stands on, or that is done with */
@@ -43,7 +44,7 @@ typedef struct writer {
 static cmt_status add_table_source(stream *s, size_t from, size_t to, cmt_lsm__fate fate,
                                    cmt_error *err)
 {
-    cmt_lsm_view *view = s->edit->view;
+    cmt_lsm_view *view = s->view;
     size_t count = 0;
     for (size_t i = from; i < to; i++)
         count += s->edit->plans[i].fate == fate;
@@ -65,21 +66,21 @@ static cmt_status add_table_source(stream *s, size_t from, size_t to, cmt_lsm__f
 
 static cmt_status open_base(writer *w, cmt_error *err)
 {
-    const cmt_lsm__version *v = &w->edit->view->version;
+    const cmt_lsm__version *v = &w->base.view->version;
     for (size_t i = 0; i < v->level_start[1]; i++)
         CMT_TRY(add_table_source(&w->base, i, i + 1, CMT_LSM_MERGE, err));
-    if (w->edit->view->journal.count > 0) {
+    if (w->base.view->journal.count > 0) {
         cmt_lsm__source *source = cmt_lsm__merge_add(&w->base.merge);
         if (source == NULL)
             return cmt_lsm__no_memory(err);
-        cmt_lsm__source_init_journal(source, &w->edit->view->journal);
+        cmt_lsm__source_init_journal(source, &w->base.view->journal);
     }
     return cmt_lsm__merge_first(&w->base.merge, err);
 }
 
 static cmt_status open_dead(writer *w, cmt_error *err)
 {
-    const cmt_lsm__version *v = &w->edit->view->version;
+    const cmt_lsm__version *v = &w->base.view->version;
     for (size_t i = 0; i < v->level_start[1]; i++)
         CMT_TRY(add_table_source(&w->dead, i, i + 1, CMT_LSM_MARK, err));
     for (unsigned level = 1; level < CMT_LSM_LEVELS; level++)
@@ -180,7 +181,7 @@ static cmt_status put_entry(writer *w, cmt_slice internal, cmt_slice value, cmt_
     if (!cmt_lsm__builder_is_open(&w->builder))
         CMT_TRY(cmt_lsm__edit_begin_table(w->edit, &w->builder, err));
     if (++w->steps % 4096 == 0)
-        CMT_TRY(cmt_lsm__edit_progress(w->edit, "write", 0, 0, err));
+        CMT_TRY(cmt_lsm__edit_wrote(w->edit, 0, err));
     return cmt_lsm__builder_add(&w->builder, internal, value, err);
 }
 
@@ -195,7 +196,7 @@ static cmt_status put_new(writer *w, cmt_slice user, unsigned type, cmt_slice va
 {
     if (cmt_lsm__make_internal(user, w->edit->sequence, type, &w->key) != CMT_OK)
         return cmt_lsm__no_memory(err);
-    w->edit->counts.tombstones += type == CMT_LSM_TYPE_DELETE;
+    w->edit->counts.tombstones += type == CMT_LSM_TYPE_DELETE; /* counted by level 0 alone */
     return put_entry(w, cmt_buf_slice(&w->key), value, err);
 }
 
@@ -242,6 +243,62 @@ static cmt_status write_key(writer *w, cmt_slice key, const cmt_range **ranges, 
     return CMT_OK;
 }
 
+/* ---- whole blocks ---------------------------------------------------------------------------- */
+
+/* Do all other streams stand behind `last`, an internal key? */
+static bool others_are_behind(const writer *w, cmt_slice last)
+{
+    const cmt_lsm_edit_spec *spec = &w->edit->spec;
+    const cmt_lsm__merge *m = &w->base.merge;
+    cmt_slice user = cmt_lsm__user_key(last);
+    if ((w->put < spec->put_count && cmt_slice_compare(spec->puts[w->put].key, user) <= 0) ||
+        (w->point < spec->point_count && cmt_slice_compare(spec->points[w->point], user) <= 0) ||
+        (w->dead.have && cmt_slice_compare(cmt_buf_slice(&w->dead.key), user) <= 0))
+        return false;
+    for (size_t i = 0; i < m->count; i++) {
+        const cmt_lsm__source *s = &m->sources[i];
+        if (s != m->current && s->valid && cmt_slice_compare(cmt_lsm__user_key(s->key), user) <= 0)
+            return false;
+    }
+    return true;
+}
+
+/* Where the base stands at the beginning of a block that nothing else has a part in, the block is copied
+ * as it is stored: heights written one after another stand in level 0 side by side, not interleaved.
+ * What older entries of its own keys it has stay behind the newer ones, where no reader looks. */
+static cmt_status copy_block(writer *w, bool *copied, cmt_error *err)
+{
+    cmt_lsm__source *s = w->base.merge.current;
+    cmt_slice stored;
+    *copied = false;
+    if (w->builder.pebble || !cmt_lsm__source_at_stored_block(s, &stored))
+        return CMT_OK; /* pebble's tables count their entries */
+    CMT_AUTO(cmt_lsm__cursor_free) cmt_lsm__cursor last = {0};
+    cmt_lsm__cursor_set(&last, s->data.block);
+    CMT_TRY(cmt_lsm__cursor_last(&last, err));
+    if (!last.valid)
+        return CMT_OK;
+    cmt_slice first_user = cmt_lsm__user_key(s->key);
+    cmt_slice last_key = cmt_buf_slice(&last.key);
+    cmt_slice last_user = cmt_lsm__user_key(last_key);
+    if (cmt_lsm__touches_dead(w->edit, first_user, last_user) ||
+        cmt_lsm__touches_judged(w->edit, first_user, last_user) || !others_are_behind(w, last_key))
+        return CMT_OK;
+    if (cmt_lsm__sequence(s->key) >= w->edit->sequence ||
+        cmt_lsm__sequence(last_key) >= w->edit->sequence)
+        return cmt_lsm__sequence_too_high(w->edit, err);
+    if (!cmt_lsm__builder_is_open(&w->builder))
+        CMT_TRY(cmt_lsm__edit_begin_table(w->edit, &w->builder, err));
+    CMT_TRY(cmt_lsm__builder_add_block(&w->builder, stored, s->key, last_key, NULL, err));
+    CMT_TRY(cmt_lsm__edit_wrote(w->edit, stored.size, err));
+    if (cmt_buf_set(&w->base.key, last_user) != CMT_OK)
+        return cmt_lsm__no_memory(err);
+    CMT_TRY(cmt_lsm__source_leave_block(s, err));
+    CMT_TRY(cmt_lsm__merge_next(&w->base.merge, err));
+    *copied = true;
+    return next_base(&w->base, err);
+}
+
 static cmt_status write_all(writer *w, const cmt_range **ranges, size_t range_count, cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf key = CMT_BUF_INIT;
@@ -254,6 +311,11 @@ static cmt_status write_all(writer *w, const cmt_range **ranges, size_t range_co
         CMT_TRY(next_dead(w, ranges, range_count, err));
     }
     while (smallest_key(w, &next)) {
+        bool copied = false;
+        if (w->base.have && cmt_slice_equal(cmt_buf_slice(&w->base.key), next))
+            CMT_TRY(copy_block(w, &copied, err));
+        if (copied)
+            continue;
         if (cmt_buf_set(&key, next) != CMT_OK) /* the streams move while it is in use */
             return cmt_lsm__no_memory(err);
         CMT_TRY(write_key(w, cmt_buf_slice(&key), ranges, range_count, err));
@@ -272,19 +334,24 @@ static cmt_status keep_level0(cmt_lsm_edit *edit, cmt_error *err)
     return CMT_OK;
 }
 
-cmt_status cmt_lsm__write_level0(cmt_lsm_edit *edit, cmt_error *err)
+cmt_status cmt_lsm__write_level0(cmt_lsm_edit *edit, cmt_lsm_view *view, cmt_error *err)
 {
-    writer w = {.edit = edit, .base = {.edit = edit}, .dead = {.edit = edit}};
+    writer w = {
+        .edit = edit,
+        .base = {.edit = edit, .view = view, .judge.view = view},
+        .dead = {.edit = edit, .view = view, .judge.view = view},
+    };
+    uint64_t bytes_written = 0;
     size_t range_count = edit->spec.dead_count + edit->spec.judged_count;
     const cmt_range **ranges = malloc((range_count + 1) * sizeof *ranges);
     if (ranges == NULL)
         return cmt_lsm__no_memory(err);
     merge_ranges(&edit->spec, ranges);
-    cmt_lsm__builder_init(&w.builder, edit->view->dir_fd, &edit->owner,
-                          &edit->counts.bytes_written);
+    cmt_lsm__edit_init_builder(edit, &w.builder, &bytes_written);
     cmt_status st = keep_level0(edit, err);
     if (st == CMT_OK)
         st = write_all(&w, ranges, range_count, err);
+    cmt_lsm__edit_count_bytes(edit, 0, bytes_written);
     cmt_lsm__builder_fini(&w.builder);
     cmt_lsm__merge_fini(&w.base.merge);
     cmt_lsm__merge_fini(&w.dead.merge);

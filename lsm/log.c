@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading and writing LevelDB's log format.
+ * Reading LevelDB's and pebble's log formats, and writing the former.
  */
 #include "log.h"
 
@@ -8,7 +8,8 @@
 #include "crc32c.h"
 #include "file.h"
 
-enum { CHUNK_WHOLE = 1, CHUNK_FIRST = 2, CHUNK_MIDDLE = 3, CHUNK_LAST = 4 };
+enum { CHUNK_WHOLE = 1, CHUNK_FIRST = 2, CHUNK_MIDDLE = 3, CHUNK_LAST = 4, CHUNK_RECYCLED = 4 };
+#define RECYCLED_HEADER (CMT_LSM_LOG_HEADER + 4)
 
 /* A reader holds one block at a time, however long the file. */
 typedef struct reader {
@@ -18,7 +19,18 @@ typedef struct reader {
     uint8_t block[CMT_LSM_LOG_BLOCK];
     uint64_t block_start;
     size_t block_size; /* 0: none loaded */
+    bool recycled;     /* pebble's chunks, too */
+    uint32_t number;   /* low half of the log's */
+    bool strict;       /* recycled: must end by itself */
 } reader;
+
+/* What stands at an offset. */
+typedef struct chunk {
+    enum { CHUNK_BAD, CHUNK_GOOD, CHUNK_OF_OLDER_LOG } state;
+    unsigned type; /* without CHUNK_RECYCLED */
+    size_t header;
+    cmt_slice data;
+} chunk;
 
 static cmt_status load_block(reader *r, uint64_t offset, cmt_error *err)
 {
@@ -34,19 +46,32 @@ static cmt_status load_block(reader *r, uint64_t offset, cmt_error *err)
     return CMT_OK;
 }
 
-/* The chunk at p, of which `left` bytes are in its block: its data, or false. */
-static bool chunk_at(const uint8_t *p, size_t left, unsigned *type, cmt_slice *data)
+/* The chunk at p, of which `left` bytes are in its block. */
+static chunk chunk_at(const reader *r, const uint8_t *p, size_t left)
 {
+    chunk c = {.state = CHUNK_BAD, .header = CMT_LSM_LOG_HEADER};
     if (left < CMT_LSM_LOG_HEADER)
-        return false;
+        return c;
     size_t length = (size_t)p[4] | (size_t)p[5] << 8;
-    if (p[6] < CHUNK_WHOLE || p[6] > CHUNK_LAST || length > left - CMT_LSM_LOG_HEADER)
-        return false;
-    if (cmt_crc32c_mask(cmt_crc32c(0, p + 6, length + 1)) != cmt_load32(p))
-        return false;
-    *type = p[6];
-    *data = (cmt_slice){p + CMT_LSM_LOG_HEADER, length};
-    return true;
+    c.type = p[6];
+    if (c.type > CHUNK_RECYCLED) {
+        c.type -= CHUNK_RECYCLED;
+        c.header = RECYCLED_HEADER;
+        if (!r->recycled || left < RECYCLED_HEADER)
+            return c;
+        if (c.type <= CHUNK_LAST && cmt_load32(p + CMT_LSM_LOG_HEADER) != r->number) {
+            c.state = CHUNK_OF_OLDER_LOG;
+            return c;
+        }
+    }
+    if (c.type < CHUNK_WHOLE || c.type > CHUNK_LAST || length > left - c.header)
+        return c;
+    /* The checksum covers all behind it but the length. */
+    if (cmt_crc32c_mask(cmt_crc32c(0, p + 6, c.header - 6 + length)) != cmt_load32(p))
+        return c;
+    c.data = (cmt_slice){p + c.header, length};
+    c.state = CHUNK_GOOD;
+    return c;
 }
 
 /* Is there a valid chunk anywhere behind `offset`? */
@@ -56,11 +81,8 @@ static cmt_status valid_chunk_follows(reader *r, uint64_t offset, bool *found, c
     for (uint64_t at = offset + 1; at < r->size && !*found;) {
         CMT_TRY(load_block(r, at, err));
         size_t in_block = (size_t)(at - r->block_start);
-        for (; in_block < r->block_size && !*found; in_block++) {
-            unsigned type;
-            cmt_slice data;
-            *found = chunk_at(r->block + in_block, r->block_size - in_block, &type, &data);
-        }
+        for (; in_block < r->block_size && !*found; in_block++)
+            *found = chunk_at(r, r->block + in_block, r->block_size - in_block).state == CHUNK_GOOD;
         at = r->block_start + r->block_size;
     }
     return CMT_OK;
@@ -75,51 +97,109 @@ static cmt_status end_of_log(reader *r, uint64_t offset, const char *what, bool 
         return cmt_error_set(err, CMT_CORRUPT,
                              "%s: %s at offset %llu, with valid records behind it", r->name, what,
                              (unsigned long long)offset);
+    if (r->strict)
+        return cmt_error_set(err, CMT_CORRUPT,
+                             "%s: %s at offset %llu, and newer logs follow; pebble refuses it too",
+                             r->name, what, (unsigned long long)offset);
     *torn = true;
     return CMT_OK;
 }
 
-cmt_status cmt_lsm__log_read(int fd, const char *name, uint64_t size, cmt_lsm__record_fn on_record,
-                             void *context, bool *torn, cmt_error *err)
+/* A chunk that LevelDB does not have, in a directory that looks like LevelDB's. */
+static bool is_foreign(const uint8_t *p, size_t left)
+{
+    const reader any = {.recycled = true,
+                        .number = left < RECYCLED_HEADER ? 0 : cmt_load32(p + CMT_LSM_LOG_HEADER)};
+    chunk c = chunk_at(&any, p, left);
+    return c.state == CHUNK_GOOD && c.header == RECYCLED_HEADER;
+}
+
+/* What cannot be read at `offset`: the end, or a reason to refuse. */
+static cmt_status bad_chunk(reader *r, uint64_t offset, bool *torn, cmt_error *err)
+{
+    const uint8_t *p = r->block + (offset - r->block_start);
+    size_t left = r->block_size - (size_t)(offset - r->block_start);
+    if (!r->recycled && is_foreign(p, left))
+        return cmt_error_set(err, CMT_UNSUPPORTED,
+                             "%s: the record at offset %llu is of a kind that RocksDB and pebble "
+                             "write, but no OPTIONS file of pebble lies beside it",
+                             r->name, (unsigned long long)offset);
+    return end_of_log(r, offset, "damaged record", torn, err);
+}
+
+/* Too little is left of the block, of which `have` bytes are in the file, for a header.  pebble fills up
+ * with zeros for its longer one. */
+static bool is_filler(const reader *r, const uint8_t *p, size_t left, size_t have)
+{
+    static const uint8_t zeros[RECYCLED_HEADER];
+    if (!r->recycled)
+        return left < CMT_LSM_LOG_HEADER;
+    if (have < CMT_LSM_LOG_HEADER)
+        return have == left;
+    return have < RECYCLED_HEADER && memcmp(p, zeros, CMT_LSM_LOG_HEADER) == 0;
+}
+
+static cmt_status read_log(reader *r, cmt_lsm__record_fn on_record, void *context, bool *torn,
+                           cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf record = CMT_BUF_INIT;
-    reader r = {.fd = fd, .name = name, .size = size};
     bool inside = false;
     uint64_t offset = 0;
     *torn = false;
-    while (offset < size) {
+    while (offset < r->size) {
         size_t left = CMT_LSM_LOG_BLOCK - (size_t)(offset % CMT_LSM_LOG_BLOCK);
-        if (left < CMT_LSM_LOG_HEADER) {
+        CMT_TRY(load_block(r, offset, err));
+        const uint8_t *p = r->block + (offset - r->block_start);
+        size_t have = r->block_size - (size_t)(offset - r->block_start);
+        if (is_filler(r, p, left, have)) {
             offset += left;
             continue;
         }
-        CMT_TRY(load_block(&r, offset, err));
-        size_t at = (size_t)(offset - r.block_start);
-        unsigned type;
-        cmt_slice data;
-        if (!chunk_at(r.block + at, r.block_size - at, &type, &data))
-            return end_of_log(&r, offset, "damaged record", torn, err);
-        bool begins = type == CHUNK_WHOLE || type == CHUNK_FIRST;
+        chunk c = chunk_at(r, p, have);
+        if (c.state == CHUNK_OF_OLDER_LOG && !inside)
+            return CMT_OK;
+        if (c.state != CHUNK_GOOD)
+            return bad_chunk(r, offset, torn, err);
+        bool begins = c.type == CHUNK_WHOLE || c.type == CHUNK_FIRST;
         if (begins == inside)
-            return cmt_error_set(err, CMT_CORRUPT, "%s: record out of order at offset %llu", name,
-                                 (unsigned long long)offset);
-        offset += CMT_LSM_LOG_HEADER + data.size;
-        if (type == CHUNK_WHOLE) {
-            CMT_TRY(on_record(context, data, err));
+            return cmt_error_set(err, CMT_CORRUPT, "%s: record out of order at offset %llu",
+                                 r->name, (unsigned long long)offset);
+        offset += c.header + c.data.size;
+        if (c.type == CHUNK_WHOLE) {
+            CMT_TRY(on_record(context, c.data, err));
             continue;
         }
         if (begins)
             cmt_buf_clear(&record);
         /* Room for one byte more, so that a record without any has an address too. */
-        if (cmt_buf_reserve(&record, data.size + 1) != CMT_OK ||
-            cmt_buf_append(&record, data.data, data.size) != CMT_OK)
-            return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a record of %s", name);
-        inside = type != CHUNK_LAST;
+        if (cmt_buf_reserve(&record, c.data.size + 1) != CMT_OK ||
+            cmt_buf_append(&record, c.data.data, c.data.size) != CMT_OK)
+            return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a record of %s", r->name);
+        inside = c.type != CHUNK_LAST;
         if (!inside)
             CMT_TRY(on_record(context, cmt_buf_slice(&record), err));
     }
-    *torn = inside;
-    return CMT_OK;
+    return inside ? end_of_log(r, r->size, "a record that is cut", torn, err) : CMT_OK;
+}
+
+cmt_status cmt_lsm__log_read(int fd, const char *name, uint64_t size, cmt_lsm__record_fn on_record,
+                             void *context, bool *torn, cmt_error *err)
+{
+    reader r = {.fd = fd, .name = name, .size = size};
+    return read_log(&r, on_record, context, torn, err);
+}
+
+cmt_status cmt_lsm__log_read_recycled(int fd, const char *name, uint64_t size, uint64_t number,
+                                      bool strict, cmt_lsm__record_fn on_record, void *context,
+                                      bool *torn, cmt_error *err)
+{
+    reader r = {.fd = fd,
+                .name = name,
+                .size = size,
+                .recycled = true,
+                .number = (uint32_t)number,
+                .strict = strict};
+    return read_log(&r, on_record, context, torn, err);
 }
 
 cmt_status cmt_lsm__log_append(cmt_buf *out, cmt_slice record)

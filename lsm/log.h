@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * LevelDB's log format, which MANIFEST and write-ahead logs share: blocks of 32 KiB that hold chunks
+ * LevelDB's log format, which MANIFEST and write-ahead logs share, and pebble's for write-ahead logs: blocks of 32 KiB that hold chunks
  * {masked CRC-32C of type and data, u32; length, u16; type: 1 whole, 2 first, 3 middle, 4 last; data}.
  * A tail of fewer than 7 bytes in a block is zero filled.
  */
@@ -22,6 +22,17 @@ typedef cmt_status (*cmt_lsm__record_fn)(void *context, cmt_slice record, cmt_er
 CMT_MUST_CHECK cmt_status cmt_lsm__log_read(int fd, const char *name, uint64_t size,
                                             cmt_lsm__record_fn on_record, void *context, bool *torn,
                                             cmt_error *err);
+
+/**
+ * The same for a log that pebble writes: chunks of types 5 to 8 carry the low half of the log's number behind
+ * the type, because files are used again.  A chunk of another number ends the log: what follows is an
+ * older log.  Of a log that is not the last (@p strict) any other end is CMT_CORRUPT, as pebble has it.
+ * Source: pebble record/record.go Reader.nextChunk; open.go replayWAL
+ */
+CMT_MUST_CHECK cmt_status cmt_lsm__log_read_recycled(int fd, const char *name, uint64_t size,
+                                                     uint64_t number, bool strict,
+                                                     cmt_lsm__record_fn on_record, void *context,
+                                                     bool *torn, cmt_error *err);
 
 /** Append @p record to @p out, which holds a log from its first byte. */
 CMT_MUST_CHECK cmt_status cmt_lsm__log_append(cmt_buf *out, cmt_slice record);

@@ -5,6 +5,7 @@
 #ifndef CMT_LSM_INTERNAL_H
 #define CMT_LSM_INTERNAL_H
 
+#include "dialect.h"
 #include "source.h"
 
 /** A snapshot of a directory: MANIFEST, live logs, and the caches over its tables. */
@@ -13,6 +14,7 @@ struct cmt_lsm_view {
     int dir_fd;
     cmt_lsm__version version;
     cmt_lsm__journal journal;
+    cmt_lsm__dialect dialect;
     cmt_lsm__cache cache;
     char manifest_name[CMT_LSM_NAME_MAX];
     uint64_t manifest_size;

@@ -10,6 +10,8 @@
  *
  * Level 0 is rewritten all or nothing (I6): rewriting some of its tables would give older data a
  * higher file number, and C++ LevelDB believes the highest number.
+ *
+ * A table of pebble's with range deletions is never rewritten: it is dropped, marked or kept.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -78,7 +80,7 @@ static cmt_status open_judge(cmt_lsm_edit *edit, cmt_lsm__judge *j, cmt_error *e
     cmt_range all = {spec->judged[0].lo, spec->judged[spec->judged_count - 1].hi};
     cmt_lsm__merge_init(&j->merge);
     j->open = true;
-    return cmt_lsm__view_sources(edit->view, &all, &j->merge, err);
+    return cmt_lsm__view_sources(j->view, &all, &j->merge, err);
 }
 
 void cmt_lsm__judge_fini(cmt_lsm__judge *judge)
@@ -254,6 +256,7 @@ static cmt_status measure(cmt_lsm_edit *edit, size_t i, cmt_error *err)
     cmt_lsm__table *table;
     CMT_TRY(cmt_lsm__cache_table(&edit->view->cache, meta, &table, err));
     cmt_status st = measure_blocks(edit, table, plan, err);
+    plan->fixed = table->range_dels > 0;
     cmt_lsm__table_release(table);
     if (plan->dead_bytes > 0)
         plan->fate = CMT_LSM_MARK;
@@ -273,23 +276,60 @@ static uint64_t survivors(const cmt_lsm_edit *edit, size_t i)
     return edit->view->version.tables[i].size - edit->plans[i].skip_bytes;
 }
 
+/* How many of the level-0 tables that stay lie on top of each other at most.  pebble cuts what it flushes
+ * into several tables side by side; LevelDB counts tables. */
+static size_t level0_depth(const cmt_lsm_edit *edit)
+{
+    const cmt_lsm__version *v = &edit->view->version;
+    size_t deepest = 0;
+    for (size_t i = 0; i < v->level_start[1]; i++) {
+        size_t here = 0;
+        cmt_slice key = cmt_lsm__user_key(v->tables[i].smallest);
+        for (size_t k = 0; k < v->level_start[1]; k++)
+            here += edit->plans[k].fate != CMT_LSM_DROP &&
+                    (!v->pebble ||
+                     (cmt_slice_compare(cmt_lsm__user_key(v->tables[k].smallest), key) <= 0 &&
+                      cmt_slice_compare(cmt_lsm__user_key(v->tables[k].largest), key) >= 0));
+        deepest = here > deepest ? here : deepest;
+    }
+    return deepest;
+}
+
+/* Does a level-0 table that stays hold range deletions? */
+static cmt_status level0_is_fixed(cmt_lsm_edit *edit, bool *fixed, cmt_error *err)
+{
+    const cmt_lsm__version *v = &edit->view->version;
+    *fixed = false;
+    for (size_t i = 0; i < v->level_start[1] && v->pebble && !*fixed; i++) {
+        cmt_lsm__table *table;
+        if (edit->plans[i].fate == CMT_LSM_DROP)
+            continue;
+        CMT_TRY(cmt_lsm__cache_table(&edit->view->cache, &v->tables[i], &table, err));
+        *fixed = table->range_dels > 0;
+        cmt_lsm__table_release(table);
+    }
+    return CMT_OK;
+}
+
 /* Level 0 as one: its dead share, and whether one more table would make four. */
-static void decide_level0(cmt_lsm_edit *edit, uint64_t *spare)
+static cmt_status decide_level0(cmt_lsm_edit *edit, uint64_t *spare, cmt_error *err)
 {
     const size_t end = edit->view->version.level_start[1];
     uint64_t dead = 0;
     uint64_t all = 0;
     uint64_t cost = 0;
-    size_t kept = 0;
+    bool fixed;
     for (size_t i = 0; i < end; i++) {
         if (edit->plans[i].fate == CMT_LSM_DROP)
             continue;
-        kept++;
         dead += edit->plans[i].dead_bytes;
         all += edit->view->version.tables[i].size;
         cost += survivors(edit, i);
     }
-    bool merge = kept + 1 >= CMT_LSM_L0_TRIGGER || enough(edit, dead, all);
+    CMT_TRY(level0_is_fixed(edit, &fixed, err));
+    if (fixed)
+        return CMT_OK;
+    bool merge = level0_depth(edit) + 1 >= CMT_LSM_L0_TRIGGER || enough(edit, dead, all);
     if (!merge && dead > 0 && cost <= *spare) {
         merge = true;
         *spare -= cost;
@@ -297,15 +337,16 @@ static void decide_level0(cmt_lsm_edit *edit, uint64_t *spare)
     for (size_t i = 0; i < end && merge; i++)
         if (edit->plans[i].fate != CMT_LSM_DROP)
             edit->plans[i].fate = CMT_LSM_MERGE;
+    return CMT_OK;
 }
 
-static void decide(cmt_lsm_edit *edit)
+static cmt_status decide(cmt_lsm_edit *edit, cmt_error *err)
 {
     const cmt_lsm__version *v = &edit->view->version;
     uint64_t freed = 0;
     for (size_t i = 0; i < v->count; i++) {
         cmt_lsm__table_plan *p = &edit->plans[i];
-        if (p->fate == CMT_LSM_MARK && v->tables[i].level > 0 &&
+        if (p->fate == CMT_LSM_MARK && v->tables[i].level > 0 && !p->fixed &&
             enough(edit, p->dead_bytes, p->block_bytes))
             p->fate = CMT_LSM_REWRITE;
         freed += p->dead_bytes;
@@ -314,12 +355,13 @@ static void decide(cmt_lsm_edit *edit)
     if (edit->spec.spare_percent > 0)
         spare = SPARE_BYTES + freed / 100 * edit->spec.spare_percent;
     for (size_t i = v->level_start[1]; i < v->count; i++) {
-        if (edit->plans[i].fate != CMT_LSM_MARK || survivors(edit, i) > spare)
+        const cmt_lsm__table_plan *p = &edit->plans[i];
+        if (p->fate != CMT_LSM_MARK || p->fixed || survivors(edit, i) > spare)
             continue;
         spare -= survivors(edit, i);
         edit->plans[i].fate = CMT_LSM_REWRITE;
     }
-    decide_level0(edit, &spare);
+    return decide_level0(edit, &spare, err);
 }
 
 void cmt_lsm__plan_totals(cmt_lsm_edit *edit)
@@ -400,9 +442,10 @@ cmt_status cmt_lsm_edit_plan(cmt_lsm_edit *edit, const cmt_lsm_edit_spec *spec, 
 {
     edit->spec = *spec;
     edit->compacting = false;
+    CMT_TRY(cmt_lsm_edit_check_tables(edit, err));
     for (size_t i = 0; i < edit->view->version.count; i++)
         CMT_TRY(measure(edit, i, err));
-    decide(edit);
+    CMT_TRY(decide(edit, err));
     cmt_lsm__plan_totals(edit);
     bool found;
     CMT_TRY(anything_to_do(edit, &found, err));

@@ -65,6 +65,7 @@ static bool obsolete(const names *live, const cmt_lsm__file *file)
         return true;
     case CMT_LSM_FILE_CURRENT:
     case CMT_LSM_FILE_CURRENT_PENDING:
+    case CMT_LSM_FILE_OPTIONS:
     case CMT_LSM_FILE_FOREIGN_ENGINE:
     case CMT_LSM_FILE_OTHER:
         return false;
@@ -117,17 +118,37 @@ cmt_status cmt_lsm_edit_retire(cmt_lsm_edit *edit, cmt_lsm_trash *trash, cmt_lsm
     return st;
 }
 
+/* pebble keeps its last MANIFEST but one, and logs to write over; a table that nothing names it does not. */
+static bool is_sign_in_pebble(const names *live, const cmt_lsm__file *file, uint64_t in_force)
+{
+    if (file->kind == CMT_LSM_FILE_MANIFEST)
+        return file->number > in_force;
+    return file->kind != CMT_LSM_FILE_LOG && obsolete(live, file);
+}
+
+static bool is_sign(const names *live, const cmt_lsm__file *file)
+{
+    return file->kind == CMT_LSM_FILE_TEMP ||
+           (file->kind == CMT_LSM_FILE_MANIFEST && obsolete(live, file));
+}
+
 /* The files are sorted by kind: an old MANIFEST is the last to go but for temporary files. */
 bool cmt_lsm_edit_was_interrupted(cmt_lsm_edit *edit)
 {
     cmt_lsm__listing listing;
+    names live = {0};
+    uint64_t in_force;
     unsigned signs = 0;
-    if (cmt_lsm__list(edit->view->dir_fd, edit->view->path, &listing, NULL) != CMT_OK)
+    if (names_in_force(edit, &live, NULL) != CMT_OK)
         return false;
-    for (size_t i = 0; i < listing.count; i++)
-        signs += (listing.files[i].kind == CMT_LSM_FILE_MANIFEST &&
-                  strcmp(listing.files[i].name, edit->view->manifest_name) != 0) ||
-                 listing.files[i].kind == CMT_LSM_FILE_TEMP;
-    cmt_lsm__listing_free(&listing);
+    cmt_lsm__classify(live.manifest, &in_force);
+    if (cmt_lsm__list(edit->view->dir_fd, edit->view->path, &listing, NULL) == CMT_OK) {
+        for (size_t i = 0; i < listing.count; i++)
+            signs += edit->view->dialect.pebble
+                         ? is_sign_in_pebble(&live, &listing.files[i], in_force)
+                         : is_sign(&live, &listing.files[i]);
+        cmt_lsm__listing_free(&listing);
+    }
+    free(live.tables);
     return signs > 0;
 }

@@ -10,6 +10,8 @@
 
 #define WINDOW_FIRST ((size_t)64 << 10)
 #define WINDOW_MAX ((size_t)512 << 10)
+/* A seek within a block goes so many entries before it searches. */
+#define SEEK_STEPS 8
 
 void cmt_lsm__source_init_tables(cmt_lsm__source *s, cmt_lsm__cache *cache,
                                  const cmt_lsm__table_meta **metas, size_t count, cmt_slice upper)
@@ -40,6 +42,23 @@ void cmt_lsm__source_fini(cmt_lsm__source *s)
     cmt_buf_free(&s->ahead);
     free((void *)s->metas);
     *s = (cmt_lsm__source){0};
+}
+
+bool cmt_lsm__source_at_stored_block(const cmt_lsm__source *s, cmt_slice *stored)
+{
+    if (s->journal != NULL || !s->valid || !s->block_in_ahead || s->data.entry != 0)
+        return false;
+    *stored = (cmt_slice){s->ahead.data + (s->block_offset - s->ahead_offset),
+                          (size_t)(s->next_offset - s->block_offset)};
+    return true;
+}
+
+cmt_status cmt_lsm__source_leave_block(cmt_lsm__source *s, cmt_error *err)
+{
+    CMT_TRY(cmt_lsm__cursor_last(&s->data, err));
+    s->key = cmt_buf_slice(&s->data.key);
+    s->value = s->data.value;
+    return CMT_OK;
 }
 
 const cmt_lsm__table_meta *cmt_lsm__source_table(const cmt_lsm__source *s)
@@ -115,7 +134,9 @@ static cmt_status load_data(cmt_lsm__source *s, bool forward, cmt_error *err)
     cmt_lsm__block *block = NULL;
     CMT_TRY(cmt_lsm__handle_decode(s->table, s->index.value, &handle, err));
     uint64_t need = handle.size + CMT_LSM_BLOCK_TRAILER;
-    if (forward && handle.offset == s->next_offset) {
+    s->block_offset = handle.offset;
+    s->block_in_ahead = forward && handle.offset == s->next_offset;
+    if (s->block_in_ahead) {
         bool have = handle.offset >= s->ahead_offset &&
                     handle.offset - s->ahead_offset <= s->ahead.size &&
                     need <= s->ahead.size - (handle.offset - s->ahead_offset);
@@ -134,6 +155,20 @@ static cmt_status load_data(cmt_lsm__source *s, bool forward, cmt_error *err)
 
 /* ---- moving over the tables ----------------------------------------------------------------- */
 
+/* pebble believes the MANIFEST rather than the table where that names one sequence only, as it does for a
+ * table that was taken in from outside. */
+static cmt_status check_sequence(const cmt_lsm__source *s, cmt_error *err)
+{
+    const cmt_lsm__table_meta *meta = s->table->meta;
+    if (!meta->pebble || meta->smallest_sequence != meta->largest_sequence ||
+        cmt_lsm__sequence(s->key) == meta->largest_sequence)
+        return CMT_OK;
+    return cmt_error_set(err, CMT_UNSUPPORTED,
+                         "table %s was made outside the database and taken in, which CometBFT does "
+                         "not do",
+                         s->table->name);
+}
+
 static cmt_status show(cmt_lsm__source *s, cmt_error *err)
 {
     s->valid = s->data.valid;
@@ -142,9 +177,44 @@ static cmt_status show(cmt_lsm__source *s, cmt_error *err)
     s->key = cmt_buf_slice(&s->data.key);
     s->value = s->data.value;
     if (cmt_lsm__type(s->key) > CMT_LSM_TYPE_PUT)
-        return cmt_error_set(err, CMT_UNSUPPORTED,
-                             "table %s holds an entry of kind %u, which LevelDB does not have",
-                             s->table->name, cmt_lsm__type(s->key));
+        return cmt_error_set(err, CMT_UNSUPPORTED, "table %s holds an entry of kind %u, which %s",
+                             s->table->name, cmt_lsm__type(s->key),
+                             s->table->meta->pebble ? "CometBFT does not write"
+                                                    : "LevelDB does not have");
+    return check_sequence(s, err);
+}
+
+/* The index ran off its end: on to the first block of the next table, if there is one that may be wanted. */
+static cmt_status next_table(cmt_lsm__source *s, cmt_error *err)
+{
+    while (!s->index.valid) {
+        size_t next = s->position + 1;
+        leave_table(s);
+        if (next >= s->meta_count ||
+            (s->upper.size > 0 &&
+             cmt_slice_compare(cmt_lsm__user_key(s->metas[next]->smallest), s->upper) >= 0))
+            return CMT_OK;
+        CMT_TRY(enter_table(s, next, err));
+        CMT_TRY(cmt_lsm__cursor_first(&s->index, err));
+        if (s->index.valid) {
+            cmt_lsm__handle handle;
+            CMT_TRY(cmt_lsm__handle_decode(s->table, s->index.value, &handle, err));
+            s->next_offset = handle.offset; /* a scan that goes on may read ahead at once */
+        }
+    }
+    return CMT_OK;
+}
+
+static cmt_status previous_table(cmt_lsm__source *s, cmt_error *err)
+{
+    while (!s->index.valid) {
+        size_t here = s->position;
+        leave_table(s);
+        if (here == 0)
+            return CMT_OK;
+        CMT_TRY(enter_table(s, here - 1, err));
+        CMT_TRY(cmt_lsm__cursor_last(&s->index, err));
+    }
     return CMT_OK;
 }
 
@@ -153,21 +223,9 @@ static cmt_status go_on(cmt_lsm__source *s, cmt_error *err)
 {
     while (!s->data.valid) {
         CMT_TRY(cmt_lsm__cursor_next(&s->index, err));
-        while (!s->index.valid) {
-            size_t next = s->position + 1;
-            leave_table(s);
-            if (next >= s->meta_count ||
-                (s->upper.size > 0 &&
-                 cmt_slice_compare(cmt_lsm__user_key(s->metas[next]->smallest), s->upper) >= 0))
-                return CMT_OK;
-            CMT_TRY(enter_table(s, next, err));
-            CMT_TRY(cmt_lsm__cursor_first(&s->index, err));
-            if (s->index.valid) {
-                cmt_lsm__handle handle;
-                CMT_TRY(cmt_lsm__handle_decode(s->table, s->index.value, &handle, err));
-                s->next_offset = handle.offset; /* a scan that goes on may read ahead at once */
-            }
-        }
+        CMT_TRY(next_table(s, err));
+        if (s->table == NULL)
+            return CMT_OK;
         CMT_TRY(load_data(s, true, err));
         CMT_TRY(cmt_lsm__cursor_first(&s->data, err));
     }
@@ -178,14 +236,9 @@ static cmt_status go_back(cmt_lsm__source *s, cmt_error *err)
 {
     while (!s->data.valid) {
         CMT_TRY(cmt_lsm__cursor_prev(&s->index, err));
-        while (!s->index.valid) {
-            size_t here = s->position;
-            leave_table(s);
-            if (here == 0)
-                return CMT_OK;
-            CMT_TRY(enter_table(s, here - 1, err));
-            CMT_TRY(cmt_lsm__cursor_last(&s->index, err));
-        }
+        CMT_TRY(previous_table(s, err));
+        if (s->table == NULL)
+            return CMT_OK;
         CMT_TRY(load_data(s, false, err));
         CMT_TRY(cmt_lsm__cursor_last(&s->data, err));
     }
@@ -203,6 +256,20 @@ static cmt_status journal_at(cmt_lsm__source *s, size_t entry)
     return CMT_OK;
 }
 
+/* No block of the current table holds what is sought.  Its bounds promise otherwise, unless a range
+ * deletion reaches further than its keys: then the neighbour has it. */
+static cmt_status no_block(cmt_lsm__source *s, bool forward, const char *what, cmt_error *err)
+{
+    if (s->table->range_dels == 0)
+        return cmt_error_set(err, CMT_CORRUPT, "table %s %s", s->table->name, what);
+    CMT_TRY(forward ? next_table(s, err) : previous_table(s, err));
+    if (s->table == NULL)
+        return CMT_OK;
+    CMT_TRY(load_data(s, false, err));
+    CMT_TRY(forward ? cmt_lsm__cursor_first(&s->data, err) : cmt_lsm__cursor_last(&s->data, err));
+    return forward ? go_on(s, err) : go_back(s, err);
+}
+
 cmt_status cmt_lsm__source_first(cmt_lsm__source *s, cmt_error *err)
 {
     if (s->journal != NULL)
@@ -213,7 +280,7 @@ cmt_status cmt_lsm__source_first(cmt_lsm__source *s, cmt_error *err)
     CMT_TRY(enter_table(s, 0, err));
     CMT_TRY(cmt_lsm__cursor_first(&s->index, err));
     if (!s->index.valid)
-        return cmt_error_set(err, CMT_CORRUPT, "table %s has an empty index", s->table->name);
+        return no_block(s, true, "has an empty index", err);
     CMT_TRY(load_data(s, false, err));
     CMT_TRY(cmt_lsm__cursor_first(&s->data, err));
     return go_on(s, err);
@@ -229,14 +296,39 @@ cmt_status cmt_lsm__source_last(cmt_lsm__source *s, cmt_error *err)
     CMT_TRY(enter_table(s, s->meta_count - 1, err));
     CMT_TRY(cmt_lsm__cursor_last(&s->index, err));
     if (!s->index.valid)
-        return cmt_error_set(err, CMT_CORRUPT, "table %s has an empty index", s->table->name);
+        return no_block(s, false, "has an empty index", err);
     CMT_TRY(load_data(s, false, err));
     CMT_TRY(cmt_lsm__cursor_last(&s->data, err));
     return go_back(s, err);
 }
 
+/* Is the first entry >= `internal` in the block the source stands in, at or behind where it stands?  A
+ * search that goes forward in small steps then needs neither the tables' bounds nor the index. */
+static bool seek_stays_in_block(const cmt_lsm__source *s, cmt_slice internal)
+{
+    return s->valid && s->data.valid && s->index.valid &&
+           cmt_lsm__internal_compare(s->key, internal) <= 0 &&
+           cmt_lsm__internal_compare(internal, cmt_buf_slice(&s->index.key)) <= 0;
+}
+
+/* The first entry >= `internal` from here on in the block: near by it is found step by step. */
+static cmt_status seek_in_block(cmt_lsm__source *s, cmt_slice internal, cmt_error *err)
+{
+    for (int steps = 0; steps < SEEK_STEPS; steps++) {
+        if (!s->data.valid || cmt_lsm__internal_compare(cmt_buf_slice(&s->data.key), internal) >= 0)
+            return CMT_OK;
+        CMT_TRY(cmt_lsm__cursor_next(&s->data, err));
+    }
+    return cmt_lsm__cursor_seek(&s->data, internal, err);
+}
+
 cmt_status cmt_lsm__source_seek(cmt_lsm__source *s, cmt_slice internal, cmt_error *err)
 {
+    if (s->table != NULL && seek_stays_in_block(s, internal)) {
+        s->valid = false;
+        CMT_TRY(seek_in_block(s, internal, err));
+        return go_on(s, err);
+    }
     size_t low = 0;
     size_t high = s->journal != NULL ? s->journal->count : s->meta_count;
     while (low < high) {
@@ -262,8 +354,7 @@ cmt_status cmt_lsm__source_seek(cmt_lsm__source *s, cmt_slice internal, cmt_erro
         CMT_TRY(cmt_lsm__cursor_seek(&s->data, internal, err));
     } else {
         /* Behind the last separator: only a damaged table says so of a key within its bounds. */
-        return cmt_error_set(err, CMT_CORRUPT, "table %s: its index ends before its largest key",
-                             s->table->name);
+        return no_block(s, true, "has an index that ends before its largest key", err);
     }
     return go_on(s, err);
 }

@@ -22,8 +22,10 @@ typedef struct cmt_lsm__source {
     /* A forward scan reads ahead in one piece, but never beyond what its upper bound needs. */
     cmt_buf ahead;
     uint64_t ahead_offset;
-    uint64_t ahead_limit; /* offset in the table behind the last block that can be wanted */
-    size_t ahead_window;  /* bytes of the next read; grows */
+    uint64_t ahead_limit;  /* offset in the table behind the last block that can be wanted */
+    size_t ahead_window;   /* bytes of the next read; grows */
+    uint64_t block_offset; /* of the current block, and whether `ahead` has it */
+    bool block_in_ahead;
     uint64_t next_offset; /* where the block behind the current one begins */
     cmt_slice upper;      /* user key, exclusive; empty: none; borrowed */
     /* journal */
@@ -48,6 +50,12 @@ CMT_MUST_CHECK cmt_status cmt_lsm__source_seek(cmt_lsm__source *source, cmt_slic
                                                cmt_error *err);
 CMT_MUST_CHECK cmt_status cmt_lsm__source_next(cmt_lsm__source *source, cmt_error *err);
 CMT_MUST_CHECK cmt_status cmt_lsm__source_prev(cmt_lsm__source *source, cmt_error *err);
+
+/** Does the source stand on the first entry of a block of which it still holds the stored bytes, trailer
+ *  included?  Only in a scan that reads ahead. */
+bool cmt_lsm__source_at_stored_block(const cmt_lsm__source *source, cmt_slice *stored);
+/** To the last entry of the block that the source stands in. */
+CMT_MUST_CHECK cmt_status cmt_lsm__source_leave_block(cmt_lsm__source *source, cmt_error *err);
 
 /** The table the current entry comes from; NULL for the journal. */
 const cmt_lsm__table_meta *cmt_lsm__source_table(const cmt_lsm__source *source);

@@ -33,7 +33,7 @@ cmt_status cmt_lsm__block_verify(const cmt_lsm__table *table, cmt_lsm__handle ha
     if (raw[handle.size] > 1)
         return cmt_error_set(err, CMT_UNSUPPORTED,
                              "table %s: the block at offset %llu is compressed by method %u; "
-                             "CometBFT's LevelDB format has only none and snappy",
+                             "CometBFT's databases have only none and snappy",
                              table->name, (unsigned long long)handle.offset, raw[handle.size]);
     return CMT_OK;
 }
@@ -71,8 +71,8 @@ cmt_status cmt_lsm__block_unpack(const cmt_lsm__table *table, cmt_lsm__handle ha
     return cmt_lsm__block_new(data, size, table->meta->number, handle.offset, out, err);
 }
 
-static cmt_status read_block(const cmt_lsm__table *table, cmt_lsm__handle handle,
-                             uint64_t *bytes_read, cmt_lsm__block **out, cmt_error *err)
+cmt_status cmt_lsm__block_read(const cmt_lsm__table *table, cmt_lsm__handle handle,
+                               uint64_t *bytes_read, cmt_lsm__block **out, cmt_error *err)
 {
     size_t size = (size_t)handle.size + CMT_LSM_BLOCK_TRAILER;
     CMT_AUTO(cmt_buf_free) cmt_buf raw = CMT_BUF_INIT;
@@ -89,8 +89,7 @@ static const uint8_t *get_handle(const uint8_t *p, const uint8_t *end, cmt_lsm__
     return p == NULL ? NULL : cmt_varint_get(p, end, &handle->size);
 }
 
-/* Does the block with its trailer end at or before `limit`? */
-static bool handle_fits(cmt_lsm__handle handle, uint64_t limit)
+bool cmt_lsm__handle_fits(cmt_lsm__handle handle, uint64_t limit)
 {
     return handle.offset <= limit && handle.size <= CMT_LSM_BLOCK_MAX &&
            handle.size + CMT_LSM_BLOCK_TRAILER <= limit - handle.offset;
@@ -100,7 +99,7 @@ cmt_status cmt_lsm__handle_decode(const cmt_lsm__table *table, cmt_slice value,
                                   cmt_lsm__handle *out, cmt_error *err)
 {
     if (get_handle(value.data, value.data + value.size, out) == NULL ||
-        !handle_fits(*out, table->data_end))
+        !cmt_lsm__handle_fits(*out, table->data_end))
         return cmt_error_set(err, CMT_CORRUPT, "table %s: its index points outside its data",
                              table->name);
     return CMT_OK;
@@ -118,16 +117,17 @@ static cmt_status read_footer(cmt_lsm__table *t, uint64_t *bytes_read, cmt_error
     cmt_lsm__handle meta;
     cmt_lsm__handle index;
     const uint8_t *p = get_handle(footer, footer + 40, &meta);
-    if (p == NULL || get_handle(p, footer + 40, &index) == NULL || !handle_fits(meta, at) ||
-        !handle_fits(index, at))
+    if (p == NULL || get_handle(p, footer + 40, &index) == NULL ||
+        !cmt_lsm__handle_fits(meta, at) || !cmt_lsm__handle_fits(index, at))
         return damaged(t, "undecodable footer", at, err);
     t->data_end = meta.offset < index.offset ? meta.offset : index.offset;
-    return read_block(t, index, bytes_read, &t->index, err);
+    return cmt_lsm__block_read(t, index, bytes_read, &t->index, err);
 }
 
-cmt_status cmt_lsm__table_open(int dir_fd, const cmt_lsm__table_meta *meta, uint64_t *bytes_read,
-                               cmt_lsm__table **out, cmt_error *err)
+static cmt_status open_table(int dir_fd, const cmt_lsm__table_meta *meta, uint64_t *bytes_read,
+                             cmt_lsm__range_dels *dels, cmt_lsm__table **out, cmt_error *err)
 {
+    const uint64_t least = meta->pebble ? CMT_LSM_ROCKSDB_FOOTER : CMT_LSM_FOOTER;
     cmt_lsm__table *t = calloc(1, sizeof *t);
     if (t == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory to open a table");
@@ -147,12 +147,13 @@ cmt_status cmt_lsm__table_open(int dir_fd, const cmt_lsm__table_meta *meta, uint
                            (unsigned long long)meta->number);
     if (st == CMT_OK)
         st = cmt_file_size(t->fd, t->name, &size, err);
-    if (st == CMT_OK && (size != meta->size || size < CMT_LSM_FOOTER))
+    if (st == CMT_OK && (size != meta->size || size < least))
         st = cmt_error_set(err, CMT_CORRUPT, "table %s has %llu bytes, but the MANIFEST says %llu",
                            t->name, (unsigned long long)size, (unsigned long long)meta->size);
     if (st == CMT_OK) {
         posix_fadvise(t->fd, 0, 0, POSIX_FADV_RANDOM); /* we know what we need; see source.c */
-        st = read_footer(t, bytes_read, err);
+        st = meta->pebble ? cmt_lsm__rocksdb_table_open(t, bytes_read, dels, err)
+                          : read_footer(t, bytes_read, err);
     }
     if (st != CMT_OK) {
         cmt_lsm__table_release(t);
@@ -160,6 +161,12 @@ cmt_status cmt_lsm__table_open(int dir_fd, const cmt_lsm__table_meta *meta, uint
     }
     *out = t;
     return CMT_OK;
+}
+
+cmt_status cmt_lsm__table_open(int dir_fd, const cmt_lsm__table_meta *meta, uint64_t *bytes_read,
+                               cmt_lsm__table **out, cmt_error *err)
+{
+    return open_table(dir_fd, meta, bytes_read, NULL, out, err);
 }
 
 void cmt_lsm__table_release(cmt_lsm__table *table)
@@ -185,7 +192,8 @@ cmt_status cmt_lsm__cache_init(cmt_lsm__cache *c, int dir_fd, const cmt_lsm__tab
                           .slot_count = 4096};
     c->by_index = calloc(table_count + 1, sizeof *c->by_index);
     c->slots = calloc(c->slot_count, sizeof *c->slots);
-    if (c->by_index == NULL || c->slots == NULL) {
+    c->dels_known = calloc(table_count + 1, sizeof *c->dels_known);
+    if (c->by_index == NULL || c->slots == NULL || c->dels_known == NULL) {
         cmt_lsm__cache_fini(c);
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for the table cache");
     }
@@ -213,7 +221,9 @@ cmt_status cmt_lsm__cache_table(cmt_lsm__cache *c, const cmt_lsm__table_meta *me
     size_t i = (size_t)(meta - c->tables);
     cmt_lsm__table *t = c->by_index[i];
     if (t == NULL) {
-        CMT_TRY(cmt_lsm__table_open(c->dir_fd, meta, &c->bytes_read, &t, err));
+        cmt_lsm__range_dels *dels = c->dels_known[i] ? NULL : &c->range_dels;
+        CMT_TRY(open_table(c->dir_fd, meta, &c->bytes_read, dels, &t, err));
+        c->dels_known[i] = true;
         c->by_index[i] = t;
         push_table(c, t);
         c->open_count++;
@@ -299,7 +309,7 @@ cmt_status cmt_lsm__cache_block(cmt_lsm__cache *c, cmt_lsm__table *table, cmt_ls
         }
         cmt_lsm__block_retain(b);
     } else {
-        CMT_TRY(read_block(table, handle, &c->bytes_read, &b, err));
+        CMT_TRY(cmt_lsm__block_read(table, handle, &c->bytes_read, &b, err));
         remember(c, b);
     }
     *out = b;
@@ -316,6 +326,8 @@ void cmt_lsm__cache_fini(cmt_lsm__cache *c)
         newer = t->newer;
         cmt_lsm__table_release(t);
     }
+    cmt_lsm__range_dels_free(&c->range_dels);
+    free(c->dels_known);
     free(c->by_index);
     free(c->slots);
     *c = (cmt_lsm__cache){0};

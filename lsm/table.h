@@ -6,6 +6,7 @@
 #define CMT_LSM_TABLE_H
 
 #include "block.h"
+#include "range_dels.h"
 #include "version.h"
 
 /** Where a block lies in its file, without the trailer. */
@@ -21,6 +22,7 @@ typedef struct cmt_lsm__table {
     char name[CMT_LSM_NAME_MAX];
     cmt_lsm__block *index;
     uint64_t data_end; /* offset behind the last data block: where meta index or index begins */
+    size_t range_dels; /* how many range deletions it holds; pebble only */
     unsigned references;
     struct cmt_lsm__table *newer;
     struct cmt_lsm__table *older;
@@ -34,6 +36,9 @@ typedef struct cmt_lsm__cache {
     cmt_lsm__table *newest_table;
     cmt_lsm__table *oldest_table;
     cmt_lsm__table **by_index; /* per table of the version, NULL if not open */
+    /* Of every table that was ever open: whoever meets a key has opened the tables that span it. */
+    cmt_lsm__range_dels range_dels;
+    bool *dels_known; /* per table of the version */
     const cmt_lsm__table_meta *tables;
     size_t table_count;
 
@@ -75,6 +80,14 @@ CMT_MUST_CHECK cmt_status cmt_lsm__block_unpack(const cmt_lsm__table *table, cmt
                                                 const uint8_t *raw, cmt_lsm__block **out,
                                                 cmt_error *err);
 
+/** Read, verify and unpack a block that does not go through a cache. */
+CMT_MUST_CHECK cmt_status cmt_lsm__block_read(const cmt_lsm__table *table, cmt_lsm__handle handle,
+                                              uint64_t *bytes_read, cmt_lsm__block **out,
+                                              cmt_error *err);
+
+/** Does the block with its trailer end at or before @p limit? */
+bool cmt_lsm__handle_fits(cmt_lsm__handle handle, uint64_t limit);
+
 /** Verify the checksum of a stored block only. */
 CMT_MUST_CHECK cmt_status cmt_lsm__block_verify(const cmt_lsm__table *table, cmt_lsm__handle handle,
                                                 const uint8_t *raw, cmt_error *err);
@@ -82,5 +95,16 @@ CMT_MUST_CHECK cmt_status cmt_lsm__block_verify(const cmt_lsm__table *table, cmt
 /** Decode an index entry's value; the block must lie inside the table's data. */
 CMT_MUST_CHECK cmt_status cmt_lsm__handle_decode(const cmt_lsm__table *table, cmt_slice value,
                                                  cmt_lsm__handle *out, cmt_error *err);
+
+/* rocksdb_table.c */
+
+/**
+ * Read what stands around the data of a table in RocksDB's format: footer, properties, index (one of two
+ * levels is joined into one), range deletions (appended to @p dels unless NULL, cut to the table's
+ * bounds).
+ * Source: pebble sstable/table.go readFooter, reader.go readMetaindex, properties.go
+ */
+CMT_MUST_CHECK cmt_status cmt_lsm__rocksdb_table_open(cmt_lsm__table *table, uint64_t *bytes_read,
+                                                      cmt_lsm__range_dels *dels, cmt_error *err);
 
 #endif

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading and writing version edits.
- *
- * Tags: 1 comparator, 2 log number, 3 next file number, 4 last sequence, 5 compact pointer
- * (level, internal key), 6 deleted table (level, number), 7 new table (level, number, size, smallest,
- * largest), 9 previous log number.  goleveldb skips a tag that it does not know and then reads on in
- * the middle of it; any other tag is refused here.
- * Source: LevelDB db/version_edit.cc; goleveldb leveldb/session_record.go
+ * Reading version edits.
  */
 #include "version.h"
 
@@ -15,21 +9,13 @@
 
 #include "cleanup.h"
 #include "log.h"
-
-enum {
-    TAG_COMPARATOR = 1,
-    TAG_LOG_NUMBER = 2,
-    TAG_NEXT_FILE = 3,
-    TAG_LAST_SEQUENCE = 4,
-    TAG_COMPACT_POINTER = 5,
-    TAG_DELETED_TABLE = 6,
-    TAG_NEW_TABLE = 7,
-    TAG_PREV_LOG_NUMBER = 9,
-};
+#include "version_fields.h"
 
 /* goleveldb refuses a MANIFEST without these, C++ without most of them. */
 #define MUST_SEE                                                                                   \
     (1u << TAG_COMPARATOR | 1u << TAG_LOG_NUMBER | 1u << TAG_NEXT_FILE | 1u << TAG_LAST_SEQUENCE)
+/* pebble writes no log number as long as that is 0: every log is live. */
+#define MUST_SEE_PEBBLE (MUST_SEE & ~(1u << TAG_LOG_NUMBER))
 
 void cmt_lsm__version_free(cmt_lsm__version *version)
 {
@@ -198,18 +184,85 @@ static cmt_status get_comparator(decoder *d, cmt_error *err)
     return CMT_OK;
 }
 
-static cmt_status get_table(decoder *d, cmt_error *err)
+static cmt_status get_custom(decoder *d, cmt_lsm__table_meta *table, cmt_error *err)
 {
-    cmt_lsm__table_meta table = {0};
+    for (;;) {
+        uint64_t tag;
+        cmt_slice bytes;
+        CMT_TRY(get_number(d, &tag, err));
+        if (tag == CUSTOM_END)
+            return CMT_OK;
+        if (tag != CUSTOM_NEEDS_COMPACTION && tag != CUSTOM_CREATION_TIME)
+            return cmt_error_set(err, CMT_UNSUPPORTED,
+                                 "%s: table %06llu has attribute %llu; RocksDB or a newer pebble "
+                                 "wrote it",
+                                 d->name, (unsigned long long)table->number,
+                                 (unsigned long long)tag);
+        CMT_TRY(get_bytes(d, &bytes, err));
+        const uint8_t *end = bytes.data + bytes.size;
+        if (tag == CUSTOM_NEEDS_COMPACTION && bytes.size == 1)
+            table->marked = bytes.data[0] == 1;
+        else if (tag == CUSTOM_NEEDS_COMPACTION ||
+                 cmt_varint_get(bytes.data, end, &table->creation_time) != end)
+            return cmt_error_set(err, CMT_CORRUPT,
+                                 "%s: attribute %llu of table %06llu does not decode", d->name,
+                                 (unsigned long long)tag, (unsigned long long)table->number);
+    }
+}
+
+static cmt_status get_sequences(decoder *d, uint64_t tag, cmt_lsm__table_meta *table,
+                                cmt_error *err)
+{
+    CMT_TRY(get_number(d, &table->smallest_sequence, err));
+    CMT_TRY(get_number(d, &table->largest_sequence, err));
+    if (table->smallest_sequence > table->largest_sequence ||
+        table->largest_sequence >= CMT_LSM_SEQUENCE_MAX)
+        return cmt_error_set(err, CMT_CORRUPT, "%s: table %06llu has impossible sequences", d->name,
+                             (unsigned long long)table->number);
+    return tag == TAG_NEW_TABLE_4 ? get_custom(d, table, err) : CMT_OK;
+}
+
+static cmt_status get_table(decoder *d, uint64_t tag, cmt_error *err)
+{
+    cmt_lsm__table_meta table = {.pebble = d->version->pebble, .is_sst = d->version->pebble};
     CMT_TRY(get_level(d, &table.level, err));
     CMT_TRY(get_number(d, &table.number, err));
     CMT_TRY(get_number(d, &table.size, err));
     CMT_TRY(get_key(d, &table.smallest, err));
     CMT_TRY(get_key(d, &table.largest, err));
+    if (table.pebble)
+        CMT_TRY(get_sequences(d, tag, &table, err));
     if (cmt_lsm__internal_compare(table.smallest, table.largest) > 0)
         return cmt_error_set(err, CMT_CORRUPT, "%s: table %06llu ends before it begins", d->name,
                              (unsigned long long)table.number);
     return add_table(d->version, &table, err);
+}
+
+/* Is the field one of this dialect's? */
+static bool in_dialect(const decoder *d, uint64_t tag)
+{
+    if (!d->version->pebble)
+        return tag <= TAG_PREV_LOG_NUMBER;
+    return tag != TAG_COMPACT_POINTER && tag != TAG_NEW_TABLE && tag != TAG_PREV_LOG_NUMBER;
+}
+
+static cmt_status unknown_field(const decoder *d, uint64_t tag, cmt_error *err)
+{
+    if (!d->version->pebble)
+        return cmt_error_set(err, CMT_UNSUPPORTED,
+                             "%s holds field %llu, which LevelDB's format does not have; another "
+                             "engine or a newer version wrote it",
+                             d->name, (unsigned long long)tag);
+    if (tag == TAG_ROCKSDB_MIN_LOG)
+        return cmt_error_set(
+            err, CMT_UNSUPPORTED,
+            "%s: RocksDB has opened this directory of pebble's and left a field in "
+            "it that pebble refuses too",
+            d->name);
+    return cmt_error_set(err, CMT_UNSUPPORTED,
+                         "%s holds field %llu, which CometBFT's pebble does not write; another "
+                         "engine or a newer version wrote it",
+                         d->name, (unsigned long long)tag);
 }
 
 static cmt_status get_field(decoder *d, uint64_t tag, cmt_error *err)
@@ -217,7 +270,7 @@ static cmt_status get_field(decoder *d, uint64_t tag, cmt_error *err)
     cmt_lsm__version *v = d->version;
     unsigned level;
     uint64_t number;
-    switch (tag) {
+    switch (in_dialect(d, tag) ? tag : 0) {
     case TAG_COMPARATOR:
         return get_comparator(d, err);
     case TAG_LOG_NUMBER:
@@ -237,12 +290,11 @@ static cmt_status get_field(decoder *d, uint64_t tag, cmt_error *err)
         remove_table(v, level, number);
         return CMT_OK;
     case TAG_NEW_TABLE:
-        return get_table(d, err);
+    case TAG_NEW_TABLE_2:
+    case TAG_NEW_TABLE_4:
+        return get_table(d, tag, err);
     default:
-        return cmt_error_set(err, CMT_UNSUPPORTED,
-                             "%s holds field %llu, which LevelDB's format does not have; another "
-                             "engine or a newer version wrote it",
-                             d->name, (unsigned long long)tag);
+        return unknown_field(d, tag, err);
     }
 }
 
@@ -255,7 +307,7 @@ static cmt_status on_edit(void *context, cmt_slice record, cmt_error *err)
         uint64_t tag;
         CMT_TRY(get_number(d, &tag, err));
         CMT_TRY(get_field(d, tag, err));
-        d->version->seen |= 1u << tag;
+        d->version->seen |= tag <= TAG_PREV_LOG_NUMBER ? 1u << tag : 0;
     }
     return CMT_OK;
 }
@@ -268,6 +320,10 @@ static int compare_tables(const void *a, const void *b)
     const cmt_lsm__table_meta *y = b;
     if (x->level != y->level)
         return x->level < y->level ? -1 : 1;
+    if (x->level == 0 && x->largest_sequence != y->largest_sequence)
+        return x->largest_sequence > y->largest_sequence ? -1 : 1;
+    if (x->level == 0 && x->smallest_sequence != y->smallest_sequence)
+        return x->smallest_sequence > y->smallest_sequence ? -1 : 1;
     if (x->level == 0)
         return x->number > y->number ? -1 : x->number < y->number;
     return cmt_lsm__internal_compare(x->smallest, y->smallest);
@@ -298,13 +354,14 @@ cmt_status cmt_lsm__tables_arrange(cmt_lsm__table_meta *tables, size_t count,
     return CMT_OK;
 }
 
-cmt_status cmt_lsm__version_read(int fd, const char *name, uint64_t size, cmt_lsm__version *out,
-                                 cmt_error *err)
+static cmt_status read_version(int fd, const char *name, uint64_t size, bool pebble,
+                               cmt_lsm__version *out, cmt_error *err)
 {
-    *out = (cmt_lsm__version){0};
+    const unsigned must_see = pebble ? MUST_SEE_PEBBLE : MUST_SEE;
+    *out = (cmt_lsm__version){.pebble = pebble};
     decoder d = {.name = name, .version = out};
     cmt_status st = cmt_lsm__log_read(fd, name, size, on_edit, &d, &out->torn_tail, err);
-    if (st == CMT_OK && (out->seen & MUST_SEE) != MUST_SEE)
+    if (st == CMT_OK && (out->seen & must_see) != must_see)
         st = cmt_error_set(
             err, CMT_CORRUPT,
             "%s is incomplete: it lacks the comparator, the log number, the next file "
@@ -326,39 +383,14 @@ cmt_status cmt_lsm__version_read(int fd, const char *name, uint64_t size, cmt_ls
     return st;
 }
 
-/* ---- encoding ----------------------------------------------------------------------------- */
-
-static cmt_status put_field(cmt_buf *out, uint64_t tag, uint64_t value)
+cmt_status cmt_lsm__version_read(int fd, const char *name, uint64_t size, cmt_lsm__version *out,
+                                 cmt_error *err)
 {
-    CMT_TRY(cmt_buf_append_varint(out, tag));
-    return cmt_buf_append_varint(out, value);
+    return read_version(fd, name, size, false, out, err);
 }
 
-static cmt_status put_table(cmt_buf *out, const cmt_lsm__table_meta *table)
+cmt_status cmt_lsm__version_read_pebble(int fd, const char *name, uint64_t size,
+                                        cmt_lsm__version *out, cmt_error *err)
 {
-    CMT_TRY(put_field(out, TAG_NEW_TABLE, table->level));
-    CMT_TRY(cmt_buf_append_varint(out, table->number));
-    CMT_TRY(cmt_buf_append_varint(out, table->size));
-    CMT_TRY(cmt_buf_append_bytes(out, table->smallest));
-    return cmt_buf_append_bytes(out, table->largest);
-}
-
-cmt_status cmt_lsm__version_encode(const cmt_lsm__version *counters,
-                                   const cmt_lsm__table_meta *tables, size_t count, cmt_buf *out)
-{
-    CMT_TRY(cmt_buf_append_varint(out, TAG_COMPARATOR));
-    CMT_TRY(cmt_buf_append_bytes(out, CMT_SLICE(CMT_LSM_COMPARATOR)));
-    CMT_TRY(put_field(out, TAG_LOG_NUMBER, counters->log_number));
-    CMT_TRY(put_field(out, TAG_PREV_LOG_NUMBER, counters->prev_log_number));
-    CMT_TRY(put_field(out, TAG_NEXT_FILE, counters->next_file_number));
-    CMT_TRY(put_field(out, TAG_LAST_SEQUENCE, counters->last_sequence));
-    for (unsigned level = 0; level < CMT_LSM_LEVELS; level++) {
-        if (counters->compact_pointers[level].size == 0)
-            continue;
-        CMT_TRY(put_field(out, TAG_COMPACT_POINTER, level));
-        CMT_TRY(cmt_buf_append_bytes(out, counters->compact_pointers[level]));
-    }
-    for (size_t i = 0; i < count; i++)
-        CMT_TRY(put_table(out, &tables[i]));
-    return CMT_OK;
+    return read_version(fd, name, size, true, out, err);
 }

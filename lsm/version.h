@@ -14,13 +14,19 @@ typedef struct cmt_lsm__table_meta {
     unsigned level;
     bool removed; /* by a later edit of the same MANIFEST; compacted away before use */
     bool is_sst;
+    bool pebble;        /* in RocksDB's table format; the four fields at the end count */
     cmt_slice smallest; /* internal keys */
     cmt_slice largest;
+    uint64_t smallest_sequence; /* of all entries */
+    uint64_t largest_sequence;
+    uint64_t creation_time; /* seconds since 1970; 0: not known */
+    bool marked;            /* pebble shall compact it */
 } cmt_lsm__table_meta;
 
 typedef struct cmt_lsm__version {
-    cmt_lsm__arena arena;        /* keys */
-    cmt_lsm__table_meta *tables; /* level 0 newest first, deeper levels by key */
+    cmt_lsm__arena arena; /* keys */
+    /* Level 0 newest first (by number; in pebble by sequence), deeper levels by key. */
+    cmt_lsm__table_meta *tables;
     size_t count;
     size_t capacity;
     size_t
@@ -29,6 +35,7 @@ typedef struct cmt_lsm__version {
     uint64_t prev_log_number;
     uint64_t next_file_number;
     uint64_t last_sequence;
+    bool pebble;                                /* the dialect */
     cmt_slice compact_pointers[CMT_LSM_LEVELS]; /* internal key, or empty */
     bool torn_tail;
 
@@ -48,10 +55,15 @@ void cmt_lsm__version_free(cmt_lsm__version *version);
 CMT_MUST_CHECK cmt_status cmt_lsm__version_read(int fd, const char *name, uint64_t size,
                                                 cmt_lsm__version *out, cmt_error *err);
 
+/** The same for a MANIFEST of pebble: other fields, and tables know their sequences. */
+CMT_MUST_CHECK cmt_status cmt_lsm__version_read_pebble(int fd, const char *name, uint64_t size,
+                                                       cmt_lsm__version *out, cmt_error *err);
+
 /** The name under which a table lies or should lie: %06u.ldb or .sst. */
 void cmt_lsm__table_name(uint64_t number, bool is_sst, char name[CMT_LSM_NAME_MAX]);
 
-/** Append one version edit record that describes the tables in @p tables from nothing. */
+/** Append one version edit record that describes the tables in @p tables from nothing, in the dialect of
+ *  @p counters. */
 CMT_MUST_CHECK cmt_status cmt_lsm__version_encode(const cmt_lsm__version *counters,
                                                   const cmt_lsm__table_meta *tables, size_t count,
                                                   cmt_buf *out);

@@ -56,7 +56,7 @@ static cmt_status find_manifest(int dir_fd, const char *path, const cmt_lsm__lis
     uint64_t number;
     cmt_status st = read_current(dir_fd, "CURRENT", manifest, &number, err);
     if (st == CMT_NOT_FOUND)
-        return cmt_error_set(err, CMT_NOT_FOUND, "%s holds no LevelDB database (no CURRENT)", path);
+        return cmt_error_set(err, CMT_NOT_FOUND, "%s holds no database (no CURRENT)", path);
     CMT_TRY(st);
     *pending = false;
     for (size_t i = 0; i < listing->count; i++) {
@@ -87,7 +87,11 @@ static cmt_status read_manifest(cmt_lsm_view *view, cmt_error *err)
                              view->manifest_name);
     CMT_TRY(st);
     CMT_TRY(cmt_file_size(fd, view->manifest_name, &view->manifest_size, err));
-    return cmt_lsm__version_read(fd, view->manifest_name, view->manifest_size, &view->version, err);
+    return view->dialect.pebble
+               ? cmt_lsm__version_read_pebble(fd, view->manifest_name, view->manifest_size,
+                                              &view->version, err)
+               : cmt_lsm__version_read(fd, view->manifest_name, view->manifest_size, &view->version,
+                                       err);
 }
 
 /* Is the MANIFEST still the one that was read, to the byte? */
@@ -134,15 +138,38 @@ static cmt_status pin_tables(cmt_lsm_view *view, cmt_error *err)
     return CMT_OK;
 }
 
+static cmt_status read_journal(cmt_lsm_view *view, const cmt_lsm__listing *listing, cmt_error *err)
+{
+    const cmt_lsm__version *v = &view->version;
+    if (view->dialect.pebble)
+        return cmt_lsm__journal_read_pebble(view->dir_fd, listing, v->log_number,
+                                            view->dialect.strict_log_tail, &view->journal, err);
+    return cmt_lsm__journal_read(view->dir_fd, listing, v->log_number, v->prev_log_number,
+                                 v->last_sequence, &view->journal, err);
+}
+
+/* Range deletions are kept apart from the entries of the logs, as those of tables are. */
+static cmt_status take_range_deletes(cmt_lsm_view *view, cmt_error *err)
+{
+    cmt_lsm__journal *j = &view->journal;
+    size_t kept = 0;
+    for (size_t i = 0; i < j->count; i++) {
+        const cmt_lsm__entry *e = &j->entries[i];
+        if (cmt_lsm__type(e->key) != CMT_LSM_TYPE_RANGE_DELETE)
+            j->entries[kept++] = *e;
+        else
+            CMT_TRY(cmt_lsm__range_dels_add(&view->cache.range_dels, cmt_lsm__user_key(e->key),
+                                            e->value, cmt_lsm__sequence(e->key), err));
+    }
+    j->count = kept;
+    return CMT_OK;
+}
+
 static cmt_status fill(cmt_lsm_view *view, const cmt_lsm_view_options *options,
                        cmt_lsm__listing *listing, cmt_error *err)
 {
     CMT_TRY(cmt_lsm__list(view->dir_fd, view->path, listing, err));
-    const cmt_lsm__file *foreign = cmt_lsm__listing_first(listing, CMT_LSM_FILE_FOREIGN_ENGINE);
-    if (foreign != NULL)
-        return cmt_error_set(err, CMT_UNSUPPORTED,
-                             "%s holds %s: RocksDB or pebble wrote it, not LevelDB", view->path,
-                             foreign->name);
+    CMT_TRY(cmt_lsm__tell_dialect(view->dir_fd, view->path, listing, &view->dialect, err));
     CMT_TRY(find_manifest(view->dir_fd, view->path, listing, view->manifest_name,
                           &view->pending_current, err));
     CMT_TRY(read_manifest(view, err));
@@ -150,14 +177,13 @@ static cmt_status fill(cmt_lsm_view *view, const cmt_lsm_view_options *options,
     cmt_lsm__listing_free(listing);
     CMT_TRY(cmt_lsm__list(view->dir_fd, view->path, listing, err));
     view->highest_number = listing->highest_number;
-    CMT_TRY(cmt_lsm__journal_read(view->dir_fd, listing, view->version.log_number,
-                                  view->version.prev_log_number, view->version.last_sequence,
-                                  &view->journal, err));
+    CMT_TRY(read_journal(view, listing, err));
     size_t cache_bytes =
         options != NULL && options->cache_bytes > 0 ? options->cache_bytes : DEFAULT_CACHE_BYTES;
     bool pin = options != NULL && options->pin;
     CMT_TRY(cmt_lsm__cache_init(&view->cache, view->dir_fd, view->version.tables,
                                 view->version.count, cache_bytes, open_limit(view, pin), err));
+    CMT_TRY(take_range_deletes(view, err));
     if (pin)
         CMT_TRY(pin_tables(view, err));
     return check_unchanged(view, err);

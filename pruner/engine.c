@@ -81,7 +81,7 @@ cmt_status cmt_pruner__plan_engine(cmt_pruner *p, cmt_error *err)
     cmt_prune_plan *plan = &p->plan;
     if (p->options.action == CMT_ACTION_COMPACT) {
         p->blocks.has_work = p->states.has_work = true;
-        plan->peak_extra_bytes = p->blocks.bytes_before + p->states.bytes_before + OVERHEAD_BYTES;
+        plan->peak_extra_bytes = p->survey.bytes + OVERHEAD_BYTES;
         plan->estimated_ms = (int64_t)(plan->peak_extra_bytes / BYTES_PER_MS);
         return CMT_OK;
     }

@@ -2,12 +2,8 @@
  *
  * Finding the two databases, telling their engine, taking the locks, reading their roots.
  */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "clock.h"
 #include "pruner_internal.h"
@@ -25,23 +21,6 @@ const char *cmt_pruner__path(const cmt_pruner__side *side)
     return (const char *)side->path.data;
 }
 
-cmt_status cmt_pruner__directory_bytes(const char *path, uint64_t *bytes, cmt_error *err)
-{
-    DIR *dir = opendir(path);
-    if (dir == NULL)
-        return cmt_error_set(err, CMT_IO, "list %s: %s", path, strerror(errno));
-    uint64_t total = 0;
-    struct dirent *entry;
-    struct stat st;
-    while ((entry = readdir(dir)) != NULL)
-        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(st.st_mode))
-            total += (uint64_t)st.st_size;
-    closedir(dir);
-    *bytes = total;
-    return CMT_OK;
-}
-
 /* What cannot be written is refused before anything is touched. */
 static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cmt_error *err)
 {
@@ -55,6 +34,7 @@ static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
     case CMT_ENGINE_GOLEVELDB:
     case CMT_ENGINE_CLEVELDB:
     case CMT_ENGINE_ROCKSDB:
+    case CMT_ENGINE_PEBBLEDB:
         return CMT_OK;
     case CMT_ENGINE_NONE:
         return cmt_error_set(err, CMT_NOT_FOUND,
@@ -62,15 +42,14 @@ static cmt_status find_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
                              side->name, seen.message);
     case CMT_ENGINE_UNKNOWN:
         return cmt_error_set(err, CMT_UNSUPPORTED, "%s; nothing was changed", seen.message);
-    case CMT_ENGINE_PEBBLEDB:
     case CMT_ENGINE_BADGERDB:
     case CMT_ENGINE_BOLTDB:
         break;
     }
     return cmt_error_set(
         err, CMT_UNSUPPORTED,
-        "%s is a %s database; this version changes goleveldb, cleveldb and rocksdb databases "
-        "only",
+        "%s is a %s database; this version changes goleveldb, cleveldb, rocksdb and pebbledb "
+        "databases only",
         cmt_pruner__path(side), cmt_engine_name(side->engine));
 }
 
@@ -83,7 +62,6 @@ static cmt_status open_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
         .name = side->name,
         .observe = pruner->options.dry_run,
     };
-    CMT_TRY(cmt_pruner__directory_bytes(cmt_pruner__path(side), &side->bytes_before, err));
     if (pruner->method == CMT_METHOD_ENGINE)
         return cmt_pruner__open_to_plan(pruner, side, err);
     CMT_TRY(cmt_lsm_edit_open(cmt_pruner__path(side), &options, &side->edit, err));
@@ -118,10 +96,42 @@ void cmt_pruner__close_views(cmt_pruner *p)
     p->states.edit = p->blocks.edit = NULL;
 }
 
+/* One side's opening, on a thread of its own: logs of many megabytes are read. */
+typedef struct opening {
+    const cmt_pruner *pruner;
+    cmt_pruner__side *side;
+    cmt_status status;
+    cmt_error error;
+} opening;
+
+static void *open_on_thread(void *argument)
+{
+    opening *o = argument;
+    o->status = open_side(o->pruner, o->side, &o->error);
+    return NULL;
+}
+
+/* Under our locks neither side can change: both are opened at once. */
+static cmt_status open_locked(cmt_pruner *p, cmt_error *err)
+{
+    opening states = {.pruner = p, .side = &p->states};
+    pthread_t thread;
+    bool threaded = pthread_create(&thread, NULL, open_on_thread, &states) == 0;
+    cmt_status st = open_side(p, &p->blocks, err);
+    if (threaded)
+        pthread_join(thread, NULL);
+    else
+        open_on_thread(&states);
+    CMT_TRY(st);
+    if (states.status != CMT_OK)
+        return cmt_error_set(err, states.status, "%s", states.error.message);
+    return open_stores(p, err);
+}
+
 /* The state first: beside a running node it may then be behind the blocks, never ahead.  A node makes
  * blocks between the two; so views that do not fit are opened again, and if the heights have moved,
  * the gap is the node's doing. */
-static cmt_status open_views(cmt_pruner *p, cmt_error *err)
+static cmt_status open_beside_node(cmt_pruner *p, cmt_error *err)
 {
     int64_t last_height = -1;
     for (int attempt = 0;; attempt++) {
@@ -130,7 +140,7 @@ static cmt_status open_views(cmt_pruner *p, cmt_error *err)
         CMT_TRY(open_stores(p, err));
         int64_t height = cmt_block_store_height(p->block_store);
         int64_t gap = height - p->state.last_block_height;
-        if (!p->options.dry_run || gap == 0 || gap == 1)
+        if (gap == 0 || gap == 1)
             return CMT_OK;
         p->node_runs = p->node_runs || (last_height >= 0 && height != last_height);
         if (height == last_height || attempt == REOPEN_MAX)
@@ -151,8 +161,9 @@ static cmt_status open_all(cmt_pruner *p, cmt_error *err)
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->blocks), &p->blocks.lock, err));
         CMT_TRY(cmt_db_lock_take(cmt_pruner__path(&p->states), &p->states.lock, err));
     }
+    cmt_pruner__survey_begin(p);
     int64_t since = p->started_ns;
-    CMT_TRY(open_views(p, err));
+    CMT_TRY(p->options.dry_run ? open_beside_node(p, err) : open_locked(p, err));
     cmt_pruner__log_step(p, "opened both databases", &since);
     return CMT_OK;
 }
@@ -167,6 +178,19 @@ static bool report_progress(void *context, const cmt_progress *progress)
     bool stop = host->report(host->context, progress);
     pthread_mutex_unlock(&p->progress_lock);
     return stop;
+}
+
+/* Under our locks no node takes a table away: what is missing is damage. */
+cmt_status cmt_pruner__explain(cmt_pruner *p, cmt_status st, cmt_error *err)
+{
+    if (st != CMT_STALE || p->options.dry_run)
+        return st;
+    cmt_lsm_edit *const edits[] = {p->blocks.edit, p->states.edit};
+    for (size_t i = 0; i < 2; i++)
+        if (edits[i] != NULL)
+            CMT_TRY(cmt_lsm_edit_check_tables(edits[i], err));
+    return cmt_error_prefix(err, CMT_CORRUPT, "%s: files changed although they are locked",
+                            p->data_dir);
 }
 
 cmt_status cmt_pruner_open(const cmt_pruner_options *options, cmt_pruner **out, cmt_error *err)
@@ -184,7 +208,7 @@ cmt_status cmt_pruner_open(const cmt_pruner_options *options, cmt_pruner **out, 
     p->data_dir = strdup(options->data_dir);
     cmt_status st = p->data_dir == NULL
                         ? cmt_error_set(err, CMT_NO_MEMORY, "no memory for a pruner")
-                        : open_all(p, err);
+                        : cmt_pruner__explain(p, open_all(p, err), err);
     if (st != CMT_OK) {
         cmt_pruner_close(p);
         return st;
@@ -212,6 +236,9 @@ void cmt_pruner_close(cmt_pruner *p)
 {
     if (p == NULL)
         return;
+    cmt_error ignored = CMT_ERROR_INIT;
+    if (cmt_pruner__survey_end(p, &ignored) != CMT_OK)
+        cmt_log(p->options.logger, CMT_LOG_DEBUG, "size not known  err=\"%s\"", ignored.message);
     cmt_pruner__close_views(p); /* under the locks */
     cmt_pruner__unlock(p);
     cmt_lsm_trash_close(p->trash[0]);

@@ -120,6 +120,7 @@ static cmt_status make_rules(cmt_pruner *p, cmt_error *err)
         .retain_height = p->retain_height,
         .evidence_height = p->block_prune.evidence_height,
         .from = from,
+        .initial_height = p->state.initial_height,
         .reclaim = p->block_request.reclaim,
         .last_height = (height > last ? height : last) + 2,
         .sweep = p->options.sweep,
@@ -167,6 +168,8 @@ static cmt_status plan_prune(cmt_pruner *p, cmt_error *err)
         return CMT_OK;
     cmt_lsm_edit_spec block_spec = cmt_pruner__block_spec(p);
     cmt_lsm_edit_spec state_spec = cmt_pruner__state_spec(p);
+    CMT_TRY(cmt_pruner__survey_end(p, err));
+    cmt_pruner__log_step(p, "waited for the size", &since);
     CMT_TRY(cmt_lsm_edit_plan(p->blocks.edit, &block_spec, err));
     CMT_TRY(cmt_lsm_edit_plan(p->states.edit, &state_spec, err));
     cmt_pruner__log_step(p, "planned the tables", &since);
@@ -178,6 +181,7 @@ static cmt_status plan_compact(cmt_pruner *p, cmt_error *err)
     p->retain_height = cmt_block_store_base(p->block_store);
     p->plan.retain_height = p->retain_height;
     p->plan.search_complete = true;
+    CMT_TRY(cmt_pruner__survey_end(p, err));
     if (p->method == CMT_METHOD_ENGINE)
         return CMT_OK;
     CMT_TRY(cmt_lsm_edit_plan_compact(p->blocks.edit, err));
@@ -215,10 +219,9 @@ cmt_status cmt_pruner_plan(cmt_pruner *p, cmt_prune_plan *plan, cmt_error *err)
     p->plan = (cmt_prune_plan){0};
     if (p->planned)
         return cmt_error_set(err, CMT_INVALID, "a pruner plans once");
-    if (p->options.action == CMT_ACTION_COMPACT)
-        CMT_TRY(plan_compact(p, err));
-    else
-        CMT_TRY(plan_prune(p, err));
+    cmt_status st =
+        p->options.action == CMT_ACTION_COMPACT ? plan_compact(p, err) : plan_prune(p, err);
+    CMT_TRY(cmt_pruner__explain(p, st, err));
     CMT_TRY(sum_up(p, err));
     if (p->have_rules && (p->options.dry_run || p->options.families))
         CMT_TRY(cmt_pruner__plan_families(p, err));

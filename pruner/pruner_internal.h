@@ -19,8 +19,17 @@ typedef struct cmt_pruner__side {
     cmt_lsm_edit *edit; /* of the method edit */
     cmt_db *db;
     bool has_work;
-    uint64_t bytes_before; /* files of the directory, measured at open */
 } cmt_pruner__side;
+
+/** The size of both directories, taken on a thread of its own while other things are read: looking at
+ *  each of thousands of files takes long when nothing of them is cached. */
+typedef struct cmt_pruner__survey {
+    pthread_t thread;
+    bool running;
+    cmt_status status;
+    cmt_error error;
+    uint64_t bytes;
+} cmt_pruner__survey;
 
 struct cmt_pruner {
     cmt_pruner_options options;
@@ -31,6 +40,7 @@ struct cmt_pruner {
     int64_t started_ns;
     cmt_pruner__side blocks;
     cmt_pruner__side states;
+    cmt_pruner__survey survey;
     cmt_block_store *block_store;
     cmt_state_store *state_store;
     cmt_state state;
@@ -57,9 +67,16 @@ struct cmt_pruner {
 
 const char *cmt_pruner__path(const cmt_pruner__side *side);
 
-/** Bytes of the regular files in a directory. */
-CMT_MUST_CHECK cmt_status cmt_pruner__directory_bytes(const char *path, uint64_t *bytes,
-                                                      cmt_error *err);
+/** Bytes of the regular files in both database directories. */
+CMT_MUST_CHECK cmt_status cmt_pruner__bytes_on_disk(const cmt_pruner *pruner, uint64_t *bytes,
+                                                    cmt_error *err);
+/** Begin to take their size; survey_end waits for it.  Both may be called again; end without a begin is
+ *  an answer of before. */
+void cmt_pruner__survey_begin(cmt_pruner *pruner);
+CMT_MUST_CHECK cmt_status cmt_pruner__survey_end(cmt_pruner *pruner, cmt_error *err);
+
+/** The status that a failure @p st is to the caller: CMT_STALE only beside a running node. */
+cmt_status cmt_pruner__explain(cmt_pruner *pruner, cmt_status st, cmt_error *err);
 
 /** A debug line with the time since *since, which becomes now. */
 void cmt_pruner__log_step(const cmt_pruner *pruner, const char *step, int64_t *since);

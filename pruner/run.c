@@ -27,7 +27,7 @@ static void fill_result(const cmt_pruner *p, cmt_prune_result *r)
         .retain_height = p->retain_height,
         .evidence_height = p->plan.evidence_height,
         .blocks_pruned = compact ? 0 : p->retain_height - p->plan.base,
-        .bytes_before = p->blocks.bytes_before + p->states.bytes_before,
+        .bytes_before = p->survey.bytes,
         .method = p->method,
         .nothing_to_do = p->plan.nothing_to_do,
     };
@@ -136,16 +136,6 @@ static cmt_status commit_both(cmt_pruner *p, cmt_prune_result *r, cmt_error *err
     return CMT_OK;
 }
 
-static cmt_status measure_after(cmt_pruner *p, cmt_prune_result *r, cmt_error *err)
-{
-    uint64_t blocks;
-    uint64_t states;
-    CMT_TRY(cmt_pruner__directory_bytes(cmt_pruner__path(&p->blocks), &blocks, err));
-    CMT_TRY(cmt_pruner__directory_bytes(cmt_pruner__path(&p->states), &states, err));
-    r->bytes_after = blocks + states;
-    return CMT_OK;
-}
-
 static cmt_status run_edit(cmt_pruner *p, cmt_prune_result *result, cmt_error *err)
 {
     int64_t since = cmt_clock_ns();
@@ -182,7 +172,7 @@ cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *er
         CMT_TRY(cmt_pruner__run_engine(p, err));
     else
         CMT_TRY(run_edit(p, result, err));
-    CMT_TRY(measure_after(p, result, err));
+    CMT_TRY(cmt_pruner__bytes_on_disk(p, &result->bytes_after, err));
     cmt_pruner__unlock(p);
     result->ready_ms = cmt_clock_ms_since(p->started_ns);
     result->elapsed_ms = result->ready_ms;

@@ -103,14 +103,15 @@ static cmt_status make_family(cmt_state_store *store, const family_rule *rule,
                               const cmt_state_prune_request *request, cmt_state_prune *out,
                               cmt_error *err)
 {
-    uint64_t budget = CMT_STATE__SEARCH_SMALL;
+    uint64_t budget;
     CMT_TRY(cmt_state__search_budget(store, rule->family, &budget, err));
     if (rule->exact)
         budget = CMT_STATE__SEARCH_SMALL;
     CMT_AUTO(cmt_height_set_free) cmt_height_set left = {NULL, 0, 0};
-    bool complete;
-    CMT_TRY(
-        cmt_key_leftovers(store->db, rule->family, request->from, budget, &left, &complete, err));
+    bool complete = true;
+    if (request->from > request->initial_height) /* else nothing was ever below */
+        CMT_TRY(cmt_key_leftovers(store->db, rule->family, request->from, budget, &left, &complete,
+                                  err));
     bool sweep = request->sweep;
     cmt_status st = CMT_OK;
     if (!complete) {

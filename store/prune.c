@@ -84,9 +84,12 @@ static cmt_status search_family(cmt_block_store *store, const cmt_key_family *fa
     return CMT_OK;
 }
 
-static cmt_status search(cmt_block_store *store, cmt_store__leftovers *left, cmt_error *err)
+static cmt_status search(cmt_block_store *store, int64_t initial_height, cmt_store__leftovers *left,
+                         cmt_error *err)
 {
     left->complete = true;
+    if (store->state.base <= initial_height)
+        return CMT_OK; /* nothing was ever below, but for C:(initial_height-1), which stays */
     CMT_TRY(search_family(store, &cmt_family_meta, &left->meta, &left->complete, err));
     CMT_TRY(search_family(store, &cmt_family_part, &left->part, &left->complete, err));
     CMT_TRY(search_family(store, &cmt_family_commit, &left->commit, &left->complete, err));
@@ -231,7 +234,7 @@ static cmt_status make(cmt_block_store *store, const cmt_block_prune_request *re
                        cmt_store__leftovers *left, cmt_block_prune *out, cmt_error *err)
 {
     CMT_TRY(cmt_store__check_prune(store, request, err));
-    CMT_TRY(search(store, left, err));
+    CMT_TRY(search(store, request->initial_height, left, err));
     out->layout = store->layout.layout;
     out->base = store->state.base;
     out->height = store->state.height;

@@ -42,7 +42,7 @@ const (
 var genesisTime = time.Date(2024, 1, 2, 3, 4, 5, 678901234, time.UTC)
 
 type genOptions struct {
-	home              string
+	home, engine      string
 	heights, initial  int64
 	validators        int
 	valEvery          int64
@@ -55,6 +55,7 @@ type genOptions struct {
 
 func (o *genOptions) register(flags *flag.FlagSet) {
 	flags.StringVar(&o.home, "o", "", "home directory to make")
+	flags.StringVar(&o.engine, "backend", "goleveldb", "goleveldb, or rocksdb and pebbledb if built with these tags")
 	flags.Int64Var(&o.heights, "n", 100, "number of heights")
 	flags.Int64Var(&o.initial, "initial", 1, "first height")
 	flags.IntVar(&o.validators, "vals", 4, "validators at genesis")
@@ -139,7 +140,7 @@ func newChain(o *genOptions) (*chain, error) {
 	if o.withoutDurability {
 		wrap = withoutSync
 	}
-	if c.stores, err = openStores(o.home, wrap); err != nil {
+	if c.stores, err = openStores(o.home, dbm.BackendType(o.engine), wrap); err != nil {
 		return nil, err
 	}
 	c.executor = sm.NewBlockExecutor(c.stores.states, log.NewNopLogger(), connections.Consensus(),

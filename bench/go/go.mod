@@ -71,3 +71,4 @@ require (
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 
+replace github.com/linxGnu/grocksdb => github.com/linxGnu/grocksdb v1.7.14

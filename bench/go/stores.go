@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	dbm "github.com/cometbft/cometbft-db"
@@ -25,17 +26,34 @@ type stores struct {
 	states           sm.Store
 }
 
-// openStores wraps each database in wrap before CometBFT sees it; nil for none.
-func openStores(home string, wrap func(dbm.DB) dbm.DB) (*stores, error) {
+// engineOf tells the engine of a home from its files; goleveldb where nothing is there yet.
+func engineOf(home string) dbm.BackendType {
+	options, _ := filepath.Glob(filepath.Join(home, "data", "blockstore.db", "OPTIONS-*"))
+	for _, path := range options {
+		text, err := os.ReadFile(path)
+		if err == nil && strings.Contains(string(text), "pebble_version") {
+			return dbm.PebbleDBBackend
+		}
+		return dbm.RocksDBBackend
+	}
+	return dbm.GoLevelDBBackend
+}
+
+// openStores opens a home's databases, or makes them, with an engine ("": what the files say), and wraps
+// each in wrap before CometBFT sees it; nil for none.
+func openStores(home string, engine dbm.BackendType, wrap func(dbm.DB) dbm.DB) (*stores, error) {
 	if home == "" {
 		return nil, errors.New("no home directory given")
 	}
+	if engine == "" {
+		engine = engineOf(home)
+	}
 	data := filepath.Join(home, "data")
-	blockDB, err := dbm.NewGoLevelDB("blockstore", data)
+	blockDB, err := dbm.NewDB("blockstore", engine, data)
 	if err != nil {
 		return nil, err
 	}
-	stateDB, err := dbm.NewGoLevelDB("state", data)
+	stateDB, err := dbm.NewDB("state", engine, data)
 	if err != nil {
 		return nil, errors.Join(err, blockDB.Close())
 	}
@@ -52,7 +70,7 @@ func (s *stores) close() error { return errors.Join(s.blockDB.Close(), s.stateDB
 
 // prune does what BlockExecutor.pruneBlocks does.
 func prune(home string, retain int64) (err error) {
-	s, err := openStores(home, nil)
+	s, err := openStores(home, "", nil)
 	if err != nil {
 		return err
 	}
@@ -81,7 +99,7 @@ func prune(home string, retain int64) (err error) {
 
 // compact gives both databases to the engine's compaction of everything.
 func compact(home string) (err error) {
-	s, err := openStores(home, nil)
+	s, err := openStores(home, "", nil)
 	if err != nil {
 		return err
 	}
@@ -109,7 +127,7 @@ func dump(home, name string, list bool) (err error) {
 	if _, err := os.Stat(path); err != nil {
 		return err // opening it would make an empty one
 	}
-	db, err := dbm.NewGoLevelDB(name, filepath.Dir(path))
+	db, err := dbm.NewDB(name, engineOf(home), filepath.Dir(path))
 	if err != nil {
 		return err
 	}

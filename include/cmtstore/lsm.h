@@ -174,7 +174,7 @@ typedef struct cmt_lsm_edit_counts {
  * Read the state of @p dir and check that it can be edited.  Writes nothing.
  *
  * @retval CMT_UNSUPPORTED  CURRENT.<n> pending, unknown tag, comparator or level, another engine
- * @retval CMT_CORRUPT      a table missing or of another size, overlapping tables, damaged log
+ * @retval CMT_CORRUPT      overlapping tables, damaged MANIFEST or log
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_open(const char *dir,
                                                     const cmt_lsm_edit_options *options,
@@ -183,7 +183,13 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_open(const char *dir,
 /** The view over the old state, for planning; borrowed, valid until the edit is freed. */
 CMT_API cmt_lsm_view *cmt_lsm_edit_view(cmt_lsm_edit *edit);
 
-/** Decide what happens to each table.  Reads boundaries only; writes nothing. */
+/** Is every table there, with the size that the MANIFEST says?  Looks at each file; planning does so first.
+ *  @retval CMT_CORRUPT  one is not; CMT_STALE when only observing */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_check_tables(cmt_lsm_edit *edit, cmt_error *err);
+
+/** Check that every table is there, then decide what happens to each.  Reads boundaries only; writes
+ *  nothing.  The callbacks of @p spec may later be called from several threads at once.
+ *  @retval CMT_CORRUPT  a table missing or of another size; damage in what was read */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_plan(cmt_lsm_edit *edit,
                                                     const cmt_lsm_edit_spec *spec, cmt_error *err);
 
@@ -191,6 +197,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_plan(cmt_lsm_edit *edit,
  * Plan a compaction instead: judged by entries.  A table is rewritten only if it holds a tombstone
  * or a key of which another source has another version; level-0 tables and logs are merged and
  * placed into the gaps of deeper levels.  Reads every key; writes nothing.
+ * @retval CMT_CORRUPT  a table missing or of another size; damage anywhere
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_plan_compact(cmt_lsm_edit *edit, cmt_error *err);
 

@@ -76,6 +76,7 @@ typedef struct cmt_state_prune_request {
     int64_t retain_height;   /* in [base, last_block_height] */
     int64_t evidence_height; /* as the block store's rule found it */
     int64_t from;            /* of cmt_state_prune_unfinished_from */
+    int64_t initial_height;  /* of the chain: below it there never was anything */
     bool reclaim;            /* also cover where deleted keys may still take up space */
     int64_t last_height;     /* highest height at which a record may exist: max(heights) + 2 */
     bool sweep;

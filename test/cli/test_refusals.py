@@ -283,7 +283,7 @@ def text_file(home):
         f.write("not a database")
 
 
-IMITATIONS = [(badger, "badgerdb"), (bolt, "boltdb"), (newer_pebble, "pebbledb"), (mixed, "do not belong together"), (only_sst, ".sst"),
+IMITATIONS = [(badger, "badgerdb"), (bolt, "boltdb"), (newer_pebble, "a pebble newer"), (mixed, "do not belong together"), (only_sst, ".sst"),
               (stranger, "CURRENT"), (text_file, "bolt")]
 
 
@@ -432,7 +432,7 @@ def reads_beside_a_busy_node():
 
 def main():
     tools.require_cmtstore()
-    for fixture in (CHAIN, "digits-0.38", "multi-1.0-v2", "multi-1.0-v1-pebble"):
+    for fixture in (CHAIN, "digits-0.38", "multi-1.0-v2"):
         WORK.fixture(fixture)
     both = homes.DATABASES
     tally = Tally()
@@ -444,7 +444,6 @@ def main():
     tally.run("fails on bad records", fails_on_bad_records, BAD_RECORDS)
     tally.run("refuses stores of different heights", refuses_stores_of_different_heights, [()])
     tally.run("refuses imitations", refuses_imitation, IMITATIONS)
-    tally.run("refuses other engines", refuses_engine, [("multi-1.0-v1-pebble", "pebbledb")])
     tally.run("respects kept retain heights", respects_a_kept_retain_height,
               [(f, k, who, m) for f, m in ((CHAIN, "edit"), ("multi-1.0-v2", "edit"), ("multi-1.0-v2", "engine"))
                for k, who in ((b"AppRetainHeightKey", "application"), (b"DCBlockRetainHeightKey", "companion"),

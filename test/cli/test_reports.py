@@ -272,14 +272,14 @@ def keeps_errors_off_standard_output(args, code):
 
 def main():
     tools.require_cmtstore()
-    for fixture in (CHAIN, "app-pruned-0.38", "multi-1.0-v2", "multi-0.38-rocksdb", "multi-1.0-v1-pebble"):
+    for fixture in (CHAIN, "app-pruned-0.38", "multi-1.0-v2", "multi-0.38-rocksdb"):
         WORK.fixture(fixture)
     tally = Tally()
     tally.run("tells what is there", tells_what_is_there, [()])
     tally.run("tells of leftovers and trash", tells_of_leftovers_and_trash, [()])
     tally.run("tells of an unfinished prune", tells_of_an_unfinished_prune, [()])
     tally.run("tells what it can of other engines", tells_what_it_can_of_other_engines,
-              [("multi-1.0-v1-pebble", "pebbledb")])
+              [])
     tally.run("tells of RocksDB", tells_of_rocksdb, [()])
     tally.run("tells of layout v2", tells_of_layout_v2, [()])
     tally.run("plans", plans, [()])

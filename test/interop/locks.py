@@ -29,7 +29,7 @@ FOREIGN = {
     "goleveldb": (LEVELDB, lambda home: [oracle.built("0.38"), "hold", "-home", home]),
     "C++ LevelDB": (LEVELDB, lambda home: [tools.cleveldb_check(), "hold", *both(home)]),
     "RocksDB": (ROCKSDB, lambda home: tools.rocksdb_check("hold", *both(home))),
-    "pebble": (PEBBLE, lambda home: [oracle.built("1.0"), "hold-pebble", "-home", home]),
+    "pebble": (PEBBLE, lambda home: [oracle.built("1.0"), "hold", "-home", home]),
 }
 OURS = {
     "our LevelDB": (LEVELDB, lambda home: tools.engine_db("hold", "goleveldb", *both(home))),

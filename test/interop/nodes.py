@@ -17,7 +17,7 @@ from support import homes, ldb, node, tools  # noqa: E402
 from support.tally import Skip, Tally, expect, expect_equal, reason_to_skip  # noqa: E402
 
 WORK = homes.Workspace()
-VERSIONS = ("0.37.18", "0.38.26")
+VERSIONS = ("0.37.18", "0.38.26", "1.0.1")  # the last on pebble
 LOOKS = 50
 KEEP = ("--keep-blocks", "30")
 
@@ -188,7 +188,7 @@ def main():
             tally.skip(f"all with CometBFT {version}", reason)
         else:
             versions.append(version)
-    kept = [f for f in ("node-0.37.18", "node-0.38.26", "node-0.38.26-killed") if any(v in f for v in versions)]
+    kept = [f for f in ("node-0.37.18", "node-0.38.26", "node-0.38.26-killed", "node-1.0.1") if any(v in f for v in versions)]
     for fixture in kept:
         WORK.fixture(fixture)
     tally.run("kept homes: pruned, compacted, and the node goes on", kept_home_runs_on, kept)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What cmtstore leaves, as goleveldb and C++ LevelDB see it: exactly the golden pairs, by iterating
+"""What cmtstore leaves, as goleveldb, C++ LevelDB and pebble see it: exactly the golden pairs, by iterating
 and by getting every key, at once and after each engine has compacted everything.
 
 Environment: CMTSTORE, CMT_TEST_CACHE, CMT_TEST_JOBS (2).  Arguments: only these fixtures.
@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from support import homes, tools  # noqa: E402
+from support import homes, ldb, tools  # noqa: E402
 from support.oracle import available, oracle  # noqa: E402
 from support.tally import Tally, expect, expect_equal  # noqa: E402
 
@@ -19,18 +19,24 @@ WORK = homes.Workspace(in_memory=True)
 
 
 def expect_golden(home, wanted, when):
-    """Both engines open copies, for writing as a node does: that alone changes a directory."""
-    for name in homes.DATABASES:
+    """Each engine opens copies, for writing as a node does: that alone changes a directory."""
+    line = line_of(home)
+    for name in homes.DATABASES if line == "0.38" else ():
         copy = WORK.copy(home)
         seen = tools.cleveldb_dump(homes.database(copy, name))
         expect(seen == wanted[name], f"C++ LevelDB, {name} {when}: {homes.differences(seen, wanted[name])}")
         WORK.discard(copy)
-    if not available():
+    if not available(line):
         copy = WORK.copy(home)
         for name in homes.DATABASES:
-            seen = oracle().lines(copy, name, write=True)
-            expect(seen == wanted[name], f"goleveldb, {name} {when}: {homes.differences(seen, wanted[name])}")
+            seen = oracle(line).lines(copy, name, write=True)
+            expect(seen == wanted[name], f"CometBFT's engine, {name} {when}: {homes.differences(seen, wanted[name])}")
         WORK.discard(copy)
+
+
+def line_of(home):
+    """Whose code reads it: pebble is CometBFT 1.0's."""
+    return "1.0" if ldb.Version(homes.database(home, "state")).pebble else "0.38"
 
 
 def engines_agree(fixture, command, retain):
@@ -44,9 +50,10 @@ def engines_agree(fixture, command, retain):
     tools.change(command, home, *flags).expect_code(tools.OK)
     expect_golden(home, wanted, f"after {command}")
 
-    compactions = {"C++ LevelDB": tools.cleveldb_compact}
-    if not available():
-        compactions["goleveldb"] = oracle().compact
+    line = line_of(home)
+    compactions = {"C++ LevelDB": tools.cleveldb_compact} if line == "0.38" else {}
+    if not available(line):
+        compactions["CometBFT's engine"] = oracle(line).compact
     for engine, compact in compactions.items():
         copy = WORK.copy(home)
         compact(copy)
@@ -60,13 +67,13 @@ def goes_on(fixture, retain):
     heights = homes.golden_heights(fixture)
     target = heights[-1]
     ours, theirs = WORK.copy(WORK.fixture(fixture)), WORK.copy(WORK.fixture(fixture))
+    judge = oracle(homes.line(fixture))
     tools.change("prune", ours, "--no-sweep", "--retain-height", retain).expect_code(tools.OK)
-    comet = oracle(homes.line(fixture))
-    expect_equal(comet.prune(theirs, retain)["base"], retain, "base after CometBFT's prune")
+    expect_equal(judge.prune(theirs, retain)["base"], retain, "base after CometBFT's prune")
     for home in (ours, theirs):
-        expect_equal(comet.prune(home, target)["base"], target, "base after CometBFT's second prune")
+        expect_equal(judge.prune(home, target)["base"], target, "base after CometBFT's second prune")
     for name in homes.DATABASES:
-        got, wanted = oracle().lines(ours, name), oracle().lines(theirs, name)
+        got, wanted = judge.lines(ours, name), judge.lines(theirs, name)
         expect(got == wanted, f"{name} after ours and theirs: {homes.differences(got, wanted)}")
     WORK.discard(ours)
     WORK.discard(theirs)
@@ -79,9 +86,9 @@ def main():
     for fixture in fixtures:
         WORK.fixture(fixture)
     tally = Tally()
-    reason = available()
+    reason = available() or available("1.0")
     if reason:
-        tally.skip("everything that goleveldb says", reason)
+        tally.skip("everything that CometBFT's engines say", reason)
     heights = [(f, r) for f in fixtures for r in homes.golden_heights(f)]
     for command in ("prune", "prune-and-compact"):
         tally.run(f"engines see the golden pairs after {command}", engines_agree, [(f, command, r) for f, r in heights])

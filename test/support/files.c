@@ -203,11 +203,15 @@ char *files_unpack_fixture(const char *name, char **top)
     ck_assert_msg(fixtures != NULL, "CMT_FIXTURES is not set");
     char *dir = files_path(fixtures, name);
     char *archive = files_path(dir, "home.tar.gz");
+    if (access(archive, R_OK) != 0) {
+        free(archive);
+        archive = files_path(dir, "home.tar.xz");
+    }
     *top = files_temp();
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
-        execlp("tar", "tar", "-xzf", archive, "-C", *top, (char *)NULL);
+        execlp("tar", "tar", "-xf", archive, "-C", *top, (char *)NULL);
         _exit(127);
     }
     int status;

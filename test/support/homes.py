@@ -14,7 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 FIXTURES = os.environ.get("CMT_FIXTURES", os.path.join(ROOT, "test", "fixtures"))
 DATABASES = ("blockstore", "state")
 
-# goleveldb, with golden dumps
+# With golden dumps
 GOLDEN = (
     "app-pruned-0.38",
     "checkpoint-0.38",
@@ -28,7 +28,12 @@ GOLDEN = (
     "multi-1.0-v2",
     "parts-0.38",
     "votes-ext-0.38",
+    "multi-1.0-v1-pebble",  # on pebble, alone among them
 )
+
+
+def engine_of(fixture):
+    return "pebbledb" if fixture.endswith("-pebble") else "goleveldb"
 
 
 def layout(fixture):

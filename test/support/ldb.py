@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small, independent reader of LevelDB directories: MANIFEST, write-ahead logs, tables.
+"""A small, independent reader of LevelDB's and pebble's directories: MANIFEST, write-ahead logs, tables.
 
 It shares no code with the program under test and none with an engine, so it can say of a directory
 what an engine would hide: tombstones, keys with several versions, files that nothing refers to.
@@ -12,10 +12,12 @@ from collections import namedtuple
 
 BLOCK = 32768
 TABLE_MAGIC = 0xDB4775248B80FB57
+PEBBLE_MAGIC = 0x88E241B785F4CFF7
 COMPARATOR = b"leveldb.BytewiseComparator"
 
-Table = namedtuple("Table", "number size smallest largest")
-Entry = namedtuple("Entry", "key seq kind value")  # kind: 1 put, 0 delete
+Table = namedtuple("Table", "number size smallest largest seqs")  # seqs: pebble, (lowest, highest)
+Entry = namedtuple("Entry", "key seq kind value")  # kind: 1 put, 0 delete, 15 delete up to value (pebble)
+RANGE_DELETE = 15
 
 
 class Damaged(Exception):
@@ -94,19 +96,27 @@ def snappy(data):
     return bytes(out)
 
 
-def log_records(data):
-    """The records of a log file and whether it ends in a torn one."""
+def log_records(data, number=None):
+    """The records of a log file and whether it ends in a torn one.  With its number: a log of pebble's."""
     records, partial, at = [], None, 0
     while at < len(data):
         left = BLOCK - at % BLOCK
-        if left < 7:
+        head = data[at : at + min(left, 11)]
+        if left < 7 or (number is not None and left < 11 and not any(head)):
             at += left
             continue
-        crc, size, kind = struct.unpack_from("<IHB", data[at : at + 7].ljust(7, b"\0"))
-        body = data[at + 7 : at + 7 + size]
-        if kind == 0 or size > left - 7 or len(body) < size or crc != masked_crc32c(bytes([kind]) + body):
+        crc, size, kind = struct.unpack_from("<IHB", head.ljust(7, b"\0"))
+        header = 7
+        if number is not None and 5 <= kind <= 8:
+            header = 11
+            if head[7:] != struct.pack("<I", number):
+                return records, partial is not None
+        body = data[at + header : at + header + size]
+        covered = data[at + 6 : at + header] + body
+        if kind == 0 or size > left - header or len(body) < size or crc != masked_crc32c(covered):
             return records, True
-        at += 7 + size
+        at += header + size
+        kind -= 4 if header == 11 else 0
         if kind == 1:
             records.append(body)
         elif kind == 2:
@@ -121,6 +131,17 @@ def log_records(data):
     return records, partial is not None
 
 
+def _custom(edit, at):
+    """Pass over what pebble says of a table besides: that it shall be compacted, when it was made."""
+    while True:
+        tag, at = varint(edit, at)
+        if tag == 1:
+            return at
+        if tag not in (2, 6):
+            raise Damaged(f"attribute {tag} of a table")
+        _, at = _sized(edit, at)
+
+
 class Version:
     """What the MANIFEST that CURRENT names says."""
 
@@ -131,6 +152,7 @@ class Version:
         if not re.fullmatch(rb"MANIFEST-\d+\n", current):
             raise Damaged(f"CURRENT holds {current!r}")
         self.manifest = current.decode().strip()
+        self.pebble = any(name.startswith("OPTIONS-") for name in os.listdir(directory))
         self.log_number = self.previous_log = self.next_file = self.last_seq = 0
         self.levels = {}
         with open(os.path.join(directory, self.manifest), "rb") as f:
@@ -156,13 +178,19 @@ class Version:
                 level, at = varint(edit, at)
                 number, at = varint(edit, at)
                 del self.levels[level][number]
-            elif tag == 7:
+            elif tag == (100 if self.pebble else 7) or (self.pebble and tag == 103):
                 level, at = varint(edit, at)
                 number, at = varint(edit, at)
                 size, at = varint(edit, at)
                 smallest, at = _sized(edit, at)
                 largest, at = _sized(edit, at)
-                self.levels.setdefault(level, {})[number] = Table(number, size, smallest, largest)
+                seqs = None
+                if self.pebble:
+                    low, at = varint(edit, at)
+                    high, at = varint(edit, at)
+                    seqs = (low, high)
+                    at = _custom(edit, at) if tag == 103 else at
+                self.levels.setdefault(level, {})[number] = Table(number, size, smallest, largest, seqs)
             else:
                 raise Damaged(f"MANIFEST tag {tag}")
 
@@ -217,35 +245,70 @@ def order(internal_key):
     return internal_key[:-8], -trailer
 
 
-def table_keys(path):
-    """(internal key, value) of every entry of a table, in stored order."""
-    with open(path, "rb") as f:
-        data = f.read()
-    if len(data) < 48 or struct.unpack_from("<Q", data, len(data) - 8)[0] != TABLE_MAGIC:
-        raise Damaged(f"{path}: no table")
-    _, at = varint(data, len(data) - 48)
-    _, at = varint(data, at)
+def _handle(data, at=0):
     offset, at = varint(data, at)
     size, at = varint(data, at)
-    for _, handle in _block_entries(_block(data, offset, size)):
-        offset, at = varint(handle, 0)
-        size, at = varint(handle, at)
-        yield from _block_entries(_block(data, offset, size))
+    return (offset, size), at
 
 
-def journal_entries(path):
+def _blocks_of_index(data, handle):
+    for _, value in _block_entries(_block(data, *handle)):
+        yield _handle(value)[0]
+
+
+def meta_blocks(data):
+    """The blocks beside the data of a table of pebble's: {name: {key: value}}."""
+    return {
+        name: dict(_block_entries(_block(data, *_handle(value)[0])))
+        for name, value in _block_entries(_block(data, *_handle(data, len(data) - 52)[0]))
+    }
+
+
+def _read_table(path):
     with open(path, "rb") as f:
-        records, _ = log_records(f.read())
+        data = f.read()
+    magic = struct.unpack_from("<Q", data, len(data) - 8)[0] if len(data) >= 53 else 0
+    if magic not in (TABLE_MAGIC, PEBBLE_MAGIC):
+        raise Damaged(f"{path}: no table")
+    if magic == PEBBLE_MAGIC and (data[-53], struct.unpack_from("<I", data, len(data) - 12)[0]) != (1, 2):
+        raise Damaged(f"{path}: checksum kind or format")
+    return data, magic == PEBBLE_MAGIC
+
+
+def table_keys(path):
+    """(internal key, value) of every entry of a table, in stored order."""
+    data, pebble = _read_table(path)
+    _, at = _handle(data, len(data) - (52 if pebble else 48))
+    blocks = list(_blocks_of_index(data, _handle(data, at)[0]))
+    if pebble and meta_blocks(data)[b"rocksdb.properties"][b"rocksdb.block.based.table.index.type"][0] == 2:
+        blocks = [block for part in blocks for block in _blocks_of_index(data, part)]
+    for block in blocks:
+        yield from _block_entries(_block(data, *block))
+
+
+def range_deletes(path):
+    """The range deletions of a table, as entries."""
+    data, pebble = _read_table(path)
+    found = meta_blocks(data).get(b"rocksdb.range_del2", {}) if pebble else {}
+    return [Entry(*_split(key), value) for key, value in found.items()]
+
+
+def journal_entries(path, pebble=False):
+    with open(path, "rb") as f:
+        records, _ = log_records(f.read(), int(os.path.basename(path)[:-4]) if pebble else None)
     for record in records:
         seq, count = struct.unpack_from("<QI", record)
-        at = 12
-        for n in range(count):
+        at, n = 12, 0
+        while n < count:
             kind = record[at]
             key, at = _sized(record, at + 1)
             value = b""
-            if kind == 1:
+            if kind in (1, RANGE_DELETE):
                 value, at = _sized(record, at)
+            if kind == 3 and pebble:  # a comment
+                continue
             yield Entry(key, seq + n, kind, value)
+            n += 1
 
 
 def entries(version):
@@ -253,18 +316,26 @@ def entries(version):
     for _, table in version.tables():
         for internal_key, value in table_keys(version.table_path(table.number)):
             yield Entry(*_split(internal_key), value)
+        yield from range_deletes(version.table_path(table.number))
     for number in version.journals():
-        yield from journal_entries(os.path.join(version.directory, f"{number:06d}.log"))
+        yield from journal_entries(os.path.join(version.directory, f"{number:06d}.log"), version.pebble)
 
 
 def pairs(directory):
     """What a reader sees: {key: value}."""
-    newest = {}
+    newest, gone = {}, []
     for entry in entries(Version(directory)):
+        if entry.kind == RANGE_DELETE:
+            gone.append(entry)
+            continue
         seen = newest.get(entry.key)
         if seen is None or entry.seq > seen.seq:
             newest[entry.key] = entry
-    return {key: entry.value for key, entry in newest.items() if entry.kind == 1}
+    return {
+        key: entry.value
+        for key, entry in newest.items()
+        if entry.kind == 1 and not any(d.key <= key < d.value and d.seq > entry.seq for d in gone)
+    }
 
 
 def dead_weight(directory):
@@ -277,10 +348,15 @@ def dead_weight(directory):
     return tombstones, total - len(keys)
 
 
+def has_range_deletes(directory):
+    return any(entry.kind == RANGE_DELETE for entry in entries(Version(directory)))
+
+
 def stray_files(directory):
     """Files that nothing refers to."""
     version = Version(directory)
     known = {"CURRENT", "CURRENT.bak", "LOCK", "LOG", "LOG.old", version.manifest}
+    known.update(name for name in os.listdir(directory) if version.pebble and name.startswith("OPTIONS-"))
     known.update(os.path.basename(version.table_path(table.number)) for _, table in version.tables())
     known.update(f"{number:06d}.log" for number in version.journals())
     return sorted(set(os.listdir(directory)) - known)
@@ -290,9 +366,11 @@ def structure_problems(directory):
     """What is wrong with the tree, as a list of sentences; reads the tables' keys."""
     version = Version(directory)
     problems = ["the MANIFEST ends in a torn record"] if version.torn else []
-    if len(version.levels.get(0, {})) >= 4:
+    if len(version.levels.get(0, {})) >= 4 and not version.pebble:  # pebble's lie side by side
         problems.append(f"{len(version.levels[0])} tables on level 0")
-    highest = max([int(version.manifest[9:])] + [table.number for _, table in version.tables()])
+    # pebble raises its counter above its MANIFEST's number by itself, and so need not say it.
+    own = [] if version.pebble else [int(version.manifest[9:])]
+    highest = max(own + [table.number for _, table in version.tables()], default=0)
     if version.next_file <= highest:
         problems.append(f"next file number {version.next_file}, but {highest} is in use")
     for level, table in version.tables():
@@ -313,8 +391,15 @@ def _table_problems(version, table):
         return [f"{os.path.getsize(path)} bytes, the MANIFEST says {table.size}"]
     keys = [key for key, _ in table_keys(path)]
     problems = []
+    if range_deletes(path):  # an engine's: they count for the bounds
+        return []
     if not keys:
         return ["empty"]
+    seqs = [_split(key)[1] for key in keys]
+    if table.seqs not in (None, (min(seqs), max(seqs))):
+        problems.append(f"sequences {min(seqs)} to {max(seqs)}, the MANIFEST says {table.seqs}")
+    if version.pebble:
+        problems += _property_problems(path)
     if (keys[0], keys[-1]) != (table.smallest, table.largest):
         problems.append("first or last key is not what the MANIFEST says")
     if any(order(a) >= order(b) for a, b in zip(keys, keys[1:])):
@@ -322,3 +407,18 @@ def _table_problems(version, table):
     if max(_split(key)[1] for key in keys) > version.last_seq:
         problems.append("an entry is newer than the MANIFEST's last sequence")
     return problems
+
+
+def _property_problems(path):
+    """What pebble believes of a table is true of it."""
+    data, _ = _read_table(path)
+    stored = meta_blocks(data)[b"rocksdb.properties"]
+    keys = list(table_keys(path))
+    true = {
+        b"rocksdb.num.entries": len(keys),
+        b"rocksdb.deleted.keys": sum(_split(key)[2] == 0 for key, _ in keys),
+        b"rocksdb.raw.key.size": sum(len(key) for key, _ in keys),
+        b"rocksdb.raw.value.size": sum(len(value) for _, value in keys),
+    }
+    told = {name: varint(stored[name], 0)[0] for name in true}
+    return [f"{name.decode()} is {true[name]}, the properties say {told[name]}" for name in true if true[name] != told[name]]

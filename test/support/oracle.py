@@ -80,15 +80,15 @@ class Oracle:
     def compact(self, home):
         return self.ask("compact", home=home)
 
-    def shape(self, home, out, seed, crash=False, **sizes):
-        return self.ask("shape", home=home, out=out, crash=crash, chain={"seed": seed}, **sizes)
+    def shape(self, home, out, seed, crash=False, **how):
+        return self.ask("shape", home=home, out=out, crash=crash, chain={"seed": seed}, **how)
 
     def mutate(self, home, db, put=None, delete=()):
         return self.ask("mutate", home=home, db=db, delete=[key.hex() for key in delete],
                         set={key.hex(): value.hex() for key, value in (put or {}).items()})
 
     def digest(self, home, db, write=False):
-        """The digest of one database, every key iterated and got by goleveldb."""
+        """The digest of one database, every key iterated and got by CometBFT's engine."""
         return self.ask("dump", home=home, db=db, gets=True, write=write)["digest"]
 
     def lines(self, home, db, write=False):

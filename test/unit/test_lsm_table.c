@@ -348,6 +348,7 @@ static void copy_block(cmt_lsm__table *from, const cmt_lsm__cursor *index)
     cmt_lsm__handle handle;
     cmt_lsm__block *block;
     cmt_lsm__cursor data = {0};
+    cmt_lsm__block_facts facts = {0};
     pairs_must(cmt_lsm__handle_decode(from, index->value, &handle, &err), &err);
     size_t size = (size_t)handle.size + CMT_LSM_BLOCK_TRAILER;
     uint8_t *raw = malloc(size);
@@ -356,9 +357,11 @@ static void copy_block(cmt_lsm__table *from, const cmt_lsm__cursor *index)
     cmt_lsm__cursor_set(&data, block);
     pairs_must(cmt_lsm__cursor_first(&data, &err), &err);
     ck_assert_int_eq(cmt_buf_set(&first, cmt_buf_slice(&data.key)), CMT_OK);
+    for (; data.valid; pairs_must(cmt_lsm__cursor_next(&data, &err), &err))
+        cmt_lsm__block_facts_add(&facts, cmt_buf_slice(&data.key), data.value.size);
     pairs_must(cmt_lsm__cursor_last(&data, &err), &err);
     pairs_must(cmt_lsm__builder_add_block(&builder, (cmt_slice){raw, size}, cmt_buf_slice(&first),
-                                          cmt_buf_slice(&data.key), &err),
+                                          cmt_buf_slice(&data.key), &facts, &err),
                &err);
     cmt_lsm__cursor_free(&data);
     cmt_lsm__block_release(block);

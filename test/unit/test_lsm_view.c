@@ -434,7 +434,7 @@ START_TEST(an_iterator_that_met_damage_stands_nowhere)
 }
 END_TEST
 
-/* Damage after the iterator has come to stand: turning round is what meets it. */
+/* Damage after the iterator has come to stand: it is met once what was read before is left. */
 static void check_turn(bool forward)
 {
     cmt_lsm_view *view;
@@ -453,7 +453,9 @@ static void check_turn(bool forward)
     files_write(dir, name, cmt_buf_slice(&table));
     cmt_buf_free(&table);
     free(name);
-    cmt_status st = forward ? cmt_lsm_iter_prev(iter, &err) : cmt_lsm_iter_next(iter, &err);
+    cmt_status st = CMT_OK;
+    for (unsigned i = 0; i < 1000 && st == CMT_OK; i++)
+        st = forward ? cmt_lsm_iter_prev(iter, &err) : cmt_lsm_iter_next(iter, &err);
     ck_assert_int_eq(st, CMT_CORRUPT);
     ck_assert_int_eq(cmt_lsm_iter_next(iter, &err), CMT_INVALID);
     ck_assert_int_eq(cmt_lsm_iter_prev(iter, &err), CMT_INVALID);

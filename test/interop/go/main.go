@@ -2,7 +2,7 @@
 
 // cmtoracle makes, prunes and reads block and state databases with CometBFT's own code, so that
 // what cmtstore leaves can be compared with what CometBFT leaves.  What differs between the release
-// lines is in line.go; ../go-1.0 has its own and shares the other files.
+// lines is in line.go and engine.go; ../go-1.0 has its own and shares the other files.
 //
 //	cmtoracle gen    -home DIR -heights N ...   a chain, with its genesis file
 //	cmtoracle append -home DIR -heights N       go on with it
@@ -10,7 +10,6 @@
 //	cmtoracle load   -home DIR                  read all that a node may need
 //	cmtoracle dump   -home DIR -db NAME -out FILE [-gets]
 //	cmtoracle compact|shape|mutate|stat|hold    see the package shared
-//	cmtoracle hold-pebble -home DIR             1.0 alone: both databases open until stdin ends
 //	cmtoracle serve                             the same as JSON lines on stdin
 package main
 
@@ -34,11 +33,11 @@ type stores struct {
 
 func openStores(home string, chain shared.Chain) (*stores, error) {
 	data := filepath.Join(home, "data")
-	blockDB, err := dbm.NewGoLevelDB("blockstore", data)
+	blockDB, err := openDB("blockstore", data)
 	if err != nil {
 		return nil, err
 	}
-	stateDB, err := dbm.NewGoLevelDB("state", data)
+	stateDB, err := openDB("state", data)
 	if err != nil {
 		return nil, errors.Join(err, blockDB.Close())
 	}
@@ -81,7 +80,10 @@ func prune(r *shared.Request) (reply shared.Reply, err error) {
 	}, nil
 }
 
-// A line may add its own.
-var commands = map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load}
-
-func main() { shared.Main(commands) }
+func main() {
+	commands := map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load}
+	for name, command := range engineCommands {
+		commands[name] = command
+	}
+	shared.Main(commands)
+}

@@ -18,7 +18,8 @@ import (
 	"github.com/syndtr/goleveldb/leveldb/util"
 )
 
-var databases = []string{"blockstore", "state"}
+// Databases of a home.
+var Databases = []string{"blockstore", "state"}
 
 // Dump writes one line per pair in key order: key in hex, value length, SHA-256 of the value.  The
 // digest is the SHA-256 of these lines.
@@ -64,7 +65,7 @@ func Dump(r *Request) (Reply, error) {
 
 // Compact compacts the whole range of both databases, as CometBFT's Compact(nil, nil) does.
 func Compact(r *Request) (Reply, error) {
-	for _, name := range databases {
+	for _, name := range Databases {
 		one := *r
 		one.DB = name
 		db, err := leveldb.OpenFile(one.Dir(), &opt.Options{ErrorIfMissing: true})
@@ -128,7 +129,7 @@ func Stat(r *Request) (Reply, error) {
 
 // Hold keeps both databases open, and so locked as a node locks them, until stdin ends.
 func Hold(r *Request) (Reply, error) {
-	for _, name := range databases {
+	for _, name := range Databases {
 		one := *r
 		one.DB = name
 		db, err := leveldb.OpenFile(one.Dir(), &opt.Options{ErrorIfMissing: true})

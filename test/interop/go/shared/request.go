@@ -35,7 +35,9 @@ type Request struct {
 
 	TableSize   int  `json:"table_size"`
 	WriteBuffer int  `json:"write_buffer"`
-	Crash       bool `json:"crash"` // leave the directory as a killed process would
+	Crash       bool `json:"crash"`      // leave the directory as a killed process would
+	Ranges      bool `json:"ranges"`     // pebble: range deletions in tables
+	LogRanges   bool `json:"log_ranges"` // and in the log
 
 	Chain Chain `json:"chain"`
 }
@@ -59,6 +61,7 @@ type Chain struct {
 	BlockTime     time.Duration `json:"block_time"`
 	Discard       bool          `json:"discard"`       // results are not kept
 	RetainBlocks  int64         `json:"retain_blocks"` // what the application asks to keep
+	Backend       string        `json:"backend"`       // of a new home: goleveldb, or pebbledb (1.0 only)
 	Layout        string        `json:"layout"`        // key layout v1 or v2 of a 1.0 store
 }
 
@@ -114,7 +117,9 @@ func Main(commands map[string]Command) {
 	for name, command := range map[string]Command{
 		"dump": Dump, "compact": Compact, "shape": Shape, "mutate": Mutate, "stat": Stat, "hold": Hold,
 	} {
-		commands[name] = command
+		if commands[name] == nil { // a line may have one of its own
+			commands[name] = command
+		}
 	}
 	if len(os.Args) == 2 && os.Args[1] == "serve" {
 		if err := serve(commands, os.Stdin, os.Stdout); err != nil {
@@ -216,6 +221,9 @@ func runFlags(commands map[string]Command, args []string) (Reply, error) {
 	fs.DurationVar(&c.BlockTime, "block-time", 0, "time between blocks")
 	fs.StringVar(&c.Layout, "layout", "v1", "key layout of a 1.0 store")
 	fs.BoolVar(&c.Discard, "discard", false, "results are not kept")
+	fs.StringVar(&c.Backend, "backend", "", "of a new home: goleveldb or pebbledb")
+	fs.BoolVar(&r.Ranges, "ranges", false, "shape: range deletions in tables (pebble)")
+	fs.BoolVar(&r.LogRanges, "log-ranges", false, "shape: range deletions in the log (pebble)")
 	fs.Int64Var(&c.RetainBlocks, "retain-blocks", 0, "what the application asks to keep")
 	if err := fs.Parse(args[1:]); err != nil {
 		return nil, err

@@ -18,14 +18,15 @@ import (
 	"github.com/syndtr/goleveldb/leveldb/storage"
 )
 
-type pair struct{ key, value []byte }
+// Pair is a key and its value.
+type Pair struct{ Key, Value []byte }
 
 // Shape writes the pairs of both databases of a home into another home, through goleveldb with
 // options that give small tables and many levels, and with a past: older versions, deletes, keys
 // written again, keys that came and went.
 func Shape(r *Request) (Reply, error) {
 	rng := rand.New(rand.NewSource(r.Chain.Seed))
-	for _, name := range databases {
+	for _, name := range Databases {
 		in, out := *r, *r
 		in.DB, out.DB = name, name
 		out.Home = r.Out
@@ -40,20 +41,20 @@ func Shape(r *Request) (Reply, error) {
 			return nil, err
 		}
 	}
-	return Reply{}, copyConfig(r.Home, r.Out)
+	return Reply{}, CopyConfig(r.Home, r.Out)
 }
 
-func readAll(dir string) ([]pair, error) {
+func readAll(dir string) ([]Pair, error) {
 	db, err := leveldb.OpenFile(dir, &opt.Options{ReadOnly: true, ErrorIfMissing: true})
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	var pairs []pair
+	var pairs []Pair
 	it := db.NewIterator(nil, nil)
 	defer it.Release()
 	for it.Next() {
-		pairs = append(pairs, pair{append([]byte{}, it.Key()...), append([]byte{}, it.Value()...)})
+		pairs = append(pairs, Pair{append([]byte{}, it.Key()...), append([]byte{}, it.Value()...)})
 	}
 	return pairs, it.Error()
 }
@@ -84,7 +85,7 @@ func shapeOptions(r *Request, rng *rand.Rand) *opt.Options {
 	return o
 }
 
-func writeShaped(dir string, pairs []pair, o *opt.Options, rng *rand.Rand, crash bool) error {
+func writeShaped(dir string, pairs []Pair, o *opt.Options, rng *rand.Rand, crash bool) error {
 	files, err := storage.OpenFile(dir, false)
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func writeShaped(dir string, pairs []pair, o *opt.Options, rng *rand.Rand, crash
 	if err != nil {
 		return err
 	}
-	order := writeOrder(pairs, rng)
+	order := WriteOrder(pairs, rng)
 	for n := range order {
 		if err := writeWithPast(db, order, n, rng); err != nil {
 			return err
@@ -109,29 +110,30 @@ func writeShaped(dir string, pairs []pair, o *opt.Options, rng *rand.Rand, crash
 	return nil
 }
 
-// writeOrder sorts by height, as a node writes, but not strictly.
-func writeOrder(pairs []pair, rng *rand.Rand) []pair {
+// WriteOrder sorts by height, as a node writes, but not strictly.
+func WriteOrder(pairs []Pair, rng *rand.Rand) []Pair {
 	type ranked struct {
-		pair
+		Pair
 		rank int64
 	}
 	all := make([]ranked, len(pairs))
 	for i, p := range pairs {
-		all[i] = ranked{p, heightOf(p)*4 + rng.Int63n(40)}
+		all[i] = ranked{p, HeightOf(p)*4 + rng.Int63n(40)}
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].rank < all[j].rank })
-	order := make([]pair, len(all))
+	order := make([]Pair, len(all))
 	for i := range all {
-		order[i] = all[i].pair
+		order[i] = all[i].Pair
 	}
 	return order
 }
 
-func heightOf(p pair) int64 {
-	fields := strings.Split(string(p.key), ":")
+// HeightOf is the height that a pair belongs to.
+func HeightOf(p Pair) int64 {
+	fields := strings.Split(string(p.Key), ":")
 	text := ""
 	if fields[0] == "BH" {
-		text = string(p.value)
+		text = string(p.Value)
 	} else if len(fields) > 1 {
 		text = fields[1]
 	}
@@ -142,30 +144,31 @@ func heightOf(p pair) int64 {
 	return height
 }
 
-func writeWithPast(db *leveldb.DB, order []pair, n int, rng *rand.Rand) error {
+func writeWithPast(db *leveldb.DB, order []Pair, n int, rng *rand.Rand) error {
 	p := order[n]
 	var errs []error
 	if rng.Intn(6) == 0 {
-		errs = append(errs, db.Put(p.key, append([]byte("old-"), p.value...), nil))
+		errs = append(errs, db.Put(p.Key, append([]byte("old-"), p.Value...), nil))
 		if rng.Intn(2) == 0 {
-			errs = append(errs, db.Delete(p.key, nil))
+			errs = append(errs, db.Delete(p.Key, nil))
 		}
 	}
 	batch := new(leveldb.Batch)
-	batch.Put(p.key, p.value)
+	batch.Put(p.Key, p.Value)
 	if n > 0 && rng.Intn(10) == 0 {
 		old := order[rng.Intn(n)]
-		batch.Put(old.key, old.value)
+		batch.Put(old.Key, old.Value)
 	}
 	errs = append(errs, db.Write(batch, nil))
-	if strings.HasPrefix(string(p.key), "H:") && rng.Intn(8) == 0 {
-		ghost := []byte(fmt.Sprintf("P:%d:%d", heightOf(p), 7000+rng.Intn(9)))
-		errs = append(errs, db.Put(ghost, p.value, nil), db.Delete(ghost, nil))
+	if strings.HasPrefix(string(p.Key), "H:") && rng.Intn(8) == 0 {
+		ghost := []byte(fmt.Sprintf("P:%d:%d", HeightOf(p), 7000+rng.Intn(9)))
+		errs = append(errs, db.Put(ghost, p.Value, nil), db.Delete(ghost, nil))
 	}
 	return errors.Join(errs...)
 }
 
-func copyConfig(from, to string) error {
+// CopyConfig copies what stands beside the databases.
+func CopyConfig(from, to string) error {
 	if err := os.MkdirAll(filepath.Join(to, "config"), 0o755); err != nil {
 		return err
 	}
