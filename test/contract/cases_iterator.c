@@ -172,8 +172,8 @@ START_TEST(bounds_and_keys_are_copied)
 {
     char lo[] = "b";
     char hi[] = "d";
-    for (char c = 'a'; c <= 'e'; c++)
-        put_text((char[]){c, '\0'}, "");
+    for (int c = 'a'; c <= 'e'; c++)
+        put_text((char[]){(char)c, '\0'}, "");
     cmt_db_iter *iter = new_iter(reader(), &(cmt_range){text(lo), text(hi)});
     lo[0] = 'a';
     hi[0] = 'z';

@@ -101,12 +101,13 @@ START_TEST(a_batch_of_many_megabytes_is_whole)
     ck_assert_ptr_nonnull(value);
     fill_random(value, size, 3);
     cmt_db_batch *batch = new_batch();
-    for (char c = 'a'; c <= 'f'; c++)
-        must(cmt_db_batch_put(batch, text((char[]){c, '\0'}), (cmt_slice){value, size}, &err));
+    for (int c = 'a'; c <= 'f'; c++)
+        must(
+            cmt_db_batch_put(batch, text((char[]){(char)c, '\0'}), (cmt_slice){value, size}, &err));
     write_batch(batch, false);
     contract_reopen();
-    for (char c = 'a'; c <= 'f'; c++)
-        expect_value(db, text((char[]){c, '\0'}), (cmt_slice){value, size});
+    for (int c = 'a'; c <= 'f'; c++)
+        expect_value(db, text((char[]){(char)c, '\0'}), (cmt_slice){value, size});
     free(value);
 }
 END_TEST

@@ -69,7 +69,7 @@ def code_of(command):
 
 def wanted_codes(fixture):
     """What cmtstore answers: engines that it does not change yet it refuses before it looks who is there."""
-    return (tools.BUSY,) if fixture == LEVELDB else (tools.BUSY, tools.REFUSED)
+    return (tools.BUSY, tools.REFUSED) if fixture == PEBBLE else (tools.BUSY,)
 
 
 def keeps_us_out(who, fixture):
