@@ -99,7 +99,8 @@ function(cmt_test_properties test label timeout)
         "CMT_FIXTURES=${PROJECT_SOURCE_DIR}/test/fixtures")
     if(CMT_SANITIZE)
         # One process per test file: a forked child would report its leaks to nobody.
-        list(APPEND environment "CK_FORK=no")
+        list(APPEND environment "CK_FORK=no"
+            "LSAN_OPTIONS=print_suppressions=0:suppressions=${PROJECT_SOURCE_DIR}/test/support/lsan.supp")
     endif()
     set_tests_properties(${test} PROPERTIES
         LABELS "${label}" TIMEOUT ${timeout} ENVIRONMENT "${environment}")

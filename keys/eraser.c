@@ -10,6 +10,8 @@ CMT_DEFINE_CLEANUP(cmt_db_iter, cmt_db_iter_free)
 
 #define BATCH_OPERATIONS 10000
 #define BATCH_BYTES ((size_t)1 << 20)
+/* A range with less in it holds no whole file worth the several waits for the disk that dropping takes. */
+#define DROP_BYTES ((uint64_t)256 << 10)
 #define STEP_HEIGHTS 100000 /* of blocks: some 9 MB of hashes */
 
 cmt_status cmt_eraser_open(cmt_eraser *eraser, cmt_db *db, const cmt_erase_options *options,
@@ -115,7 +117,11 @@ cmt_status cmt_eraser_drop(cmt_eraser *eraser, const cmt_range_list *ranges, cmt
     if (!eraser->drops_files || ranges->count == 0)
         return CMT_OK;
     CMT_TRY(cmt_db_flush(eraser->db, err));
-    for (size_t i = 0; i < ranges->count; i++)
-        CMT_TRY(cmt_db_drop_files(eraser->db, ranges->ranges[i], err));
+    for (size_t i = 0; i < ranges->count; i++) {
+        uint64_t bytes;
+        CMT_TRY(cmt_db_approximate_bytes(eraser->db, ranges->ranges[i], &bytes, err));
+        if (bytes >= DROP_BYTES)
+            CMT_TRY(cmt_db_drop_files(eraser->db, ranges->ranges[i], err));
+    }
     return CMT_OK;
 }

@@ -16,6 +16,8 @@
 #define OVERHEAD_BYTES ((uint64_t)64 << 20)
 /* Rough speed, for the estimate of a plan only. */
 #define BYTES_PER_MS 50000
+/* Ranges with no more than this between them are compacted as one. */
+#define NEAR_BYTES ((uint64_t)2 << 20)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
@@ -126,21 +128,42 @@ static cmt_status check_space(const cmt_pruner *p, const cmt_pruner__side *side,
     return CMT_OK;
 }
 
-/* Range by range; what was not compacted when it is asked to stop is only larger than it could be. */
-static cmt_status compact(const cmt_pruner *p, const cmt_pruner__side *side,
-                          const cmt_range_list *touched, cmt_error *err)
+static cmt_status compact_range(const cmt_pruner *p, const cmt_pruner__side *side, cmt_range range,
+                                size_t done, size_t total, cmt_error *err)
 {
-    static const cmt_range everything = {{NULL, 0}, {NULL, 0}};
-    size_t count = touched != NULL ? touched->count : 1;
-    for (size_t i = 0; i < count; i++) {
-        const cmt_progress progress = {
-            .phase = "compact", .database = side->name, .done = i, .total = count};
-        if (p->progress.report(p->progress.context, &progress))
-            return cmt_error_set(err, CMT_CANCELLED, "stopped while compacting %s", side->name);
-        CMT_TRY(
-            cmt_db_compact_range(side->db, touched != NULL ? touched->ranges[i] : everything, err));
+    const cmt_progress progress = {
+        .phase = "compact", .database = side->name, .done = done, .total = total};
+    if (p->progress.report(p->progress.context, &progress))
+        return cmt_error_set(err, CMT_CANCELLED, "stopped while compacting %s", side->name);
+    return cmt_db_compact_range(side->db, range, err);
+}
+
+/* Range by range, those with little between them as one: a call costs several waits for the disk, and
+ * heights of few digits make hundreds of ranges.  What was not compacted when it is asked to stop is only
+ * larger than it could be. */
+static cmt_status compact_ranges(const cmt_pruner *p, const cmt_pruner__side *side,
+                                 const cmt_range_list *touched, cmt_error *err)
+{
+    size_t i = 0;
+    while (i < touched->count) {
+        cmt_range range = touched->ranges[i++];
+        while (i < touched->count) {
+            uint64_t between;
+            cmt_range gap = {range.hi, touched->ranges[i].lo};
+            CMT_TRY(cmt_db_approximate_bytes(side->db, gap, &between, err));
+            if (between > NEAR_BYTES)
+                break;
+            range.hi = touched->ranges[i++].hi;
+        }
+        CMT_TRY(compact_range(p, side, range, i, touched->count, err));
     }
     return CMT_OK;
+}
+
+static cmt_status compact_all(const cmt_pruner *p, const cmt_pruner__side *side, cmt_error *err)
+{
+    static const cmt_range everything = {{NULL, 0}, {NULL, 0}};
+    return compact_range(p, side, everything, 0, 1, err);
 }
 
 static cmt_status prune_and_compact(cmt_pruner *p, cmt_block_prune_result *blocks,
@@ -168,15 +191,15 @@ static cmt_status prune_and_compact(cmt_pruner *p, cmt_block_prune_result *block
                                 "again to finish");
     if (p->options.action == CMT_ACTION_PRUNE)
         return CMT_OK;
-    CMT_TRY(compact(p, &p->blocks, &blocks->touched, err));
-    return compact(p, &p->states, &states->touched, err);
+    CMT_TRY(compact_ranges(p, &p->blocks, &blocks->touched, err));
+    return compact_ranges(p, &p->states, &states->touched, err);
 }
 
 static cmt_status carry_out(cmt_pruner *p, cmt_error *err)
 {
     if (p->options.action == CMT_ACTION_COMPACT) {
-        CMT_TRY(compact(p, &p->blocks, NULL, err));
-        return compact(p, &p->states, NULL, err);
+        CMT_TRY(compact_all(p, &p->blocks, err));
+        return compact_all(p, &p->states, err);
     }
     cmt_block_prune_result blocks = {0};
     cmt_state_prune_result states = {0};

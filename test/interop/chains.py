@@ -84,7 +84,8 @@ class Chain:
         retain = self.rng.randint(base, self.height)
         force = ["--force"] if retain > self.height - 1 else []
         command = self.rng.choice(("prune", "prune", "prune-and-compact"))
-        report = self.run(command, "--no-sweep", "--retain-height", retain, *force)
+        method = self.rng.choice(("auto", "auto", "engine"))
+        report = self.run(command, "--no-sweep", "--retain-height", retain, "--method", method, *force)
         wanted = self.oracle.prune(self.theirs, retain)
         if retain > base:
             for field in ("base", "height", "evidence_retain_height"):
@@ -133,6 +134,8 @@ class Chain:
                 continue
             directory = homes.database(self.ours, name)
             problems = ldb.structure_problems(directory) + ldb.stray_files(directory)
+            if "engine" in self.steps[-1]:  # which leaves tables on level 0 as an engine does
+                problems = [problem for problem in problems if "on level 0" not in problem]
             if problems:
                 self.fail(f"{name}: {problems}")
 
