@@ -189,16 +189,16 @@ cmt_status cmt_lsm__log_read(int fd, const char *name, uint64_t size, cmt_lsm__r
     return read_log(&r, on_record, context, torn, err);
 }
 
-cmt_status cmt_lsm__log_read_recycled(int fd, const char *name, uint64_t size, uint64_t number,
-                                      bool strict, cmt_lsm__record_fn on_record, void *context,
-                                      bool *torn, cmt_error *err)
+cmt_status cmt_lsm__log_read_recycled(int fd, const char *name, uint64_t size,
+                                      cmt_lsm__recycled_log log, cmt_lsm__record_fn on_record,
+                                      void *context, bool *torn, cmt_error *err)
 {
     reader r = {.fd = fd,
                 .name = name,
                 .size = size,
                 .recycled = true,
-                .number = (uint32_t)number,
-                .strict = strict};
+                .number = (uint32_t)log.number,
+                .strict = log.strict};
     return read_log(&r, on_record, context, torn, err);
 }
 
