@@ -81,7 +81,7 @@ static cmt_status erase_lost_hashes(cmt_store__run *run, int64_t lo, cmt_error *
     if (lo < run->holes_known)
         return CMT_OK;
     CMT_AUTO(cmt_height_set_free) cmt_height_set holes = {NULL, 0, 0};
-    int64_t end;
+    int64_t end = 0;
     CMT_TRY(find_holes(run, lo, &holes, &end, err));
     CMT_TRY(cmt_store__erase_hashes(run, &holes, true, err));
     run->holes_known = end;
