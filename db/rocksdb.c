@@ -191,7 +191,7 @@ static cmt_status try_reading(const cmt_db__rocksdb *db, const cmt_db_open_optio
                               cmt_error *err)
 {
     cmt_db *reader = NULL;
-    if (db->guard.created)
+    if (db->guard.created || options->was_readable)
         return CMT_OK;
     CMT_TRY(open_reader(db->guard.dir, options, &reader, err));
     cmt_db_close(reader);

@@ -56,6 +56,7 @@ static void set_options(cmt_db__rocksdb *db, const cmt_db_open_options *options)
     rocksdb_options_set_write_buffer_size(o, options->write_buffer_bytes > 0
                                                  ? options->write_buffer_bytes
                                                  : CMT_DB__WRITE_BUFFER_BYTES);
+    rocksdb_options_set_disable_auto_compactions(o, options->only_asked_compactions);
     rocksdb_options_set_max_write_buffer_number(o, 3);
     rocksdb_options_set_min_write_buffer_number_to_merge(o, 1);
     rocksdb_options_set_create_if_missing(o, options->create && !options->read_only);

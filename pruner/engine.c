@@ -18,6 +18,8 @@
 #define BYTES_PER_MS 50000
 /* Ranges with no more than this between them are compacted as one. */
 #define NEAR_BYTES ((uint64_t)2 << 20)
+/* Less than this of what is there, left in tables beside what lives, is left to the node's compactions. */
+#define WORTH_PERCENT 10
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
@@ -39,7 +41,12 @@ static cmt_status open_side(const cmt_pruner *p, cmt_pruner__side *side, bool re
                             cmt_error *err)
 {
     const cmt_db_open_options options = {
-        .engine = side->engine, .read_only = read_only, .logger = p->options.logger};
+        .engine = side->engine,
+        .read_only = read_only,
+        .only_asked_compactions = true,
+        .was_readable = !read_only, /* it was planned on a handle for reading */
+        .logger = p->options.logger,
+    };
     return cmt_db_open(cmt_pruner__path(side), &options, &side->db, err);
 }
 
@@ -144,7 +151,18 @@ static cmt_status compact_range(const cmt_pruner *p, const cmt_pruner__side *sid
 static cmt_status compact_ranges(const cmt_pruner *p, const cmt_pruner__side *side,
                                  const cmt_range_list *touched, cmt_error *err)
 {
+    static const cmt_range everything = {{NULL, 0}, {NULL, 0}};
     size_t i = 0;
+    uint64_t dead = 0;
+    uint64_t all;
+    CMT_TRY(bytes_of(side->db, touched, &dead, err));
+    CMT_TRY(cmt_db_approximate_bytes(side->db, everything, &all, err));
+    if (dead < all / 100 * WORTH_PERCENT) {
+        cmt_log(p->options.logger, CMT_LOG_INFO,
+                "too little to gain, not compacted  database=%s dead=%llu of=%llu", side->name,
+                (unsigned long long)dead, (unsigned long long)all);
+        return CMT_OK;
+    }
     while (i < touched->count) {
         cmt_range range = touched->ranges[i++];
         while (i < touched->count) {

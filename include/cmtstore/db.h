@@ -84,6 +84,11 @@ typedef struct cmt_db_open_options {
     /** LevelDB cannot be stopped inside a step of compact_range: a step covers about so many bytes of
      *  tables.  0: 256 MiB. */
     size_t compact_step_bytes;
+    /** RocksDB: compact only when asked.  A tool that is done in a moment leaves the rest to the node, whose
+     *  settings say when levels are too large.  (LevelDB has no such switch.) */
+    bool only_asked_compactions;
+    /** RocksDB: the same process has just opened it for reading: it is not tried once more before writing. */
+    bool was_readable;
     const cmt_logger *logger; /* borrowed until the database is closed */
 } cmt_db_open_options;
 
