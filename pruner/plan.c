@@ -10,6 +10,8 @@
 
 /* Up to this many stored bytes the keys that go are counted by reading them. */
 #define COUNT_BYTES ((uint64_t)16 << 20)
+/* Fetching ahead looks at every table for every key. */
+#define FETCH_LOOKUPS_MAX 4000000
 /* A prune that shall also give space back rewrites a table from this dead share on … */
 #define COMPACT_SHARE 0.05
 /* … and the rest of the tables it touches while that costs no more than it frees. */
@@ -251,10 +253,29 @@ static cmt_status count_range(cmt_db *db, const cmt_range *range, const cmt_bloc
     return st == CMT_NOT_FOUND ? CMT_OK : st;
 }
 
+/* Hashes stand anywhere: thousands of blocks, far from each other, are asked of the disk at once. */
+static void fetch_points(cmt_pruner *p)
+{
+    uint8_t end[CMT_BLOCK_HASH_KEY_SIZE + 1] = {0};
+    if (p->blocks.edit == NULL ||
+        cmt_lsm_edit_get_counts(p->blocks.edit).tables_before * p->block_prune.hash_count >
+            FETCH_LOOKUPS_MAX)
+        return;
+    for (size_t i = 0; i < p->block_prune.hash_count; i++) {
+        cmt_slice key = p->hash_points[i];
+        if (key.size >= sizeof end)
+            continue;
+        memcpy(end, key.data, key.size);
+        end[key.size] = 0;
+        cmt_db_will_need(p->blocks.db, (cmt_range){key, {end, key.size + 1}});
+    }
+}
+
 static cmt_status count_points(cmt_pruner *p, int64_t *keys, cmt_error *err)
 {
     cmt_buf value = CMT_BUF_INIT;
     cmt_status st = CMT_OK;
+    fetch_points(p);
     for (size_t i = 0; i < p->block_prune.hash_count && st == CMT_OK; i++) {
         st = cmt_db_get(p->blocks.db, p->hash_points[i], &value, err);
         *keys += st == CMT_OK;
