@@ -228,6 +228,20 @@ cmt_status cmt_lsm_trash_bytes(const char *db_dir, uint64_t *bytes, cmt_error *e
     return CMT_OK;
 }
 
+bool cmt_lsm_trash_exists(const char *db_dir)
+{
+    char parent[PATH_SIZE];
+    char path[PATH_SIZE + 32];
+    bool found = false;
+    if (resolve_parent(db_dir, parent, NULL) != CMT_OK)
+        return false;
+    for (size_t i = 0; i < KINDS && !found; i++) {
+        snprintf(path, sizeof path, "%s/cmtstore/%s", parent, kinds[i]);
+        found = access(path, F_OK) == 0;
+    }
+    return found;
+}
+
 /* ---- emptying ------------------------------------------------------------------------------- */
 
 typedef struct victim {

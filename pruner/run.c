@@ -185,19 +185,10 @@ cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *er
     return CMT_OK;
 }
 
-/* Is there anything that killed runs left? */
-static bool others_left_trash(const cmt_pruner *p)
-{
-    uint64_t bytes = 0;
-    cmt_error ignored;
-    return cmt_lsm_trash_bytes(cmt_pruner__path(&p->blocks), &bytes, &ignored) == CMT_OK &&
-           bytes > 0;
-}
-
 cmt_status cmt_pruner_finish(cmt_pruner *p, cmt_prune_result *result, cmt_error *err)
 {
     cmt_status st = cmt_pruner__remove_clones(p, p->options.progress, err);
-    if (p->trash[0] == NULL && others_left_trash(p))
+    if (p->trash[0] == NULL && cmt_lsm_trash_exists(cmt_pruner__path(&p->blocks)))
         open_trash(p);
     for (size_t i = 0; i < 2; i++) {
         if (p->trash[i] == NULL)

@@ -309,6 +309,9 @@ CMT_API void cmt_lsm_trash_close(cmt_lsm_trash *trash);
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_trash_bytes(const char *db_dir, uint64_t *bytes,
                                                       cmt_error *err);
 
+/** Is there a trash or work directory beside @p db_dir, be it empty?  (Links take up no bytes.) */
+CMT_API bool cmt_lsm_trash_exists(const char *db_dir);
+
 /** Empty and remove the other trash and work directories beside the same database that no process
  *  holds: what killed runs left. */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_trash_adopt(cmt_lsm_trash *trash, unsigned threads,

@@ -479,6 +479,7 @@ START_TEST(an_abandoned_clone_is_removed_by_the_next_run)
     pairs_must(cmt_lsm_trash_bytes(dir, &bytes, &err), &err);
     for (size_t i = 0; i < edit->view->version.count; i++)
         tables += edit->view->version.tables[i].size;
+    ck_assert(cmt_lsm_trash_exists(dir));
     ck_assert_uint_gt(bytes, 0);
     ck_assert_uint_lt(bytes, tables);
     cmt_lsm_trash *trash;
@@ -489,7 +490,7 @@ START_TEST(an_abandoned_clone_is_removed_by_the_next_run)
     work = NULL;
     pairs_must(cmt_lsm_trash_adopt(trash, 1, &err), &err);
     cmt_lsm_trash_close(trash);
-    ck_assert(!files_exist(top, "cmtstore"));
+    ck_assert(!files_exist(top, "cmtstore") && !cmt_lsm_trash_exists(dir));
     expect("a=1\nb1=1\nb2=2\nb3=1\nb4=1\nc=1\ne=1\n");
 }
 END_TEST
