@@ -12,7 +12,9 @@
  *
  * LEVEL 0  pebble cuts one flush into several tables whose sequences interleave.  RocksDB wants, from the newest
  * table to the oldest, falling smallest sequences.  In the clone they are lowered until they fall: a lower bound
- * that is too low is still true, and both engines search by the largest ones.  adopt.c puts the real ones back.
+ * that is too low is still true, and both engines search by the largest ones.  Where that would end below 0, as
+ * in a young database, the table gets its largest sequence as smallest: so does one that RocksDB has taken in from
+ * outside, which is placed by its largest alone.  adopt.c puts the real ones back.
  * Source: RocksDB db/version_builder.cc CheckConsistencyDetails; pebble open.go replayWAL
  */
 #include <stdio.h>
@@ -112,12 +114,12 @@ static cmt_status lower_level0(const cmt_lsm_edit *edit, cmt_lsm__table_meta *ta
         uint64_t newer = tables[i - 1].smallest_sequence;
         if (tables[i].smallest_sequence < newer)
             continue;
-        if (newer == 0)
+        if (newer == 0 && tables[i].largest_sequence >= tables[i - 1].largest_sequence)
             return cmt_error_set(err, CMT_UNSUPPORTED,
-                                 "level 0 of %s has more tables than sequences, which RocksDB does "
-                                 "not read; let the node compact it",
+                                 "two tables of level 0 of %s have the same largest sequence, "
+                                 "which RocksDB does not read; let the node compact them",
                                  edit->view->path);
-        tables[i].smallest_sequence = newer - 1;
+        tables[i].smallest_sequence = newer > 0 ? newer - 1 : tables[i].largest_sequence;
     }
     return CMT_OK;
 }

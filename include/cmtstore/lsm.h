@@ -241,7 +241,7 @@ struct cmt_lsm_trash;
  *
  * @param work  of cmt_lsm_work_open(); holds the clone until it is emptied
  * @param path  replaced by the clone's path, with a terminating NUL
- * @retval CMT_UNSUPPORTED  no hard links; a table of another format; level 0 in an order that RocksDB refuses
+ * @retval CMT_UNSUPPORTED  no hard links; a table of another format; level 0 without an order that RocksDB reads
  * @retval CMT_CORRUPT      a table missing or of another size
  * @retval CMT_INVALID      not pebble, or not an edit that was only opened
  */
