@@ -137,16 +137,35 @@ cmt_status cmt_file_create_at(int dir_fd, const char *name, const cmt_file_owner
     int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return fail(err, "create", name);
-    struct stat st;
-    bool same = fstat(fd, &st) == 0 && st.st_uid == owner->uid && st.st_gid == owner->gid;
-    if ((!same && fchown(fd, owner->uid, owner->gid) != 0) || fchmod(fd, owner->mode & 0777) != 0) {
-        cmt_status status = fail(err, "give its owner to", name);
+    cmt_status status = cmt_file_give(fd, name, owner, err);
+    if (status != CMT_OK) {
         close(fd);
         unlinkat(dir_fd, name, 0);
         return status;
     }
     *fd_out = fd;
     return CMT_OK;
+}
+
+cmt_status cmt_file_give(int fd, const char *name, const cmt_file_owner *owner, cmt_error *err)
+{
+    struct stat st;
+    bool same = fstat(fd, &st) == 0 && st.st_uid == owner->uid && st.st_gid == owner->gid;
+    if ((!same && fchown(fd, owner->uid, owner->gid) != 0) || fchmod(fd, owner->mode & 0777) != 0)
+        return fail(err, "give its owner to", name);
+    return CMT_OK;
+}
+
+cmt_status cmt_file_link_at(int from_fd, int to_fd, const char *name, cmt_error *err)
+{
+    if (linkat(from_fd, name, to_fd, name, 0) == 0)
+        return CMT_OK;
+    if (errno == EPERM || errno == EOPNOTSUPP || errno == EMLINK || errno == EXDEV)
+        return cmt_error_set(err, CMT_UNSUPPORTED,
+                             "cannot give %s a second name: %s; this needs a file system with hard "
+                             "links, and the user who owns the database",
+                             name, strerror(errno));
+    return fail(err, "link", name);
 }
 
 cmt_status cmt_file_write(int fd, const char *name, const uint8_t *data, size_t size,

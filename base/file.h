@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Files relative to a directory descriptor.  Every byte that the project changes on disk goes
- * through openat, write, fsync, renameat, unlinkat, mkdirat here: nothing is mapped or buffered by
- * stdio, so that a test can count, fail or kill at each single call.
+ * through openat, write, fsync, renameat, linkat, unlinkat, mkdirat here: nothing is mapped or buffered
+ * by stdio, so that a test can count, fail or kill at each single call.
  */
 #ifndef CMT_BASE_FILE_H
 #define CMT_BASE_FILE_H
@@ -68,6 +68,17 @@ CMT_MUST_CHECK cmt_status cmt_file_write(int fd, const char *name, const uint8_t
 
 /** fsync; contents and size are durable on return.  An error is final: never retried. */
 CMT_MUST_CHECK cmt_status cmt_file_sync(int fd, const char *name, cmt_error *err);
+
+/** Give an open file this owner, group and mode. */
+CMT_MUST_CHECK cmt_status cmt_file_give(int fd, const char *name, const cmt_file_owner *owner,
+                                        cmt_error *err);
+
+/**
+ * Give the file @p name in @p from_fd a second name, the same one, in @p to_fd.
+ * @retval CMT_UNSUPPORTED  the file system has no hard links, or no more for this file
+ */
+CMT_MUST_CHECK cmt_status cmt_file_link_at(int from_fd, int to_fd, const char *name,
+                                           cmt_error *err);
 
 /** Create, write, fsync and close in one call.  On failure the file may remain; remove it. */
 CMT_MUST_CHECK cmt_status cmt_file_write_new_at(int dir_fd, const char *name,

@@ -116,6 +116,18 @@ cmt_status cmt_db__guard_open(const char *dir, const cmt_db_open_options *option
     return st;
 }
 
+cmt_status cmt_db__guard_clone(const char *dir, const cmt_db_open_options *options,
+                               cmt_db__guard *out, cmt_error *err)
+{
+    *out = (cmt_db__guard){.dir_fd = -1, .logger = options->logger};
+    out->dir = strdup(dir);
+    cmt_status st = out->dir == NULL ? cmt_error_set(err, CMT_NO_MEMORY, "no memory for a path")
+                                     : cmt_dir_open(dir, &out->dir_fd, err);
+    if (st != CMT_OK)
+        cmt_db__guard_close(out);
+    return st;
+}
+
 void cmt_db__guard_close(cmt_db__guard *guard)
 {
     cmt_db_lock_release(guard->lock);

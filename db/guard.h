@@ -33,6 +33,10 @@ typedef struct cmt_db__guard {
 CMT_MUST_CHECK cmt_status cmt_db__guard_open(const char *dir, const cmt_db_open_options *options,
                                              cmt_db__guard *out, cmt_error *err);
 
+/** Nothing of the kind, for a directory that is the caller's alone and is thrown away. */
+CMT_MUST_CHECK cmt_status cmt_db__guard_clone(const char *dir, const cmt_db_open_options *options,
+                                              cmt_db__guard *out, cmt_error *err);
+
 /** Give every file that the engine wrote the database's owner, group and mode. */
 CMT_MUST_CHECK cmt_status cmt_db__guard_restore_owner(const cmt_db__guard *guard, cmt_error *err);
 

@@ -112,7 +112,7 @@ static void rocks_close(cmt_db *base)
 {
     cmt_db__rocksdb *db = of(base);
     rocksdb_close(db->db);
-    if (!db->read_only)
+    if (!db->read_only && !db->clone)
         restore_owner(db);
     free_parts(db);
 }
@@ -222,6 +222,34 @@ static cmt_status open_writer(const char *dir, const cmt_db_open_options *option
     if (st == CMT_OK)
         st = open_engine(db, err);
     if (st != CMT_OK) {
+        free_parts(db);
+        return st;
+    }
+    *out = &db->base;
+    return CMT_OK;
+}
+
+/* No guard, no trial: whatever becomes of a clone, nobody needs it. */
+cmt_status cmt_db__rocksdb_open_clone(const char *dir, const cmt_db_open_options *options,
+                                      cmt_db **out, cmt_error *err)
+{
+    char *message = NULL;
+    cmt_db__rocksdb *db = calloc(1, sizeof *db);
+    if (db == NULL)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a database");
+    db->base.ops = &rocks_ops;
+    db->clone = true;
+    cmt_status st = cmt_db__guard_clone(dir, options, &db->guard, err);
+    if (st != CMT_OK) {
+        free(db);
+        return st;
+    }
+    pthread_rwlock_init(&db->writers, NULL);
+    pthread_mutex_init(&db->cancel_lock, NULL);
+    cmt_db__rocksdb_configure_clone(db, options);
+    db->db = rocksdb_open(db->options, dir, &message);
+    if (message != NULL) {
+        st = cmt_db__rocksdb_failed(db, message, "open", err);
         free_parts(db);
         return st;
     }

@@ -21,6 +21,7 @@ typedef struct cmt_db__rocksdb {
     rocksdb_writeoptions_t *write;
     rocksdb_writeoptions_t *write_sync;
     bool read_only;
+    bool clone; /* of a pebble directory: thrown away afterwards */
     _Atomic uint64_t bytes_read;
 
     /* Held by writers together, and alone by a batch that deletes a range. */
@@ -50,6 +51,13 @@ cmt_status cmt_db__rocksdb_drop_files(cmt_db *base, cmt_range range, cmt_error *
 CMT_MUST_CHECK cmt_status cmt_db__rocksdb_configure(cmt_db__rocksdb *db,
                                                     const cmt_db_open_options *options,
                                                     cmt_error *err);
+/** The same for a clone of a pebble directory (pebble.c). */
+void cmt_db__rocksdb_configure_clone(cmt_db__rocksdb *db, const cmt_db_open_options *options);
 void cmt_db__rocksdb_free_options(cmt_db__rocksdb *db);
+
+/** Open a clone of a pebble directory to write. */
+CMT_MUST_CHECK cmt_status cmt_db__rocksdb_open_clone(const char *dir,
+                                                     const cmt_db_open_options *options,
+                                                     cmt_db **out, cmt_error *err);
 
 #endif

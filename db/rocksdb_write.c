@@ -68,6 +68,9 @@ cmt_status cmt_db__rocksdb_flush(cmt_db *base, cmt_error *err)
 
 /* ---- compaction ------------------------------------------------------------------------------ */
 
+/* Of BottommostLevelCompaction: also what is in the last level already, but once. */
+#define FORCE_OPTIMIZED 3
+
 static uint64_t background_errors(const cmt_db__rocksdb *db)
 {
     uint64_t errors = 0;
@@ -91,6 +94,9 @@ cmt_status cmt_db__rocksdb_compact_range(cmt_db *base, cmt_range range, cmt_erro
         return cancelled(db, err);
     rocksdb_compactoptions_t *options = rocksdb_compactoptions_create();
     rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0);
+    /* Range deletions in the last level stand there for good, unless it is told to rewrite that, too. */
+    if (db->clone && range.lo.size == 0 && range.hi.size == 0)
+        rocksdb_compactoptions_set_bottommost_level_compaction(options, FORCE_OPTIMIZED);
     rocksdb_compact_range_opt(
         db->db, options, range.lo.size > 0 ? (const char *)range.lo.data : NULL, range.lo.size,
         range.hi.size > 0 ? (const char *)range.hi.data : NULL, range.hi.size);

@@ -175,6 +175,8 @@ cmt_status cmt_lsm_edit_plan_compact(cmt_lsm_edit *edit, cmt_error *err)
     judge j = {.edit = edit, .gaps = gaps_of(edit)};
     cmt_lsm__merge merge;
     uint64_t total = 0;
+    if (view->journal.range_deletes > 0)
+        return cmt_lsm__holds_range_dels(edit, err);
     CMT_TRY(cmt_lsm_edit_check_tables(edit, err));
     for (size_t i = 0; i < v->count; i++) {
         edit->plans[i] =

@@ -17,7 +17,8 @@
  * a table that loses its newest entry would fall behind its neighbours.  I7: the new level-0 table has the highest
  * sequence of its level; logs are newer than every table, so it does.  The MANIFEST's sequences of a new table
  * are those of its entries: were smallest and largest the same by invention, pebble would believe it of every
- * entry.  A table with range deletions is dropped or stays; none is ever written.
+ * entry.  A table with range deletions is dropped or stays; none is ever written.  (Where RocksDB does the work,
+ * clone.c and adopt.c stand in for planning and preparing.)
  *
  * ORDER  tables (each fsynced) · directory · read back · MANIFEST (fsync) · N.dbtmp (fsync) · directory ·
  * rename N.dbtmp to CURRENT · directory.  The temporary file is never called CURRENT.<n>: goleveldb
@@ -101,8 +102,9 @@ static cmt_status next_sequence(cmt_lsm_edit *edit, cmt_error *err)
     return CMT_OK;
 }
 
-cmt_status cmt_lsm__holds_range_dels(const cmt_lsm_edit *edit, cmt_error *err)
+cmt_status cmt_lsm__holds_range_dels(cmt_lsm_edit *edit, cmt_error *err)
 {
+    edit->range_dels_met = true;
     return cmt_error_set(
         err, CMT_UNSUPPORTED,
         "%s holds range deletions where this method would have to rewrite them; "
@@ -139,8 +141,6 @@ static cmt_status open_state(cmt_lsm_edit *edit, const char *dir, const cmt_lsm_
     edit->plans = calloc(edit->view->version.count + 1, sizeof *edit->plans);
     if (edit->plans == NULL)
         return cmt_lsm__no_memory(err);
-    if (edit->view->journal.range_deletes > 0 && !given->observe)
-        return cmt_lsm__holds_range_dels(edit, err);
     if (edit->view->journal.below_manifest)
         cmt_log(edit->logger, CMT_LOG_WARN,
                 "log holds batches below the MANIFEST's sequence, applied  database=%s",
@@ -159,6 +159,7 @@ cmt_status cmt_lsm_edit_open(const char *dir, const cmt_lsm_edit_options *option
     if (options == NULL)
         options = &defaults;
     pthread_mutex_init(&edit->lock, NULL);
+    edit->clone_fd = -1;
     edit->min_free_bytes = options->min_free_bytes > 0 ? options->min_free_bytes : DEFAULT_MIN_FREE;
     edit->table_bytes = options->table_bytes > 0 ? options->table_bytes : CMT_LSM_TABLE_TARGET;
     edit->logger = options->logger;
@@ -172,6 +173,11 @@ cmt_status cmt_lsm_edit_open(const char *dir, const cmt_lsm_edit_options *option
     }
     *out = edit;
     return CMT_OK;
+}
+
+bool cmt_lsm_edit_needs_engine(const cmt_lsm_edit *edit)
+{
+    return edit->range_dels_met || edit->view->journal.range_deletes > 0;
 }
 
 cmt_lsm_view *cmt_lsm_edit_view(cmt_lsm_edit *edit)
@@ -226,7 +232,7 @@ static cmt_lsm__written *written_note(cmt_lsm_edit *edit, uint64_t number)
     return &edit->written[i];
 }
 
-static cmt_status take_number(cmt_lsm_edit *edit, uint64_t *number, cmt_error *err)
+cmt_status cmt_lsm__edit_note_written(cmt_lsm_edit *edit, uint64_t number, cmt_error *err)
 {
     if (edit->written_count == edit->written_capacity) {
         size_t capacity = edit->written_capacity * 2 + 16;
@@ -236,16 +242,15 @@ static cmt_status take_number(cmt_lsm_edit *edit, uint64_t *number, cmt_error *e
         edit->written = written;
         edit->written_capacity = capacity;
     }
-    *number = edit->next_number++;
-    edit->written[edit->written_count++] = (cmt_lsm__written){.number = *number};
+    edit->written[edit->written_count++] = (cmt_lsm__written){.number = number};
     return CMT_OK;
 }
 
 cmt_status cmt_lsm__edit_begin_table(cmt_lsm_edit *edit, cmt_lsm__builder *builder, cmt_error *err)
 {
-    uint64_t number = 0;
     pthread_mutex_lock(&edit->lock);
-    cmt_status st = take_number(edit, &number, err);
+    uint64_t number = edit->next_number++;
+    cmt_status st = cmt_lsm__edit_note_written(edit, number, err);
     pthread_mutex_unlock(&edit->lock);
     CMT_TRY(st);
     CMT_TRY(cmt_lsm__builder_begin(builder, number, err));
@@ -369,7 +374,7 @@ static cmt_status check_new_version(cmt_lsm_edit *edit, cmt_error *err)
     return CMT_OK;
 }
 
-static cmt_status write_manifest(cmt_lsm_edit *edit, cmt_error *err)
+cmt_status cmt_lsm__edit_write_manifest(cmt_lsm_edit *edit, cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf record = CMT_BUF_INIT;
     CMT_AUTO(cmt_buf_free) cmt_buf log = CMT_BUF_INIT;
@@ -419,11 +424,10 @@ static cmt_status write_new_state(cmt_lsm_edit *edit, cmt_error *err)
     CMT_TRY(cmt_lsm__verify_written(edit, err));
     CMT_TRY(check_new_version(edit, err));
     log_step(edit, "read the tables back", &since);
-    return write_manifest(edit, err);
+    return cmt_lsm__edit_write_manifest(edit, err);
 }
 
-/* Remove what prepare created; the old state does not name any of it. */
-static void undo(cmt_lsm_edit *edit)
+void cmt_lsm__edit_undo(cmt_lsm_edit *edit)
 {
     int dir_fd = edit->view->dir_fd;
     if (edit->temp[0] != '\0')
@@ -452,7 +456,7 @@ cmt_status cmt_lsm_edit_prepare(cmt_lsm_edit *edit, cmt_error *err)
         st = write_new_state(edit, &cause);
         edit->counts.bytes_read = edit->view->cache.bytes_read;
         if (st != CMT_OK)
-            undo(edit);
+            cmt_lsm__edit_undo(edit);
     }
     if (st == CMT_STALE)
         st = CMT_CORRUPT; /* under our locks nothing vanishes by itself */
@@ -481,12 +485,13 @@ void cmt_lsm_edit_free(cmt_lsm_edit *edit)
     if (edit == NULL)
         return;
     if (edit->stage == CMT_LSM_PREPARED)
-        undo(edit);
+        cmt_lsm__edit_undo(edit);
     free(edit->plans);
     free(edit->new_tables);
     free(edit->written);
     cmt_lsm__arena_free(&edit->arena);
     pthread_mutex_destroy(&edit->lock);
+    cmt_fd_close(&edit->clone_fd);
     cmt_lsm_view_close(edit->view);
     free(edit);
 }

@@ -2,7 +2,7 @@
  *
  * The edit and its parts: plan.c decides, write.c has rewrite.c and level0.c write for a prune on several
  * threads, compact.c plans and writes a compaction, edit.c opens, seals and commits, retire.c takes the old
- * files away.
+ * files away.  Where another engine does the work: clone.c and adopt.c.
  */
 #ifndef CMT_LSM_EDIT_INTERNAL_H
 #define CMT_LSM_EDIT_INTERNAL_H
@@ -69,7 +69,9 @@ struct cmt_lsm_edit {
     const char *name;
     cmt_lsm__stage stage;
     bool compacting;
-    bool observe; /* never written */
+    bool observe;        /* never written */
+    bool range_dels_met; /* where they would have to be rewritten */
+    int clone_fd;        /* directory of the clone that another engine works on; -1: none */
     cmt_lsm_edit_spec spec;
 
     cmt_lsm__table_plan *plans; /* per table of the old version */
@@ -159,10 +161,20 @@ CMT_MUST_CHECK cmt_status cmt_lsm__edit_wrote(cmt_lsm_edit *edit, uint64_t bytes
 /** Add to the counts what a writer has read and written. */
 void cmt_lsm__edit_count_bytes(cmt_lsm_edit *edit, uint64_t bytes_read, uint64_t bytes_written);
 /** Range deletions stand where this edit would have to rewrite them. */
-cmt_status cmt_lsm__holds_range_dels(const cmt_lsm_edit *edit, cmt_error *err);
+cmt_status cmt_lsm__holds_range_dels(cmt_lsm_edit *edit, cmt_error *err);
 
 /** An entry's sequence is not below the edit's: then I4 does not hold. */
 cmt_status cmt_lsm__sequence_too_high(const cmt_lsm_edit *edit, cmt_error *err);
+
+/* Also in edit.c, for one thread. */
+
+/** Make a note of a table that the edit is about to create. */
+CMT_MUST_CHECK cmt_status cmt_lsm__edit_note_written(cmt_lsm_edit *edit, uint64_t number,
+                                                     cmt_error *err);
+/** Write and sync the MANIFEST of the new state and the temporary file beside CURRENT. */
+CMT_MUST_CHECK cmt_status cmt_lsm__edit_write_manifest(cmt_lsm_edit *edit, cmt_error *err);
+/** Remove what was created; the old state does not name any of it. */
+void cmt_lsm__edit_undo(cmt_lsm_edit *edit);
 
 /* verify.c */
 

@@ -22,6 +22,7 @@ typedef struct reader {
     bool recycled;     /* pebble's chunks, too */
     uint32_t number;   /* low half of the log's */
     bool strict;       /* recycled: must end by itself */
+    uint64_t end;      /* behind the last whole record */
 } reader;
 
 /* What stands at an offset. */
@@ -167,6 +168,7 @@ static cmt_status read_log(reader *r, cmt_lsm__record_fn on_record, void *contex
         offset += c.header + c.data.size;
         if (c.type == CHUNK_WHOLE) {
             CMT_TRY(on_record(context, c.data, err));
+            r->end = offset;
             continue;
         }
         if (begins)
@@ -176,8 +178,10 @@ static cmt_status read_log(reader *r, cmt_lsm__record_fn on_record, void *contex
             cmt_buf_append(&record, c.data.data, c.data.size) != CMT_OK)
             return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a record of %s", r->name);
         inside = c.type != CHUNK_LAST;
-        if (!inside)
-            CMT_TRY(on_record(context, cmt_buf_slice(&record), err));
+        if (inside)
+            continue;
+        CMT_TRY(on_record(context, cmt_buf_slice(&record), err));
+        r->end = offset;
     }
     return inside ? end_of_log(r, r->size, "a record that is cut", torn, err) : CMT_OK;
 }
@@ -200,6 +204,29 @@ cmt_status cmt_lsm__log_read_recycled(int fd, const char *name, uint64_t size,
                 .number = (uint32_t)log.number,
                 .strict = log.strict};
     return read_log(&r, on_record, context, torn, err);
+}
+
+static cmt_status pass_over(void *context, cmt_slice record, cmt_error *err)
+{
+    (void)context;
+    (void)record;
+    (void)err;
+    return CMT_OK;
+}
+
+cmt_status cmt_lsm__log_end_recycled(int fd, const char *name, uint64_t size,
+                                     cmt_lsm__recycled_log log, uint64_t *end, cmt_error *err)
+{
+    reader r = {.fd = fd,
+                .name = name,
+                .size = size,
+                .recycled = true,
+                .number = (uint32_t)log.number,
+                .strict = log.strict};
+    bool torn;
+    CMT_TRY(read_log(&r, pass_over, NULL, &torn, err));
+    *end = r.end;
+    return CMT_OK;
 }
 
 cmt_status cmt_lsm__log_append(cmt_buf *out, cmt_slice record)

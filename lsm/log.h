@@ -40,6 +40,11 @@ CMT_MUST_CHECK cmt_status cmt_lsm__log_read_recycled(int fd, const char *name, u
                                                      cmt_lsm__record_fn on_record, void *context,
                                                      bool *torn, cmt_error *err);
 
+/** The same for where such a log's last whole record ends: what stands before it is what pebble replays. */
+CMT_MUST_CHECK cmt_status cmt_lsm__log_end_recycled(int fd, const char *name, uint64_t size,
+                                                    cmt_lsm__recycled_log log, uint64_t *end,
+                                                    cmt_error *err);
+
 /** Append @p record to @p out, which holds a log from its first byte. */
 CMT_MUST_CHECK cmt_status cmt_lsm__log_append(cmt_buf *out, cmt_slice record);
 

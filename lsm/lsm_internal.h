@@ -33,6 +33,12 @@ CMT_MUST_CHECK cmt_status cmt_lsm__view_sources(cmt_lsm_view *view, const cmt_ra
 /** Does a table have keys in [lo,hi)? */
 bool cmt_lsm__table_overlaps(const cmt_lsm__table_meta *table, const cmt_range *range);
 
+/** Read the file @p file, which is CURRENT or like it: the MANIFEST it names.
+ *  @retval CMT_NOT_FOUND  there is none (no message) */
+CMT_MUST_CHECK cmt_status cmt_lsm__read_current(int dir_fd, const char *file,
+                                                char manifest[CMT_LSM_NAME_MAX], uint64_t *number,
+                                                cmt_error *err);
+
 /** Out of memory, with a sentence. */
 cmt_status cmt_lsm__no_memory(cmt_error *err);
 

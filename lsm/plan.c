@@ -442,6 +442,8 @@ cmt_status cmt_lsm_edit_plan(cmt_lsm_edit *edit, const cmt_lsm_edit_spec *spec, 
 {
     edit->spec = *spec;
     edit->compacting = false;
+    if (edit->view->journal.range_deletes > 0) /* a log is always folded (I3) */
+        return cmt_lsm__holds_range_dels(edit, err);
     CMT_TRY(cmt_lsm_edit_check_tables(edit, err));
     for (size_t i = 0; i < edit->view->version.count; i++)
         CMT_TRY(measure(edit, i, err));

@@ -45,22 +45,38 @@ static cmt_status get_handle(const cmt_lsm__table *t, const layout *l, const uin
     return CMT_OK;
 }
 
-static cmt_status read_footer(const cmt_lsm__table *t, uint64_t *bytes_read, layout *l,
-                              cmt_error *err)
+static cmt_status load_footer(int fd, const char *name, uint64_t size,
+                              uint8_t footer[CMT_LSM_ROCKSDB_FOOTER], cmt_error *err)
 {
-    uint8_t footer[CMT_LSM_ROCKSDB_FOOTER];
-    l->limit = t->meta->size - sizeof footer;
-    CMT_TRY(cmt_file_read_at(t->fd, t->name, l->limit, footer, sizeof footer, err));
-    *bytes_read += sizeof footer;
+    if (size < CMT_LSM_ROCKSDB_FOOTER)
+        return cmt_error_set(err, CMT_CORRUPT, "table %s is too short to be one", name);
+    CMT_TRY(cmt_file_read_at(fd, name, size - CMT_LSM_ROCKSDB_FOOTER, footer,
+                             CMT_LSM_ROCKSDB_FOOTER, err));
     if (cmt_load64(footer + 45) != CMT_LSM_ROCKSDB_MAGIC)
         return cmt_error_set(err, CMT_UNSUPPORTED,
                              "table %s does not end as CometBFT's pebble writes it (bad magic)",
-                             t->name);
+                             name);
     if (cmt_load32(footer + 41) != CMT_LSM_ROCKSDB_VERSION || footer[0] != CMT_LSM_CHECKSUM_CRC32C)
         return cmt_error_set(err, CMT_UNSUPPORTED,
                              "table %s has format %u and checksum kind %u; CometBFT's pebble "
                              "writes 2 and 1",
-                             t->name, (unsigned)cmt_load32(footer + 41), (unsigned)footer[0]);
+                             name, (unsigned)cmt_load32(footer + 41), (unsigned)footer[0]);
+    return CMT_OK;
+}
+
+cmt_status cmt_lsm__rocksdb_table_check(int fd, const char *name, uint64_t size, cmt_error *err)
+{
+    uint8_t footer[CMT_LSM_ROCKSDB_FOOTER];
+    return load_footer(fd, name, size, footer, err);
+}
+
+static cmt_status read_footer(const cmt_lsm__table *t, uint64_t *bytes_read, layout *l,
+                              cmt_error *err)
+{
+    uint8_t footer[CMT_LSM_ROCKSDB_FOOTER];
+    CMT_TRY(load_footer(t->fd, t->name, t->meta->size, footer, err));
+    l->limit = t->meta->size - sizeof footer;
+    *bytes_read += sizeof footer;
     const uint8_t *p = footer + 1;
     CMT_TRY(get_handle(t, l, &p, footer + 41, &l->meta, err));
     return get_handle(t, l, &p, footer + 41, &l->index, err);

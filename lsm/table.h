@@ -98,6 +98,11 @@ CMT_MUST_CHECK cmt_status cmt_lsm__handle_decode(const cmt_lsm__table *table, cm
 
 /* rocksdb_table.c */
 
+/** Does an open file of @p size bytes end as a table of CometBFT's pebble does?  Reads its last bytes alone.
+ *  @retval CMT_UNSUPPORTED  another magic, format or kind of checksum */
+CMT_MUST_CHECK cmt_status cmt_lsm__rocksdb_table_check(int fd, const char *name, uint64_t size,
+                                                       cmt_error *err);
+
 /**
  * Read what stands around the data of a table in RocksDB's format: footer, properties, index (one of two
  * levels is joined into one), range deletions (appended to @p dels unless NULL, cut to the table's

@@ -4,7 +4,8 @@
  *
  *   <parent of the database>/cmtstore/trash/<run>/<database>/<file>
  *
- * A run holds <run> by flock.  One that nobody holds was left by a killed run; the next adopts it.
+ * A run holds <run> by flock.  One that nobody holds was left by a killed run; the next adopts it.  Clones that
+ * an engine works on lie in work/ beside trash/ and are handled alike.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -56,7 +57,7 @@ static cmt_status open_parents(cmt_lsm_trash *trash, const char *db_dir, cmt_err
         return cmt_lsm__no_memory(err);
     CMT_TRY(cmt_dir_open(parent, &trash->parent_fd, err));
     CMT_TRY(cmt_dir_make_at(trash->parent_fd, "cmtstore", &trash->owner, &trash->home_fd, err));
-    return cmt_dir_make_at(trash->home_fd, "trash", &trash->owner, &trash->root_fd, err);
+    return cmt_dir_make_at(trash->home_fd, trash->kind, &trash->owner, &trash->root_fd, err);
 }
 
 /* Make a run directory and hold it.  Between making and holding, another run may take it for
@@ -73,15 +74,21 @@ static cmt_status make_run(cmt_lsm_trash *trash, cmt_error *err)
             return CMT_OK;
         cmt_fd_close(&trash->run_fd);
     }
-    return cmt_error_set(err, CMT_IO, "cannot hold a directory in %s/cmtstore/trash", trash->path);
+    return cmt_error_set(err, CMT_IO, "cannot hold a directory in %s/cmtstore/%s", trash->path,
+                         trash->kind);
 }
 
-cmt_status cmt_lsm_trash_open(const char *db_dir, cmt_lsm_trash **out, cmt_error *err)
+static const char *const kinds[] = {"trash", "work"};
+#define KINDS (sizeof kinds / sizeof kinds[0])
+
+static cmt_status open_run(const char *db_dir, const char *kind, cmt_lsm_trash **out,
+                           cmt_error *err)
 {
     *out = NULL;
     cmt_lsm_trash *trash = calloc(1, sizeof *trash);
     if (trash == NULL)
         return cmt_lsm__no_memory(err);
+    trash->kind = kind;
     trash->parent_fd = trash->home_fd = trash->root_fd = trash->run_fd = -1;
     cmt_status st = open_parents(trash, db_dir, err);
     if (st == CMT_OK)
@@ -94,13 +101,23 @@ cmt_status cmt_lsm_trash_open(const char *db_dir, cmt_lsm_trash **out, cmt_error
     return CMT_OK;
 }
 
+cmt_status cmt_lsm_trash_open(const char *db_dir, cmt_lsm_trash **out, cmt_error *err)
+{
+    return open_run(db_dir, kinds[0], out, err);
+}
+
+cmt_status cmt_lsm_work_open(const char *db_dir, cmt_lsm_trash **out, cmt_error *err)
+{
+    return open_run(db_dir, kinds[1], out, err);
+}
+
 /* Remove the directories as far as they are empty; others may use them at the same time. */
 static void remove_directories(cmt_lsm_trash *trash)
 {
     if (trash->run_fd >= 0)
         unlinkat(trash->root_fd, trash->run, AT_REMOVEDIR);
-    if (trash->root_fd >= 0)
-        unlinkat(trash->home_fd, "trash", AT_REMOVEDIR);
+    for (size_t i = 0; i < KINDS && trash->home_fd >= 0; i++)
+        unlinkat(trash->home_fd, kinds[i], AT_REMOVEDIR);
     if (trash->home_fd >= 0)
         unlinkat(trash->parent_fd, "cmtstore", AT_REMOVEDIR);
 }
@@ -118,17 +135,38 @@ void cmt_lsm_trash_close(cmt_lsm_trash *trash)
     free(trash);
 }
 
-cmt_status cmt_lsm__trash_database(cmt_lsm_trash *trash, const char *db_dir, int *fd_out,
-                                   cmt_error *err)
+/* What a database's directory is called in a run's. */
+static cmt_status name_of(const char *db_dir, char name[NAME_MAX + 1], cmt_error *err)
 {
     char *resolved = realpath(db_dir, NULL);
     if (resolved == NULL)
         return cmt_error_set(err, CMT_IO, "resolve %s: %s", db_dir, strerror(errno));
-    const char *name = strrchr(resolved, '/') + 1;
-    cmt_status st =
-        cmt_dir_make_at(trash->run_fd, *name != '\0' ? name : "root", &trash->owner, fd_out, err);
+    const char *last = strrchr(resolved, '/') + 1;
+    snprintf(name, NAME_MAX + 1, "%s", *last != '\0' ? last : "root");
     free(resolved);
-    return st;
+    return CMT_OK;
+}
+
+cmt_status cmt_lsm__trash_database(cmt_lsm_trash *trash, const char *db_dir, int *fd_out,
+                                   cmt_error *err)
+{
+    char name[NAME_MAX + 1];
+    CMT_TRY(name_of(db_dir, name, err));
+    return cmt_dir_make_at(trash->run_fd, name, &trash->owner, fd_out, err);
+}
+
+cmt_status cmt_lsm__trash_database_path(const cmt_lsm_trash *trash, const char *db_dir,
+                                        cmt_buf *out, cmt_error *err)
+{
+    char name[NAME_MAX + 1];
+    CMT_TRY(name_of(db_dir, name, err));
+    const char *const parts[] = {trash->path, "/cmtstore/", trash->kind, "/",
+                                 trash->run,  "/",          name};
+    cmt_buf_clear(out);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (cmt_buf_append(out, parts[i], strlen(parts[i])) != CMT_OK)
+            return cmt_lsm__no_memory(err);
+    return cmt_buf_append(out, "", 1) == CMT_OK ? CMT_OK : cmt_lsm__no_memory(err);
 }
 
 /* ---- walking -------------------------------------------------------------------------------- */
@@ -161,7 +199,8 @@ static cmt_status add_bytes(void *context, int dir_fd, const char *name, cmt_err
 {
     (void)err;
     struct stat st;
-    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+        st.st_nlink == 1) /* else it has another name, and takes nothing up here */
         *(uint64_t *)context += (uint64_t)st.st_size;
     return CMT_OK;
 }
@@ -182,8 +221,25 @@ cmt_status cmt_lsm_trash_bytes(const char *db_dir, uint64_t *bytes, cmt_error *e
     char path[PATH_SIZE + 32];
     *bytes = 0;
     CMT_TRY(resolve_parent(db_dir, parent, err));
-    snprintf(path, sizeof path, "%s/cmtstore/trash", parent);
-    return each_entry(AT_FDCWD, path, add_run_bytes, bytes, err);
+    for (size_t i = 0; i < KINDS; i++) {
+        snprintf(path, sizeof path, "%s/cmtstore/%s", parent, kinds[i]);
+        CMT_TRY(each_entry(AT_FDCWD, path, add_run_bytes, bytes, err));
+    }
+    return CMT_OK;
+}
+
+bool cmt_lsm_trash_exists(const char *db_dir)
+{
+    char parent[PATH_SIZE];
+    char path[PATH_SIZE + 32];
+    bool found = false;
+    if (resolve_parent(db_dir, parent, NULL) != CMT_OK)
+        return false;
+    for (size_t i = 0; i < KINDS && !found; i++) {
+        snprintf(path, sizeof path, "%s/cmtstore/%s", parent, kinds[i]);
+        found = access(path, F_OK) == 0;
+    }
+    return found;
 }
 
 /* ---- emptying ------------------------------------------------------------------------------- */
@@ -312,8 +368,8 @@ cmt_status cmt_lsm_trash_empty(cmt_lsm_trash *trash, unsigned threads,
     size_t failed = 0;
     CMT_TRY(empty_run(trash->root_fd, trash->run, threads, progress, &failed, err));
     if (failed > 0)
-        return cmt_error_set(err, CMT_IO, "%zu files in %s/cmtstore/trash/%s could not be removed",
-                             failed, trash->path, trash->run);
+        return cmt_error_set(err, CMT_IO, "%zu files in %s/cmtstore/%s/%s could not be removed",
+                             failed, trash->path, trash->kind, trash->run);
     return CMT_OK;
 }
 
@@ -342,5 +398,7 @@ static cmt_status adopt_run(void *context, int root_fd, const char *name, cmt_er
 cmt_status cmt_lsm_trash_adopt(cmt_lsm_trash *trash, unsigned threads, cmt_error *err)
 {
     trash->adopt_threads = threads;
-    return each_entry(trash->home_fd, "trash", adopt_run, trash, err);
+    for (size_t i = 0; i < KINDS; i++)
+        CMT_TRY(each_entry(trash->home_fd, kinds[i], adopt_run, trash, err));
+    return CMT_OK;
 }

@@ -12,12 +12,13 @@
 #include "lsm_internal.h"
 
 struct cmt_lsm_trash {
-    char *path; /* of the parent directory, resolved */
+    char *path;       /* of the parent directory, resolved */
+    const char *kind; /* "trash" or "work" */
     cmt_file_owner owner;
     int parent_fd;
     int home_fd; /* cmtstore */
-    int root_fd; /* cmtstore/trash */
-    int run_fd;  /* cmtstore/trash/<run>, held by flock */
+    int root_fd; /* cmtstore/<kind> */
+    int run_fd;  /* cmtstore/<kind>/<run>, held by flock */
     char run[64];
     unsigned adopt_threads;
 };
@@ -25,5 +26,10 @@ struct cmt_lsm_trash {
 /** Open (and make) this run's directory for the database @p db_dir. */
 CMT_MUST_CHECK cmt_status cmt_lsm__trash_database(cmt_lsm_trash *trash, const char *db_dir,
                                                   int *fd_out, cmt_error *err);
+
+/** Replace @p out by the path of that directory, with a terminating NUL. */
+CMT_MUST_CHECK cmt_status cmt_lsm__trash_database_path(const cmt_lsm_trash *trash,
+                                                       const char *db_dir, cmt_buf *out,
+                                                       cmt_error *err);
 
 #endif

@@ -126,6 +126,7 @@ static void remove_table(cmt_lsm__version *v, unsigned level, uint64_t number)
 typedef struct decoder {
     const char *name;
     cmt_lsm__version *version;
+    bool rocksdb; /* pebble's fields, and some of RocksDB's */
     const uint8_t *p;
     const uint8_t *end;
 } decoder;
@@ -184,6 +185,12 @@ static cmt_status get_comparator(decoder *d, cmt_error *err)
     return CMT_OK;
 }
 
+/* May this attribute of a table, which pebble does not know, be passed over? */
+static bool may_ignore(const decoder *d, uint64_t tag)
+{
+    return d->rocksdb && tag < CUSTOM_MAY_NOT_IGNORE && tag != CUSTOM_BLOB_FILE;
+}
+
 static cmt_status get_custom(decoder *d, cmt_lsm__table_meta *table, cmt_error *err)
 {
     for (;;) {
@@ -192,13 +199,16 @@ static cmt_status get_custom(decoder *d, cmt_lsm__table_meta *table, cmt_error *
         CMT_TRY(get_number(d, &tag, err));
         if (tag == CUSTOM_END)
             return CMT_OK;
-        if (tag != CUSTOM_NEEDS_COMPACTION && tag != CUSTOM_CREATION_TIME)
+        bool known = tag == CUSTOM_NEEDS_COMPACTION || tag == CUSTOM_CREATION_TIME;
+        if (!known && !may_ignore(d, tag))
             return cmt_error_set(err, CMT_UNSUPPORTED,
                                  "%s: table %06llu has attribute %llu; RocksDB or a newer pebble "
                                  "wrote it",
                                  d->name, (unsigned long long)table->number,
                                  (unsigned long long)tag);
         CMT_TRY(get_bytes(d, &bytes, err));
+        if (!known)
+            continue;
         const uint8_t *end = bytes.data + bytes.size;
         if (tag == CUSTOM_NEEDS_COMPACTION && bytes.size == 1)
             table->marked = bytes.data[0] == 1;
@@ -246,6 +256,21 @@ static bool in_dialect(const decoder *d, uint64_t tag)
     return tag != TAG_COMPACT_POINTER && tag != TAG_NEW_TABLE && tag != TAG_PREV_LOG_NUMBER;
 }
 
+/* What RocksDB writes besides, and nobody has to know. */
+static cmt_status skip_rocksdb_field(decoder *d, uint64_t tag, bool *skipped, cmt_error *err)
+{
+    uint64_t number;
+    cmt_slice bytes;
+    *skipped = true;
+    if (tag == TAG_PREV_LOG_NUMBER || tag == TAG_ROCKSDB_MIN_LOG)
+        return get_number(d, &number, err);
+    if (tag == TAG_COMPACT_POINTER)
+        CMT_TRY(get_number(d, &number, err));
+    else if (tag < TAG_ROCKSDB_MAY_IGNORE)
+        *skipped = false;
+    return *skipped ? get_bytes(d, &bytes, err) : CMT_OK;
+}
+
 static cmt_status unknown_field(const decoder *d, uint64_t tag, cmt_error *err)
 {
     if (!d->version->pebble)
@@ -270,6 +295,11 @@ static cmt_status get_field(decoder *d, uint64_t tag, cmt_error *err)
     cmt_lsm__version *v = d->version;
     unsigned level;
     uint64_t number;
+    bool skipped = false;
+    if (d->rocksdb)
+        CMT_TRY(skip_rocksdb_field(d, tag, &skipped, err));
+    if (skipped)
+        return CMT_OK;
     switch (in_dialect(d, tag) ? tag : 0) {
     case TAG_COMPARATOR:
         return get_comparator(d, err);
@@ -354,12 +384,14 @@ cmt_status cmt_lsm__tables_arrange(cmt_lsm__table_meta *tables, size_t count,
     return CMT_OK;
 }
 
-static cmt_status read_version(int fd, const char *name, uint64_t size, bool pebble,
+typedef enum writer { WRITER_LEVELDB, WRITER_PEBBLE, WRITER_ROCKSDB } writer;
+
+static cmt_status read_version(int fd, const char *name, uint64_t size, writer by,
                                cmt_lsm__version *out, cmt_error *err)
 {
-    const unsigned must_see = pebble ? MUST_SEE_PEBBLE : MUST_SEE;
-    *out = (cmt_lsm__version){.pebble = pebble};
-    decoder d = {.name = name, .version = out};
+    const unsigned must_see = by == WRITER_PEBBLE ? MUST_SEE_PEBBLE : MUST_SEE;
+    *out = (cmt_lsm__version){.pebble = by != WRITER_LEVELDB};
+    decoder d = {.name = name, .version = out, .rocksdb = by == WRITER_ROCKSDB};
     cmt_status st = cmt_lsm__log_read(fd, name, size, on_edit, &d, &out->torn_tail, err);
     if (st == CMT_OK && (out->seen & must_see) != must_see)
         st = cmt_error_set(
@@ -386,11 +418,17 @@ static cmt_status read_version(int fd, const char *name, uint64_t size, bool peb
 cmt_status cmt_lsm__version_read(int fd, const char *name, uint64_t size, cmt_lsm__version *out,
                                  cmt_error *err)
 {
-    return read_version(fd, name, size, false, out, err);
+    return read_version(fd, name, size, WRITER_LEVELDB, out, err);
 }
 
 cmt_status cmt_lsm__version_read_pebble(int fd, const char *name, uint64_t size,
                                         cmt_lsm__version *out, cmt_error *err)
 {
-    return read_version(fd, name, size, true, out, err);
+    return read_version(fd, name, size, WRITER_PEBBLE, out, err);
+}
+
+cmt_status cmt_lsm__version_read_rocksdb(int fd, const char *name, uint64_t size,
+                                         cmt_lsm__version *out, cmt_error *err)
+{
+    return read_version(fd, name, size, WRITER_ROCKSDB, out, err);
 }

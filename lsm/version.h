@@ -59,6 +59,11 @@ CMT_MUST_CHECK cmt_status cmt_lsm__version_read(int fd, const char *name, uint64
 CMT_MUST_CHECK cmt_status cmt_lsm__version_read_pebble(int fd, const char *name, uint64_t size,
                                                        cmt_lsm__version *out, cmt_error *err);
 
+/** The same for a MANIFEST that RocksDB writes when it opens pebble's tables: what pebble does not know and
+ *  what changes no table's meaning is passed over, everything else (blobs, paths, column families) refused. */
+CMT_MUST_CHECK cmt_status cmt_lsm__version_read_rocksdb(int fd, const char *name, uint64_t size,
+                                                        cmt_lsm__version *out, cmt_error *err);
+
 /** The name under which a table lies or should lie: %06u.ldb or .sst. */
 void cmt_lsm__table_name(uint64_t number, bool is_sst, char name[CMT_LSM_NAME_MAX]);
 

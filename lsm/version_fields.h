@@ -10,8 +10,11 @@
  * pebble: 1, 2, 3, 4 and 6 alike; 100 new table (…, smallest and largest sequence), 103 the same and then
  * pairs {tag, bytes} up to tag 1: 2 shall be compacted, 6 creation time.  Other fields stand for things that
  * CometBFT does not use or for another engine, and are refused.
+ *
+ * RocksDB writes 9 and 10 (lowest log number still needed) besides, and more attributes, of which those below
+ * 64 may be ignored but for 4 (the values are in blob files); so may fields from 8192 on, which are bytes.
  * Source: LevelDB db/version_edit.cc; goleveldb leveldb/session_record.go; pebble
- * internal/manifest/version_edit.go
+ * internal/manifest/version_edit.go; RocksDB db/version_edit.h
  */
 #ifndef CMT_LSM_VERSION_FIELDS_H
 #define CMT_LSM_VERSION_FIELDS_H
@@ -28,9 +31,16 @@ enum {
     TAG_ROCKSDB_MIN_LOG = 10,
     TAG_NEW_TABLE_2 = 100,
     TAG_NEW_TABLE_4 = 103,
+    TAG_ROCKSDB_MAY_IGNORE = 8192,
 };
 
 /* Within TAG_NEW_TABLE_4. */
-enum { CUSTOM_END = 1, CUSTOM_NEEDS_COMPACTION = 2, CUSTOM_CREATION_TIME = 6 };
+enum {
+    CUSTOM_END = 1,
+    CUSTOM_NEEDS_COMPACTION = 2,
+    CUSTOM_BLOB_FILE = 4,
+    CUSTOM_CREATION_TIME = 6,
+    CUSTOM_MAY_NOT_IGNORE = 64,
+};
 
 #endif

@@ -32,9 +32,8 @@ cmt_status cmt_lsm__no_memory(cmt_error *err)
 
 /* ---- CURRENT -------------------------------------------------------------------------------- */
 
-/* Read a CURRENT-like file: the MANIFEST it names. */
-static cmt_status read_current(int dir_fd, const char *file, char manifest[CMT_LSM_NAME_MAX],
-                               uint64_t *number, cmt_error *err)
+cmt_status cmt_lsm__read_current(int dir_fd, const char *file, char manifest[CMT_LSM_NAME_MAX],
+                                 uint64_t *number, cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf text = CMT_BUF_INIT;
     CMT_TRY(cmt_file_read_small_at(dir_fd, file, 4096, &text, err));
@@ -54,7 +53,7 @@ static cmt_status find_manifest(int dir_fd, const char *path, const cmt_lsm__lis
                                 char manifest[CMT_LSM_NAME_MAX], bool *pending, cmt_error *err)
 {
     uint64_t number;
-    cmt_status st = read_current(dir_fd, "CURRENT", manifest, &number, err);
+    cmt_status st = cmt_lsm__read_current(dir_fd, "CURRENT", manifest, &number, err);
     if (st == CMT_NOT_FOUND)
         return cmt_error_set(err, CMT_NOT_FOUND, "%s holds no database (no CURRENT)", path);
     CMT_TRY(st);
@@ -66,7 +65,7 @@ static cmt_status find_manifest(int dir_fd, const char *path, const cmt_lsm__lis
         if (file->kind != CMT_LSM_FILE_CURRENT_PENDING)
             continue;
         *pending = true;
-        if (read_current(dir_fd, file->name, other, &other_number, NULL) == CMT_OK &&
+        if (cmt_lsm__read_current(dir_fd, file->name, other, &other_number, NULL) == CMT_OK &&
             other_number > number &&
             cmt_lsm__listing_find(listing, CMT_LSM_FILE_MANIFEST, other_number) != NULL) {
             memcpy(manifest, other, sizeof other);

@@ -3,7 +3,8 @@
  * The method "engine": the databases are opened by their engine and pruned height by height.
  *
  * ORDER  blocks · states · what was touched is compacted · both are closed ("ready").  A stop or a crash on
- * the way leaves stores that a node could have left, and the same run again finishes.
+ * the way leaves stores that a node could have left, and the same run again finishes.  (Pebble's databases are
+ * opened as clones only, see clones.c: there a stop leaves everything as it was.)
  */
 #include <errno.h>
 #include <string.h>
@@ -23,9 +24,16 @@
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
+static bool any_is(const cmt_pruner *p, cmt_engine engine)
+{
+    return p->blocks.engine == engine || p->states.engine == engine;
+}
+
 cmt_status cmt_pruner__choose_method(cmt_pruner *p, cmt_error *err)
 {
-    bool rocksdb = p->blocks.engine == CMT_ENGINE_ROCKSDB || p->states.engine == CMT_ENGINE_ROCKSDB;
+    bool rocksdb = any_is(p, CMT_ENGINE_ROCKSDB);
+    bool both_pebble =
+        p->blocks.engine == CMT_ENGINE_PEBBLEDB && p->states.engine == CMT_ENGINE_PEBBLEDB;
     p->method = p->options.method;
     if (p->method == CMT_METHOD_AUTO)
         p->method = rocksdb ? CMT_METHOD_ENGINE : CMT_METHOD_EDIT;
@@ -34,7 +42,29 @@ cmt_status cmt_pruner__choose_method(cmt_pruner *p, cmt_error *err)
                              "%s holds rocksdb databases, which only their engine changes; use the "
                              "method engine",
                              p->data_dir);
+    if (p->method == CMT_METHOD_ENGINE && any_is(p, CMT_ENGINE_PEBBLEDB) && !both_pebble)
+        return cmt_error_set(err, CMT_UNSUPPORTED,
+                             "%s holds one pebble database and one of another engine: not what a "
+                             "node leaves, and not worked on by the method engine",
+                             p->data_dir);
     return CMT_OK;
+}
+
+bool cmt_pruner__works_in_place(const cmt_pruner *p)
+{
+    return p->method == CMT_METHOD_ENGINE && !any_is(p, CMT_ENGINE_PEBBLEDB);
+}
+
+bool cmt_pruner__turn_to_engine(cmt_pruner *p)
+{
+    bool both = p->blocks.engine == CMT_ENGINE_PEBBLEDB && p->states.engine == CMT_ENGINE_PEBBLEDB;
+    if (!both || p->options.method != CMT_METHOD_AUTO || p->method == CMT_METHOD_ENGINE ||
+        (!cmt_lsm_edit_needs_engine(p->blocks.edit) && !cmt_lsm_edit_needs_engine(p->states.edit)))
+        return false;
+    p->method = CMT_METHOD_ENGINE;
+    cmt_log(p->options.logger, CMT_LOG_INFO,
+            "the engine takes over: range deletions that an edit cannot rewrite");
+    return true;
 }
 
 static cmt_status open_side(const cmt_pruner *p, cmt_pruner__side *side, bool read_only,
@@ -85,12 +115,27 @@ static cmt_status bytes_of(cmt_db *db, const cmt_range_list *ranges, uint64_t *b
     return CMT_OK;
 }
 
+/* What a clone takes up besides: the copies of pebble's logs, and the tables that they become. */
+static cmt_status clone_bytes(const cmt_pruner *p, uint64_t *bytes, cmt_error *err)
+{
+    const cmt_pruner__side *const sides[] = {&p->blocks, &p->states};
+    *bytes = 0;
+    for (size_t i = 0; i < 2 && !cmt_pruner__works_in_place(p); i++) {
+        cmt_db_stats stats;
+        CMT_TRY(cmt_db_get_stats(sides[i]->db, &stats, err));
+        *bytes += 2 * stats.log_bytes;
+    }
+    return CMT_OK;
+}
+
 cmt_status cmt_pruner__plan_engine(cmt_pruner *p, cmt_error *err)
 {
     cmt_prune_plan *plan = &p->plan;
+    uint64_t clones;
+    CMT_TRY(clone_bytes(p, &clones, err));
     if (p->options.action == CMT_ACTION_COMPACT) {
         p->blocks.has_work = p->states.has_work = true;
-        plan->peak_extra_bytes = p->survey.bytes + OVERHEAD_BYTES;
+        plan->peak_extra_bytes = p->survey.bytes + OVERHEAD_BYTES + clones;
         plan->estimated_ms = (int64_t)(plan->peak_extra_bytes / BYTES_PER_MS);
         return CMT_OK;
     }
@@ -108,7 +153,7 @@ cmt_status cmt_pruner__plan_engine(cmt_pruner *p, cmt_error *err)
     CMT_TRY(bytes_of(p->states.db, &s->ranges, &dead, err));
     CMT_TRY(cmt_db_approximate_bytes(p->blocks.db, cmt_block_hash_range(b->layout), &hashes, err));
     plan->freed_bytes = dead;
-    plan->peak_extra_bytes = OVERHEAD_BYTES;
+    plan->peak_extra_bytes = OVERHEAD_BYTES + clones;
     if (p->options.action == CMT_ACTION_PRUNE_AND_COMPACT)
         plan->peak_extra_bytes += dead + hashes;
     plan->estimated_ms = (int64_t)((dead + OVERHEAD_BYTES) / BYTES_PER_MS);
@@ -117,7 +162,7 @@ cmt_status cmt_pruner__plan_engine(cmt_pruner *p, cmt_error *err)
 
 /* ---- the run -------------------------------------------------------------------------------- */
 
-static cmt_status check_space(const cmt_pruner *p, const cmt_pruner__side *side, cmt_error *err)
+static cmt_status side_has_space(const cmt_pruner *p, const cmt_pruner__side *side, cmt_error *err)
 {
     struct statvfs fs;
     if (statvfs(cmt_pruner__path(side), &fs) != 0)
@@ -133,6 +178,12 @@ static cmt_status check_space(const cmt_pruner *p, const cmt_pruner__side *side,
             cmt_pruner__path(side), (unsigned long long)(available >> 20),
             (unsigned long long)((need + (1 << 20) - 1) >> 20));
     return CMT_OK;
+}
+
+cmt_status cmt_pruner__check_space(const cmt_pruner *p, cmt_error *err)
+{
+    CMT_TRY(side_has_space(p, &p->blocks, err));
+    return side_has_space(p, &p->states, err);
 }
 
 static cmt_status compact_range(const cmt_pruner *p, const cmt_pruner__side *side, cmt_range range,
@@ -184,36 +235,48 @@ static cmt_status compact_all(const cmt_pruner *p, const cmt_pruner__side *side,
     return compact_range(p, side, everything, 0, 1, err);
 }
 
-static cmt_status prune_and_compact(cmt_pruner *p, cmt_block_prune_result *blocks,
-                                    cmt_state_prune_result *states, cmt_error *err)
+static cmt_status prune_blocks(cmt_pruner *p, cmt_block_prune_result *blocks, cmt_error *err)
 {
     const cmt_erase_options options = {.progress = &p->progress};
     cmt_status st = cmt_block_store_prune(p->block_store, &p->block_request, &options, blocks, err);
-    if (st == CMT_CANCELLED)
-        return cmt_error_set(
-            err, st,
-            "stopped with blocks pruned up to height %lld; run the command again to "
-            "go on",
-            (long long)blocks->base);
-    CMT_TRY(st);
+    if (st != CMT_CANCELLED || !cmt_pruner__works_in_place(p))
+        return st;
+    return cmt_error_set(err, st,
+                         "stopped with blocks pruned up to height %lld; run the command again to "
+                         "go on",
+                         (long long)blocks->base);
+}
+
+static cmt_status prune_states(cmt_pruner *p, int64_t evidence_height,
+                               cmt_state_prune_result *states, cmt_error *err)
+{
+    const cmt_erase_options options = {.progress = &p->progress};
     cmt_state_prune_request request = p->state_request;
-    request.evidence_height = blocks->evidence_height;
-    st = cmt_state_store_prune(p->state_store, &request, &options, states, err);
+    request.evidence_height = evidence_height;
+    cmt_status st = cmt_state_store_prune(p->state_store, &request, &options, states, err);
+    if (st == CMT_OK || !cmt_pruner__works_in_place(p))
+        return st;
     if (st == CMT_CANCELLED)
         return cmt_error_set(err, st,
                              "stopped with the block store done, but not the state store; run the "
                              "command again to finish");
-    if (st != CMT_OK)
-        return cmt_error_prefix(err, st,
-                                "the block store is done, the state store is not; run the command "
-                                "again to finish");
+    return cmt_error_prefix(err, st,
+                            "the block store is done, the state store is not; run the command "
+                            "again to finish");
+}
+
+static cmt_status prune_and_compact(cmt_pruner *p, cmt_block_prune_result *blocks,
+                                    cmt_state_prune_result *states, cmt_error *err)
+{
+    CMT_TRY(prune_blocks(p, blocks, err));
+    CMT_TRY(prune_states(p, blocks->evidence_height, states, err));
     if (p->options.action == CMT_ACTION_PRUNE)
         return CMT_OK;
     CMT_TRY(compact_ranges(p, &p->blocks, &blocks->touched, err));
     return compact_ranges(p, &p->states, &states->touched, err);
 }
 
-static cmt_status carry_out(cmt_pruner *p, cmt_error *err)
+cmt_status cmt_pruner__carry_out(cmt_pruner *p, cmt_error *err)
 {
     if (p->options.action == CMT_ACTION_COMPACT) {
         CMT_TRY(compact_all(p, &p->blocks, err));
@@ -232,11 +295,10 @@ cmt_status cmt_pruner__run_engine(cmt_pruner *p, cmt_error *err)
     int64_t since = cmt_clock_ns();
     if (p->plan.nothing_to_do)
         return CMT_OK;
-    CMT_TRY(check_space(p, &p->blocks, err));
-    CMT_TRY(check_space(p, &p->states, err));
+    CMT_TRY(cmt_pruner__check_space(p, err));
     CMT_TRY(open_to_write(p, err));
     cmt_pruner__log_step(p, "opened both databases to write", &since);
-    CMT_TRY(carry_out(p, err));
+    CMT_TRY(cmt_pruner__carry_out(p, err));
     cmt_pruner__log_step(p, "pruned with the engine", &since);
     CMT_TRY(cmt_db_flush(p->blocks.db, err));
     CMT_TRY(cmt_db_flush(p->states.db, err));

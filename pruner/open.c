@@ -62,7 +62,7 @@ static cmt_status open_side(const cmt_pruner *pruner, cmt_pruner__side *side, cm
         .name = side->name,
         .observe = pruner->options.dry_run,
     };
-    if (pruner->method == CMT_METHOD_ENGINE)
+    if (cmt_pruner__works_in_place(pruner))
         return cmt_pruner__open_to_plan(pruner, side, err);
     CMT_TRY(cmt_lsm_edit_open(cmt_pruner__path(side), &options, &side->edit, err));
     return cmt_db_from_view(cmt_lsm_edit_view(side->edit), &side->db, err);
@@ -82,17 +82,22 @@ static cmt_status open_stores(cmt_pruner *p, cmt_error *err)
     return st;
 }
 
-void cmt_pruner__close_views(cmt_pruner *p)
+void cmt_pruner__close_stores(cmt_pruner *p)
 {
     cmt_block_store_close(p->block_store);
     cmt_state_store_close(p->state_store);
     cmt_db_close(p->states.db);
     cmt_db_close(p->blocks.db);
-    cmt_lsm_edit_free(p->states.edit); /* removes what was written but not committed */
-    cmt_lsm_edit_free(p->blocks.edit);
     p->block_store = NULL;
     p->state_store = NULL;
     p->states.db = p->blocks.db = NULL;
+}
+
+void cmt_pruner__close_views(cmt_pruner *p)
+{
+    cmt_pruner__close_stores(p);
+    cmt_lsm_edit_free(p->states.edit); /* removes what was written but not committed */
+    cmt_lsm_edit_free(p->blocks.edit);
     p->states.edit = p->blocks.edit = NULL;
 }
 
@@ -241,6 +246,8 @@ void cmt_pruner_close(cmt_pruner *p)
         cmt_log(p->options.logger, CMT_LOG_DEBUG, "size not known  err=\"%s\"", ignored.message);
     cmt_pruner__close_views(p); /* under the locks */
     cmt_pruner__unlock(p);
+    if (cmt_pruner__remove_clones(p, NULL, &ignored) != CMT_OK)
+        cmt_log(p->options.logger, CMT_LOG_WARN, "a clone stays  err=\"%s\"", ignored.message);
     cmt_lsm_trash_close(p->trash[0]);
     cmt_lsm_trash_close(p->trash[1]);
     if (p->have_rules) {

@@ -158,6 +158,8 @@ static cmt_status plan_prune(cmt_pruner *p, cmt_error *err)
     cmt_prune_plan *plan = &p->plan;
     CMT_TRY(
         cmt_pruner__decide(p, &p->retain_height, plan->decided_by, sizeof plan->decided_by, err));
+    if (p->method == CMT_METHOD_EDIT)
+        (void)cmt_pruner__turn_to_engine(p);
     int64_t since = cmt_clock_ns();
     CMT_TRY(make_rules(p, err));
     cmt_pruner__log_step(p, "worked out the rules", &since);
@@ -186,8 +188,10 @@ static cmt_status plan_compact(cmt_pruner *p, cmt_error *err)
     CMT_TRY(cmt_pruner__survey_end(p, err));
     if (p->method == CMT_METHOD_ENGINE)
         return CMT_OK;
-    CMT_TRY(cmt_lsm_edit_plan_compact(p->blocks.edit, err));
-    return cmt_lsm_edit_plan_compact(p->states.edit, err);
+    cmt_status st = cmt_lsm_edit_plan_compact(p->blocks.edit, err);
+    if (st == CMT_OK)
+        st = cmt_lsm_edit_plan_compact(p->states.edit, err);
+    return st == CMT_UNSUPPORTED && cmt_pruner__turn_to_engine(p) ? CMT_OK : st;
 }
 
 static cmt_status sum_up(cmt_pruner *p, cmt_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The pruner's parts: open.c finds and locks, retain.c decides the height, plan.c works out what
- * happens, run.c does it.
+ * happens, run.c does it by edits, engine.c through engines, clones.c through engines in clones.
  */
 #ifndef CMT_PRUNER_INTERNAL_H
 #define CMT_PRUNER_INTERNAL_H
@@ -61,8 +61,9 @@ struct cmt_pruner {
     cmt_lsm_put *state_puts;
     cmt_prune_plan plan;
 
-    /* what remains to be done after the run */
+    /* what remains to be done after the run; the second of each only where the databases do not lie side by side */
     cmt_lsm_trash *trash[2];
+    cmt_lsm_trash *work[2]; /* clones */
 };
 
 const char *cmt_pruner__path(const cmt_pruner__side *side);
@@ -81,6 +82,8 @@ cmt_status cmt_pruner__explain(cmt_pruner *pruner, cmt_status st, cmt_error *err
 /** A debug line with the time since *since, which becomes now. */
 void cmt_pruner__log_step(const cmt_pruner *pruner, const char *step, int64_t *since);
 
+/** Close stores and databases. */
+void cmt_pruner__close_stores(cmt_pruner *pruner);
 /** Close stores, databases and edits; what an edit wrote and did not commit is removed. */
 void cmt_pruner__close_views(cmt_pruner *pruner);
 
@@ -94,6 +97,28 @@ CMT_MUST_CHECK cmt_status cmt_pruner__open_to_plan(const cmt_pruner *pruner, cmt
                                                    cmt_error *err);
 CMT_MUST_CHECK cmt_status cmt_pruner__plan_engine(cmt_pruner *pruner, cmt_error *err);
 CMT_MUST_CHECK cmt_status cmt_pruner__run_engine(cmt_pruner *pruner, cmt_error *err);
+
+/** Do the two databases lie in the same directory? */
+bool cmt_pruner__side_by_side(const cmt_pruner *pruner);
+
+/** Is an engine at work in the databases themselves?  (Pebble's work in clones, and edits exchange them.) */
+bool cmt_pruner__works_in_place(const cmt_pruner *pruner);
+
+/** The plan meets range deletions of pebble's that an edit cannot rewrite: may the engine take over?  Then the
+ *  method is engine from here on. */
+bool cmt_pruner__turn_to_engine(cmt_pruner *pruner);
+
+/** Prune or compact through the open databases, as planned. */
+CMT_MUST_CHECK cmt_status cmt_pruner__carry_out(cmt_pruner *pruner, cmt_error *err);
+/** Is there room for what the plan may write?  @retval CMT_NO_SPACE */
+CMT_MUST_CHECK cmt_status cmt_pruner__check_space(const cmt_pruner *pruner, cmt_error *err);
+
+/** Method engine on pebble: clone both databases, carry the plan out in the clones, prepare the switch to what
+ *  came of them.  Nothing has changed when that fails. */
+CMT_MUST_CHECK cmt_status cmt_pruner__prepare_clones(cmt_pruner *pruner, cmt_error *err);
+/** Remove the clones. */
+cmt_status cmt_pruner__remove_clones(cmt_pruner *pruner, const cmt_progress_hook *progress,
+                                     cmt_error *err);
 
 /** Release both locks. */
 void cmt_pruner__unlock(cmt_pruner *pruner);

@@ -2,6 +2,8 @@
  *
  * Carrying a plan out.
  *
+ * BY EDITS (and through engines in clones, which also end in edits)
+ *
  * ORDER  prepare both completely · switch the block store · switch the state store · move obsolete files
  * away in both · release the locks ("ready") · empty the trash.  Blocks first: the other way round a crash
  * would leave blocks without the validators that replaying them needs.
@@ -33,10 +35,10 @@ static void fill_result(const cmt_pruner *p, cmt_prune_result *r)
     };
 }
 
-static bool same_parent(const char *a, const char *b)
+bool cmt_pruner__side_by_side(const cmt_pruner *p)
 {
-    char *x = realpath(a, NULL);
-    char *y = realpath(b, NULL);
+    char *x = realpath(cmt_pruner__path(&p->blocks), NULL);
+    char *y = realpath(cmt_pruner__path(&p->states), NULL);
     bool same = false;
     if (x != NULL && y != NULL) {
         size_t n = (size_t)(strrchr(x, '/') - x);
@@ -53,7 +55,7 @@ static void open_trash(cmt_pruner *p)
     cmt_error why = CMT_ERROR_INIT;
     const char *blocks = cmt_pruner__path(&p->blocks);
     const char *states = cmt_pruner__path(&p->states);
-    if (cmt_lsm_trash_open(blocks, &p->trash[0], &why) == CMT_OK && !same_parent(blocks, states) &&
+    if (cmt_lsm_trash_open(blocks, &p->trash[0], &why) == CMT_OK && !cmt_pruner__side_by_side(p) &&
         cmt_lsm_trash_open(states, &p->trash[1], &why) != CMT_OK)
         p->trash[1] = NULL;
     if (why.code != CMT_OK)
@@ -63,8 +65,7 @@ static void open_trash(cmt_pruner *p)
 
 static cmt_lsm_trash *trash_of(const cmt_pruner *p, const cmt_pruner__side *side)
 {
-    if (side == &p->states && p->trash[0] != NULL &&
-        !same_parent(cmt_pruner__path(&p->blocks), cmt_pruner__path(&p->states)))
+    if (side == &p->states && p->trash[0] != NULL && !cmt_pruner__side_by_side(p))
         return p->trash[1];
     return p->trash[0];
 }
@@ -144,7 +145,8 @@ static cmt_status run_edit(cmt_pruner *p, cmt_prune_result *result, cmt_error *e
     if (clean_up)
         open_trash(p);
     if (!p->plan.nothing_to_do) {
-        CMT_TRY(prepare_both(p, err));
+        CMT_TRY(p->method == CMT_METHOD_ENGINE ? cmt_pruner__prepare_clones(p, err)
+                                               : prepare_both(p, err));
         cmt_pruner__log_step(p, "prepared both databases", &since);
         CMT_TRY(commit_both(p, result, err));
         cmt_pruner__log_step(p, "switched", &since);
@@ -168,7 +170,7 @@ cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *er
     int64_t since = cmt_clock_ns();
     CMT_TRY(cmt_pruner__count_keys(p, &result->keys_deleted, err));
     cmt_pruner__log_step(p, "counted the keys", &since);
-    if (p->method == CMT_METHOD_ENGINE)
+    if (cmt_pruner__works_in_place(p))
         CMT_TRY(cmt_pruner__run_engine(p, err));
     else
         CMT_TRY(run_edit(p, result, err));
@@ -183,19 +185,10 @@ cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *er
     return CMT_OK;
 }
 
-/* Is there anything that killed runs left? */
-static bool others_left_trash(const cmt_pruner *p)
-{
-    uint64_t bytes = 0;
-    cmt_error ignored;
-    return cmt_lsm_trash_bytes(cmt_pruner__path(&p->blocks), &bytes, &ignored) == CMT_OK &&
-           bytes > 0;
-}
-
 cmt_status cmt_pruner_finish(cmt_pruner *p, cmt_prune_result *result, cmt_error *err)
 {
-    cmt_status st = CMT_OK;
-    if (p->trash[0] == NULL && others_left_trash(p))
+    cmt_status st = cmt_pruner__remove_clones(p, p->options.progress, err);
+    if (p->trash[0] == NULL && cmt_lsm_trash_exists(cmt_pruner__path(&p->blocks)))
         open_trash(p);
     for (size_t i = 0; i < 2; i++) {
         if (p->trash[i] == NULL)

@@ -113,6 +113,19 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_db_open(const char *dir, const cmt_db_open
                                               cmt_db **out, cmt_error *err);
 
 /**
+ * Open the clone of a pebble database that cmt_lsm_edit_clone() made, with RocksDB, to write.  Its tables are such
+ * as pebble reads.  Nothing is durable, also not what is written with `sync`: the clone counts once it was flushed
+ * and closed and cmt_lsm_edit_adopt() has taken it over; to abandon it just close it.
+ *
+ * @param options  engine: CMT_ENGINE_PEBBLEDB
+ * @retval CMT_CORRUPT  RocksDB found damage
+ * Source: docs/architecture.md, "pebble by RocksDB"
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_open_clone(const char *dir,
+                                                    const cmt_db_open_options *options,
+                                                    cmt_db **out, cmt_error *err);
+
+/**
  * Did a process that had @p dir open with C++ LevelDB end without closing it?  (True, too, while one has it
  * open.)  A Go node that starts now may silently skip what is only in the write-ahead log.
  */

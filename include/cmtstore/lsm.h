@@ -175,13 +175,16 @@ typedef struct cmt_lsm_edit_counts {
 /**
  * Read the state of @p dir and check that it can be edited.  Writes nothing.
  *
- * @retval CMT_UNSUPPORTED  CURRENT.<n> pending, unknown tag, comparator or level, another engine, range
- *                          deletions in a log of pebble's
+ * @retval CMT_UNSUPPORTED  CURRENT.<n> pending, unknown tag, comparator or level, another engine
  * @retval CMT_CORRUPT      overlapping tables, damaged MANIFEST or log
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_open(const char *dir,
                                                     const cmt_lsm_edit_options *options,
                                                     cmt_lsm_edit **out, cmt_error *err);
+
+/** Is this pebble with range deletions that a plan would have to rewrite, as far as is known?  (Those in logs
+ *  from the start, others once a plan was refused.)  Then a clone is the way. */
+CMT_API bool cmt_lsm_edit_needs_engine(const cmt_lsm_edit *edit);
 
 /** The view over the old state, for planning; borrowed, valid until the edit is freed. */
 CMT_API cmt_lsm_view *cmt_lsm_edit_view(cmt_lsm_edit *edit);
@@ -192,7 +195,8 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_check_tables(cmt_lsm_edit *edit, 
 
 /** Check that every table is there, then decide what happens to each.  Reads boundaries only; writes
  *  nothing.  The callbacks of @p spec may later be called from several threads at once.
- *  @retval CMT_CORRUPT  a table missing or of another size; damage in what was read */
+ *  @retval CMT_UNSUPPORTED  pebble: there are range deletions in a log
+ *  @retval CMT_CORRUPT      a table missing or of another size; damage in what was read */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_plan(cmt_lsm_edit *edit,
                                                     const cmt_lsm_edit_spec *spec, cmt_error *err);
 
@@ -224,6 +228,38 @@ CMT_API cmt_lsm_edit_counts cmt_lsm_edit_get_counts(const cmt_lsm_edit *edit);
 /** Release everything; what a prepared but uncommitted edit wrote is removed.  NULL is fine. */
 CMT_API void cmt_lsm_edit_free(cmt_lsm_edit *edit);
 
+/* ---- clone ------------------------------------------------------------------------------- */
+
+struct cmt_lsm_trash;
+
+/**
+ * pebble only, instead of a plan: make a clone of the database for RocksDB to work on.  Tables are hard links, of
+ * the live logs what pebble would replay is copied, MANIFEST and CURRENT are written so that RocksDB accepts them.
+ * In the database itself nothing changes, and no file that is made in the clone can have the name of one there.
+ *
+ *   open ──▶ clone ──▶ (RocksDB opens the clone, works, closes) ──▶ adopt ──▶ commit ──▶ retire
+ *
+ * @param work  of cmt_lsm_work_open(); holds the clone until it is emptied
+ * @param path  replaced by the clone's path, with a terminating NUL
+ * @retval CMT_UNSUPPORTED  no hard links; a table of another format; level 0 without an order that RocksDB reads
+ * @retval CMT_CORRUPT      a table missing or of another size
+ * @retval CMT_INVALID      not pebble, or not an edit that was only opened
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_clone(cmt_lsm_edit *edit, struct cmt_lsm_trash *work,
+                                                     cmt_buf *path, cmt_error *err);
+
+/**
+ * Prepare the state that RocksDB, which is closed by now, left in the clone: new tables are read through, synced
+ * and linked into the database, a MANIFEST in pebble's dialect is written.  As after cmt_lsm_edit_prepare() the
+ * old contents stay in force until cmt_lsm_edit_commit(); on failure everything is removed.
+ *
+ * @retval CMT_CORRUPT      a table does not read back; something is in the clone's logs alone
+ * @retval CMT_UNSUPPORTED  RocksDB has written what pebble would not read
+ * @retval CMT_CANCELLED    the progress hook asked to stop
+ * Source: pebble open.go Open, sstable/table.go readFooter; RocksDB db/version_edit.h
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_adopt(cmt_lsm_edit *edit, cmt_error *err);
+
 /* ---- trash ------------------------------------------------------------------------------- */
 
 /** Obsolete files on their way out: <parent of the database>/cmtstore/trash/<run>/, held by
@@ -233,6 +269,14 @@ typedef struct cmt_lsm_trash cmt_lsm_trash;
 /** Make this run's trash directory beside the (resolved) database directory @p db_dir. */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_trash_open(const char *db_dir, cmt_lsm_trash **out,
                                                      cmt_error *err);
+
+/**
+ * Make this run's directory for clones, <parent of the database>/cmtstore/work/<run>/, on the database's own file
+ * system.  It is handled like a trash: cmt_lsm_trash_empty() and _close() end it, what a killed run leaves is
+ * counted by cmt_lsm_trash_bytes() and removed by cmt_lsm_trash_adopt().
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_work_open(const char *db_dir, cmt_lsm_trash **out,
+                                                    cmt_error *err);
 
 typedef struct cmt_lsm_retired {
     uint64_t removed;     /* files that left the directory */
@@ -261,12 +305,15 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_trash_empty(cmt_lsm_trash *trash, unsi
 /** Close; directories that are empty are removed.  What is still inside stays for the next run. */
 CMT_API void cmt_lsm_trash_close(cmt_lsm_trash *trash);
 
-/** Bytes in trash directories beside @p db_dir, whoever holds them. */
+/** Bytes that trash and work directories beside @p db_dir take up, whoever holds them. */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_trash_bytes(const char *db_dir, uint64_t *bytes,
                                                       cmt_error *err);
 
-/** Empty and remove the other trash directories beside the same database that no process holds:
- *  what killed runs left. */
+/** Is there a trash or work directory beside @p db_dir, be it empty?  (Links take up no bytes.) */
+CMT_API bool cmt_lsm_trash_exists(const char *db_dir);
+
+/** Empty and remove the other trash and work directories beside the same database that no process
+ *  holds: what killed runs left. */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_trash_adopt(cmt_lsm_trash *trash, unsigned threads,
                                                       cmt_error *err);
 

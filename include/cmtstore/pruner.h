@@ -6,7 +6,8 @@
  *
  * By the method edit, run prepares both databases completely, then switches the block store, then the
  * state store.  A crash between the two leaves blocks pruned and state records too many: valid for a node,
- * and the next run finishes it.  By the method engine the same holds between any two batches.
+ * and the next run finishes it.  By the method engine the same holds between any two batches; on pebble it is as
+ * by edit.
  */
 #ifndef CMTSTORE_PRUNER_H
 #define CMTSTORE_PRUNER_H
@@ -29,9 +30,11 @@ typedef enum cmt_prune_action {
 
 /** How the databases are changed. */
 typedef enum cmt_prune_method {
-    CMT_METHOD_AUTO,   /* edit where that works, else engine */
-    CMT_METHOD_EDIT,   /* files are exchanged by one atomic edit; no engine is opened */
-    CMT_METHOD_ENGINE, /* the engine is opened and deletes height by height: LevelDB, RocksDB */
+    CMT_METHOD_AUTO, /* edit where that works, else engine */
+    CMT_METHOD_EDIT, /* files are exchanged by one atomic edit; no engine is opened */
+    CMT_METHOD_ENGINE, /* the engine is opened and deletes height by height: LevelDB, RocksDB; pebble's
+                          databases are cloned, RocksDB works on the clones, and the result is exchanged
+                          for the old contents as by an edit */
 } cmt_prune_method;
 
 /** "edit" or "engine". */
@@ -128,9 +131,9 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_pruner_plan(cmt_pruner *pruner, cmt_prune_
                                                   cmt_error *err);
 
 /** Carry the plan out up to the moment the node may start; both locks are released on return.
- *  @retval CMT_CANCELLED  the progress hook asked to stop: by the method edit before the first switch,
- *                         so that nothing changed; by the method engine between two batches, and the
- *                         next run goes on */
+ *  @retval CMT_CANCELLED  the progress hook asked to stop: by the method edit, and on pebble by either,
+ *                         before the first switch, so that nothing changed; by the method engine between
+ *                         two batches, and the next run goes on */
 CMT_API CMT_MUST_CHECK cmt_status cmt_pruner_run(cmt_pruner *pruner, cmt_prune_result *result,
                                                  cmt_error *err);
 

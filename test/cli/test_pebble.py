@@ -120,8 +120,16 @@ def refuses(what):
     WORK.discard(home)
 
 
-def refuses_range_deletions_in_a_log():
-    """Readable, but the log cannot be folded."""
+def refuses_by_engine(what):
+    change, code, *words = next(case[1:] for case in CHANGES if case[0] == what)
+    home = fresh(PEBBLE)
+    change(homes.database(home, "blockstore"))
+    expect_refusal(home, ["prune-and-compact", "--retain-height", "150", "-q", "--method", "engine"], code, *words)
+    WORK.discard(home)
+
+
+def prunes_range_deletions_in_a_log():
+    """Readable, but the edit cannot fold such a log: the engine does it instead."""
     home = fresh(PEBBLE)
     add_batch(struct.pack("<QI", 99999, 1) + b"\x0f" + sized(b"P:10:") + sized(b"P:10;"))(homes.database(home, "blockstore"))
     seen = ldb.pairs(homes.database(home, "blockstore"))
@@ -129,7 +137,28 @@ def refuses_range_deletions_in_a_log():
     keys = {bytes.fromhex(line.split()[0].decode()) for line in tools.dump(home, "blockstore").splitlines()}
     expect_equal(keys, set(seen), "keys of the dump")
     for args in (["prune", "--retain-height", "150", "-q"], ["compact", "-q"]):
-        expect_refusal(home, args, tools.REFUSED, "range deletions")
+        expect_refusal(home, [*args, "--method", "edit"], tools.REFUSED, "range deletions")
+    plan = tools.run("plan", home, "--retain-height", 150, "-o", "json").expect_code(tools.OK).json()
+    expect_equal(plan["method"], "engine", "method of the plan")
+    report = tools.change("prune", home, "--no-sweep", "--retain-height", 150).expect_code(tools.OK).json()
+    expect_equal((report["method"], report["base"]), ("engine", 150), "the report")
+    wanted = homes.golden_lines(PEBBLE, "retain-150", "blockstore")
+    got = tools.dump(home, "blockstore")
+    expect(got == wanted, homes.differences(got, wanted))
+    WORK.discard(home)
+
+
+def stops_without_a_change():
+    """A stop leaves the databases as they were; so does a clone that cannot be made."""
+    home = fresh(PEBBLE)
+    before = homes.fingerprint(os.path.join(home, "data"))
+    blocked = os.path.join(home, "data", "cmtstore")
+    with open(blocked, "w", encoding="ascii"):
+        pass
+    done = tools.change("prune", home, "--retain-height", 150, "--method", "engine").expect_code(tools.FAILURE)
+    expect("cmtstore" in done.err, f"no reason in {done.err!r}")
+    os.unlink(blocked)
+    expect_equal(homes.fingerprint(os.path.join(home, "data")), before, "files after a run that could not clone")
     WORK.discard(home)
 
 
@@ -138,7 +167,9 @@ def main():
     WORK.fixture(PEBBLE)
     tally = Tally()
     tally.run("refuses what is not CometBFT's pebble", refuses, [(case[0],) for case in CHANGES])
-    tally.run("refuses range deletions in a log", refuses_range_deletions_in_a_log, [()])
+    tally.run("refuses it by the engine too", refuses_by_engine, [(case[0],) for case in CHANGES])
+    tally.run("prunes over range deletions in a log", prunes_range_deletions_in_a_log, [()])
+    tally.run("leaves all as it was when it cannot clone", stops_without_a_change, [()])
     tally.finish()
 
 

@@ -221,7 +221,7 @@ def compacts(fixture, retain):
     # Where nothing is to be done, goleveldb's own orphans stay: it removes them at its next start.
     inherited = stray_files(home)
     if fixture == "shaped-1.0-v1-pebble":
-        refuses_to_compact(home, state)
+        compacts_range_deletions(home, state)
         return
     tools.change("compact", home).expect_code(tools.OK)
     expect_pairs(home, golden(fixture, state), "after compact")
@@ -250,12 +250,42 @@ def prunes_with_engine(fixture, retain, command):
     gone = sum(len({l.split()[0] for l in before[n].splitlines()} - {l.split()[0] for l in left[n].splitlines()})
                for n in homes.DATABASES)
     expect_equal(report["keys_deleted"], gone, "keys_deleted")
+    if homes.engine_of(fixture) == "pebbledb":
+        expect_pairs(home, left, "after a prune by the engine")
+        expect_nothing_foreign(home)
     for name in homes.DATABASES:
         got = tools.dump(home, name)
         expect(got == left[name], f"{name}: {homes.differences(got, left[name])}")
     expect_given_away(home)
     again = tools.change(command, home, *flags).expect_code(tools.OK).json()
     expect_equal((again["nothing_to_do"], again["blocks_pruned"]), (True, 0), "the second run")
+    WORK.discard(home)
+
+
+def expect_nothing_foreign(home):
+    """Of RocksDB's work in the clones only tables came back, and nothing is left of the clones."""
+    for name in homes.DATABASES:
+        names = os.listdir(homes.database(home, name))
+        expect_equal([n for n in names if not re.fullmatch(r"\d+\.sst|(MANIFEST|OPTIONS)-\d+|CURRENT|LOCK|\d+\.log", n)], [],
+                     f"foreign files in {name}")
+        expect_equal(sum(n.startswith("MANIFEST-") for n in names), 1, f"MANIFESTs in {name}")
+    expect_equal(sorted(stray_files(home)), [], "files that nothing refers to")
+    expect(not os.path.exists(os.path.join(home, "data", "cmtstore")), "something is left of the clones")
+
+
+def compacts_pebble_by_engine(fixture, retain):
+    home = WORK.copy(WORK.fixture(fixture))
+    give_away(home)
+    tools.change("prune", home, "--no-sweep", "--retain-height", retain, "--method", "engine",
+                 *force_for(fixture, retain)).expect_code(tools.OK)
+    report = tools.change("compact", home, "--method", "engine").expect_code(tools.OK).json()
+    expect_equal(report["method"], "engine", "method")
+    expect_pairs(home, golden(fixture, f"retain-{retain}"), "after a compaction by the engine")
+    expect_nothing_foreign(home)
+    expect_given_away(home)
+    # The edit reads, and goes on from, what the engine left.
+    tools.change("compact", home).expect_code(tools.OK)
+    expect_pairs(home, golden(fixture, f"retain-{retain}"), "after one more compaction")
     WORK.discard(home)
 
 
@@ -273,13 +303,25 @@ def compacts_rocksdb():
     WORK.discard(home)
 
 
-def refuses_to_compact(home, state):
-    """Range deletions cannot be rewritten."""
+def compacts_range_deletions(home, state):
+    """An edit cannot rewrite them; left the choice, cmtstore has the engine do it."""
+    fixture = "shaped-1.0-v1-pebble"
     before = homes.fingerprint(home)
-    done = tools.change("compact", home).expect_code(tools.REFUSED)
+    done = tools.change("compact", home, "--method", "edit").expect_code(tools.REFUSED)
     expect("range deletions" in done.err, f"no reason in {done.err!r}")
     expect_unchanged(home, before, "a refused compaction")
-    expect_pairs(home, golden("shaped-1.0-v1-pebble", state), "after a refused compaction")
+    plan = tools.run("plan", home, "--keep-blocks", 100000, "-o", "json").expect_code(tools.OK).json()
+    expect_equal(plan["method"], "edit", "the method of a prune")
+    report = tools.change("compact", home).expect_code(tools.OK).json()
+    expect_equal((report["method"], report["nothing_to_do"]), ("engine", False), "the report")
+    expect_pairs(home, golden(fixture, state), "after a compaction by the engine")
+    expect_tidy(home)
+    expect_given_away(home)
+    for name in homes.DATABASES:
+        expect(not ldb.has_range_deletes(homes.database(home, name)), f"{name} still holds range deletions")
+    again = tools.change("compact", home).expect_code(tools.OK).json()
+    expect_equal(again["method"], "edit", "the method of the second compaction")
+    expect_pairs(home, golden(fixture, state), "after a second compaction")
     WORK.discard(home)
 
 
@@ -374,6 +416,10 @@ def main():
     for command in ("prune", "prune-and-compact"):
         tally.run(f"{command} by LevelDB leaves the golden pairs", prunes_with_engine,
                   [(*h, command) for h in heights if homes.engine_of(h[0]) == "goleveldb"])
+        tally.run(f"{command} of pebble by RocksDB leaves the golden pairs", prunes_with_engine,
+                  [(*h, command) for h in heights if homes.engine_of(h[0]) == "pebbledb"])
+    tally.run("compacts pebble by RocksDB", compacts_pebble_by_engine,
+              [h for h in heights if homes.engine_of(h[0]) == "pebbledb"])
     tally.run("compacts without a change of pairs", compacts,
               [(f, r) for f in fixtures for r in (0, *homes.golden_heights(f)[:2])])
     tally.run("sweeps nothing where nothing is to be swept", sweeps_nothing_here,

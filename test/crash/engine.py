@@ -3,7 +3,8 @@
 """The method engine, with the worker process killed or its calls failing at many points.
 
 The command then says one sentence and ends with the code for it, the databases open, base names a block
-that is there, and running the command again ends at the pairs that CometBFT's own prune leaves.
+that is there, and running the command again ends at the pairs that CometBFT's own prune leaves.  Of pebble,
+where the engine works in clones, each database has the old or the new contents, for pebble too.
 
 Environment: CMTSTORE, CMT_TEST_SEED, CMT_TEST_FULL=1 (many more points), CMT_TEST_JOBS (2).
 """
@@ -16,12 +17,18 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from support import homes, tools  # noqa: E402
+from support.oracle import available, oracle  # noqa: E402
 from support.tally import Tally, expect, expect_equal, full, reason_to_skip, seed  # noqa: E402
 
 WORK = homes.Workspace(in_memory=True)
 
 # A fixture, the height to prune to, and flags that choose the engine.
-RUNS = (("multi-0.38-rocksdb", 300, ()), ("levels-0.38", 99500, ("--method", "engine")))
+PEBBLE = "multi-1.0-v1-pebble"
+RUNS = (
+    ("multi-0.38-rocksdb", 300, ()),
+    ("levels-0.38", 99500, ("--method", "engine")),
+    (PEBBLE, 150, ("--method", "engine")),
+)
 
 
 def interrupted(home, flags, at, action, number=0):
@@ -54,7 +61,26 @@ def finishes(home, fixture, retain, flags):
     for name in homes.DATABASES:
         got, wanted = tools.dump(home, name), homes.golden_lines(fixture, f"retain-{retain}", name)
         expect(got == wanted, f"{name}: {homes.differences(got, wanted)}")
+    left = os.path.join(home, "data", "cmtstore")
+    if fixture == PEBBLE and os.path.exists(left):  # but for the empty directory
+        expect_equal(os.listdir(left), [], f"what is left in {left}")
     WORK.discard(home)
+
+
+def old_or_new(home, retain):
+    """The block store is switched first; pebble opens copies for writing and sees the same."""
+    seen = {name: tools.dump(home, name) for name in homes.DATABASES}
+    new = {name: seen[name] == homes.golden_lines(PEBBLE, f"retain-{retain}", name) for name in homes.DATABASES}
+    for name in homes.DATABASES:
+        expect(new[name] or seen[name] == homes.golden_lines(PEBBLE, "before", name), f"{name} is neither old nor new")
+    expect(new["blockstore"] or not new["state"], "the state store is new, the block store old")
+    if available("1.0"):
+        return
+    copy = WORK.copy(home)
+    for name in homes.DATABASES:
+        got = oracle("1.0").lines(copy, name, write=True)
+        expect(got == seen[name], f"pebble, {name}: {homes.differences(got, seen[name])}")
+    WORK.discard(copy)
 
 
 def survives(fixture, retain, flags, at, action, number):
@@ -69,6 +95,8 @@ def survives(fixture, retain, flags, at, action, number):
         lines = [line for line in done.err.splitlines() if not line.startswith(("E[", "ready:"))]
         expect(len(lines) == 1 and lines[0].startswith("cmtstore: "), f"not one sentence: {done.err!r}")
         expect_equal(done.out, b"", "standard output of a failed run")
+    if fixture == PEBBLE:
+        old_or_new(home, retain)
     finishes(home, fixture, retain, flags)
 
 

@@ -95,12 +95,11 @@ class Chain:
 
     def compact(self):
         if any(ldb.has_range_deletes(homes.database(self.ours, name)) for name in homes.DATABASES):
-            done = tools.change("compact", self.ours)
+            done = tools.change("compact", self.ours, "--method", "edit")
             if done.code != tools.REFUSED or "range deletions" not in done.err:
                 self.fail(f"compact over range deletions ends with {done.code}: {done.err.strip()[-300:]}")
-            self.engine()  # which removes them
-        self.run("compact")
-        for name in homes.DATABASES:
+        report = self.run("compact")
+        for name in homes.DATABASES if report["method"] == "edit" else ():
             directory = homes.database(self.ours, name)
             if ldb.dead_weight(directory) != (0, 0):
                 self.fail(f"{name} holds tombstones or hidden entries after a compaction: {ldb.dead_weight(directory)}")

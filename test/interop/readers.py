@@ -39,7 +39,7 @@ def line_of(home):
     return "1.0" if ldb.Version(homes.database(home, "state")).pebble else "0.38"
 
 
-def engines_agree(fixture, command, retain):
+def engines_agree(fixture, command, retain, method="auto"):
     home = WORK.copy(WORK.fixture(fixture))
     flags, state = [], "before"
     if command != "compact":
@@ -47,7 +47,7 @@ def engines_agree(fixture, command, retain):
         flags = ["--no-sweep", "--retain-height", retain]
         flags += ["--force"] if retain == homes.golden_report(fixture, retain)["height"] else []
     wanted = {name: homes.golden_lines(fixture, state, name) for name in homes.DATABASES}
-    tools.change(command, home, *flags).expect_code(tools.OK)
+    tools.change(command, home, *flags, "--method", method).expect_code(tools.OK)
     expect_golden(home, wanted, f"after {command}")
 
     line = line_of(home)
@@ -62,13 +62,13 @@ def engines_agree(fixture, command, retain):
     WORK.discard(home)
 
 
-def goes_on(fixture, retain):
+def goes_on(fixture, retain, method="auto"):
     """CometBFT's own pruning, on top of ours, ends where CometBFT's pruning on its own ends."""
     heights = homes.golden_heights(fixture)
     target = heights[-1]
     ours, theirs = WORK.copy(WORK.fixture(fixture)), WORK.copy(WORK.fixture(fixture))
     judge = oracle(homes.line(fixture))
-    tools.change("prune", ours, "--no-sweep", "--retain-height", retain).expect_code(tools.OK)
+    tools.change("prune", ours, "--no-sweep", "--retain-height", retain, "--method", method).expect_code(tools.OK)
     expect_equal(judge.prune(theirs, retain)["base"], retain, "base after CometBFT's prune")
     for home in (ours, theirs):
         expect_equal(judge.prune(home, target)["base"], target, "base after CometBFT's second prune")
@@ -92,8 +92,16 @@ def main():
     heights = [(f, r) for f in fixtures for r in homes.golden_heights(f)]
     for command in ("prune", "prune-and-compact"):
         tally.run(f"engines see the golden pairs after {command}", engines_agree, [(f, command, r) for f, r in heights])
-    tally.run("engines see the golden pairs after compact", engines_agree, [(f, "compact", 0) for f in fixtures if not f.startswith("shaped")])
+    tally.run("engines see the golden pairs after compact", engines_agree, [(f, "compact", 0) for f in fixtures])
+    pebbles = [(f, r) for f, r in heights if homes.engine_of(f) == "pebbledb"]
+    for command in ("prune", "prune-and-compact"):
+        tally.run(f"engines see the golden pairs after {command} of pebble by RocksDB", engines_agree,
+                  [(f, command, r, "engine") for f, r in pebbles])
+    tally.run("engines see the golden pairs after compact of pebble by RocksDB", engines_agree,
+              [(f, "compact", 0, "engine") for f in fixtures if homes.engine_of(f) == "pebbledb"])
     if not reason:
+        tally.run("CometBFT's pruning goes on from RocksDB's in pebble", goes_on,
+                  [(f, r, "engine") for f, r in pebbles if r != homes.golden_heights(f)[-1]])
         tally.run("CometBFT's pruning goes on from ours", goes_on,
                   [(f, r) for f in fixtures for r in homes.golden_heights(f)[:-1] if not available(homes.line(f))])
     tally.finish()

@@ -28,7 +28,8 @@ GOLDEN = (
     "multi-1.0-v2",
     "parts-0.38",
     "votes-ext-0.38",
-    "multi-1.0-v1-pebble",  # these two on pebble
+    "multi-1.0-v1-pebble",  # these three on pebble
+    "multi-1.0-v2-pebble",
     "shaped-1.0-v1-pebble",
 )
 

@@ -289,7 +289,8 @@ def table_keys(path):
 def range_deletes(path):
     """The range deletions of a table, as entries."""
     data, pebble = _read_table(path)
-    found = meta_blocks(data).get(b"rocksdb.range_del2", {}) if pebble else {}
+    blocks = meta_blocks(data) if pebble else {}
+    found = blocks.get(b"rocksdb.range_del2") or blocks.get(b"rocksdb.range_del", {})  # RocksDB writes only the latter
     return [Entry(*_split(key), value) for key, value in found.items()]
 
 

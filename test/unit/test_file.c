@@ -173,6 +173,43 @@ START_TEST(a_file_that_exists_is_never_overwritten)
 }
 END_TEST
 
+START_TEST(a_second_name_is_the_same_file)
+{
+    cmt_error err = CMT_ERROR_INIT;
+    struct stat st;
+    CMT_AUTO(cmt_fd_close) int other = -1;
+    ck_assert_int_eq(cmt_file_write_new_at(top_fd, "a", &me, CMT_SLICE("x"), &err), CMT_OK);
+    ck_assert_int_eq(
+        cmt_dir_make_at(top_fd, "d", &(cmt_file_owner){geteuid(), getegid(), 0700}, &other, &err),
+        CMT_OK);
+    ck_assert_int_eq(cmt_file_link_at(top_fd, other, "a", &err), CMT_OK);
+    ck_assert_int_eq(fstatat(other, "a", &st, 0), 0);
+    ck_assert_uint_eq(st.st_nlink, 2);
+    ck_assert_int_eq(cmt_file_link_at(top_fd, other, "a", &err), CMT_IO); /* it is taken */
+    ck_assert(mentions(&err, "link a"));
+    /* From one file system to another there are none. */
+    CMT_AUTO(cmt_fd_close) int proc = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_eq(cmt_file_link_at(proc, other, "status", &err), CMT_UNSUPPORTED);
+    ck_assert(mentions(&err, "hard links"));
+    ck_assert_int_eq(unlinkat(other, "a", 0), 0);
+    ck_assert_int_eq(unlinkat(top_fd, "d", AT_REMOVEDIR), 0);
+}
+END_TEST
+
+START_TEST(an_open_file_is_given_owner_and_mode)
+{
+    cmt_error err = CMT_ERROR_INIT;
+    struct stat st;
+    CMT_AUTO(cmt_fd_close) int fd = -1;
+    const cmt_file_owner wanted = {geteuid(), getegid(), 0640};
+    ck_assert_int_eq(cmt_file_write_new_at(top_fd, "a", &me, CMT_SLICE("x"), &err), CMT_OK);
+    ck_assert_int_eq(cmt_file_open_at(top_fd, "a", &fd, &err), CMT_OK);
+    ck_assert_int_eq(cmt_file_give(fd, "a", &wanted, &err), CMT_OK);
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    ck_assert_int_eq(st.st_mode & 07777, 0640);
+}
+END_TEST
+
 START_TEST(symbolic_links_are_not_followed)
 {
     cmt_error err = CMT_ERROR_INIT;
@@ -284,6 +321,8 @@ int main(void)
     tcase_add_test(files, root_creates_files_for_another_owner);
     tcase_add_test(files, a_file_that_cannot_get_its_owner_is_taken_away_again);
     tcase_add_test(files, a_file_that_exists_is_never_overwritten);
+    tcase_add_test(files, a_second_name_is_the_same_file);
+    tcase_add_test(files, an_open_file_is_given_owner_and_mode);
     tcase_add_test(files, symbolic_links_are_not_followed);
     tcase_add_test(files, a_directory_is_not_a_file);
     tcase_add_test(files, reading_past_the_end_is_damage);

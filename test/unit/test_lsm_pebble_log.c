@@ -120,6 +120,34 @@ START_TEST(what_an_older_log_left_behind_is_the_end)
 }
 END_TEST
 
+static uint64_t end_of(size_t size, bool strict)
+{
+    CMT_AUTO(cmt_fd_close) int fd = memfd_create("log", MFD_CLOEXEC);
+    uint64_t end = 12345;
+    ck_assert_int_eq(write(fd, bytes.data, bytes.size), (ssize_t)bytes.size);
+    cmt_status st = cmt_lsm__log_end_recycled(fd, "000007.log", size,
+                                              (cmt_lsm__recycled_log){NUMBER, strict}, &end, &err);
+    ck_assert_msg(st == CMT_OK, "%s", err.message);
+    return end;
+}
+
+/* Of a log that is copied no more may be taken than is replayed, and no less. */
+START_TEST(a_log_ends_behind_its_last_whole_record)
+{
+    append(NUMBER, 10, 'a');
+    const size_t first = bytes.size;
+    append(NUMBER, 100000, 'b');
+    const size_t whole = bytes.size;
+    append(NUMBER - 2, 500, 'x');
+    ck_assert_uint_eq(end_of(bytes.size, true), whole);
+    ck_assert_uint_eq(end_of(whole, true), whole);
+    ck_assert_uint_eq(end_of(whole - 1, false), first);
+    ck_assert_uint_eq(end_of(first + 40000, false), first);
+    ck_assert_uint_eq(end_of(first - 1, false), 0);
+    ck_assert_uint_eq(end_of(0, true), 0);
+}
+END_TEST
+
 /* The new log ends in the middle of an old chunk: damage, which pebble takes for the end of the last log. */
 START_TEST(the_middle_of_an_older_chunk_is_the_torn_end_of_the_last_log)
 {
@@ -297,6 +325,7 @@ int main(void)
     tcase_add_test(tc, records_of_all_lengths_come_back);
     tcase_add_loop_test(tc, records_come_back_wherever_a_block_ends, 0, 24);
     tcase_add_test(tc, what_an_older_log_left_behind_is_the_end);
+    tcase_add_test(tc, a_log_ends_behind_its_last_whole_record);
     tcase_add_test(tc, the_middle_of_an_older_chunk_is_the_torn_end_of_the_last_log);
     tcase_add_test(tc, a_record_that_meets_an_older_log_is_torn);
     tcase_add_test(tc, damage_before_valid_records_is_refused);
