@@ -95,6 +95,14 @@ CMT_MUST_CHECK cmt_status cmt_pruner__open_to_plan(const cmt_pruner *pruner, cmt
 CMT_MUST_CHECK cmt_status cmt_pruner__plan_engine(cmt_pruner *pruner, cmt_error *err);
 CMT_MUST_CHECK cmt_status cmt_pruner__run_engine(cmt_pruner *pruner, cmt_error *err);
 
+/** Compact where @p touched says, which may overlap, or everything; shows progress, and stops when the host
+ *  asks for it.  @retval CMT_CANCELLED  the message says how far it came */
+CMT_MUST_CHECK cmt_status cmt_pruner__compact_ranges(const cmt_pruner *pruner,
+                                                     const cmt_pruner__side *side,
+                                                     const cmt_range_list *touched, cmt_error *err);
+CMT_MUST_CHECK cmt_status cmt_pruner__compact_all(const cmt_pruner *pruner,
+                                                  const cmt_pruner__side *side, cmt_error *err);
+
 /** Release both locks. */
 void cmt_pruner__unlock(cmt_pruner *pruner);
 
