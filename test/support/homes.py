@@ -33,7 +33,13 @@ GOLDEN = (
 )
 
 
+# The same on RocksDB
+GOLDEN_ROCKSDB = ("multi-0.38-rocksdb",)
+
+
 def engine_of(fixture):
+    if fixture.endswith("-rocksdb"):
+        return "rocksdb"
     return "pebbledb" if fixture.endswith("-pebble") else "goleveldb"
 
 
@@ -42,7 +48,9 @@ def layout(fixture):
 
 
 def line(fixture):
-    """The release line that wrote a fixture, of those that there is an oracle for."""
+    """The oracle for the release line (and, of RocksDB, the engine) that wrote a fixture."""
+    if engine_of(fixture) == "rocksdb":
+        return "0.38-rocksdb"
     return "1.0" if "-1.0" in fixture else "0.38"
 
 
