@@ -68,6 +68,7 @@ static json_t *plan_json(const cmt_prune_plan *plan, cmt_prune_action action)
         cmd_json_put_int(object, "evidence_retain_height", plan->evidence_height);
         cmd_json_put_int(object, "blocks_to_prune", plan->retain_height - plan->base);
         cmd_json_put_bool(object, "finishes_earlier", plan->finishes_earlier);
+        cmd_json_put_bool(object, "only_compacts", plan->only_compacts);
         cmd_json_put_bool(object, "sweeps", plan->sweeps);
         cmd_json_put_bool(object, "search_complete", plan->search_complete);
         cmd_json_put(object, "families", families_json(plan));
@@ -98,6 +99,8 @@ static void print_heights(FILE *stream, const cmt_prune_plan *plan)
                 plan->evidence_height);
     if (plan->finishes_earlier)
         fputs("unfinished    completes a prune that was interrupted\n", stream);
+    if (plan->only_compacts)
+        fputs("unfinished    gives back the space that an earlier run did not come to\n", stream);
     if (plan->sweeps)
         fprintf(stream, "leftovers     of earlier prunes below base go too%s\n",
                 plan->search_complete ? "" : " (not all were found)");

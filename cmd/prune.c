@@ -94,7 +94,8 @@ static json_t *result_json(const job *j)
 static void print_result(const job *j)
 {
     const cmt_prune_result *r = &j->result;
-    const char *verb = j->action == CMT_ACTION_COMPACT ? "compacted" : "pruned";
+    bool compacted = j->action == CMT_ACTION_COMPACT || j->plan.only_compacts;
+    const char *verb = compacted ? "compacted" : "pruned";
     if (r->nothing_to_do)
         puts("nothing to do");
     else if (j->action == CMT_ACTION_COMPACT || r->blocks_pruned == 0)

@@ -17,10 +17,8 @@
 #define OVERHEAD_BYTES ((uint64_t)64 << 20)
 /* Rough speed, for the estimate of a plan only. */
 #define BYTES_PER_MS 50000
-/* Ranges with no more than this between them are compacted as one. */
-#define NEAR_BYTES ((uint64_t)2 << 20)
-/* Less than this of what is there, left in tables beside what lives, is left to the node's compactions. */
-#define WORTH_PERCENT 10
+/* With less than this in the ranges that are dead, an earlier run has left nothing to compact. */
+#define REST_BYTES ((uint64_t)256 << 10)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
@@ -128,6 +126,17 @@ static cmt_status clone_bytes(const cmt_pruner *p, uint64_t *bytes, cmt_error *e
     return CMT_OK;
 }
 
+static void find_work(cmt_pruner *p)
+{
+    const cmt_block_prune *b = &p->block_prune;
+    const cmt_state_prune *s = &p->state_prune;
+    p->blocks.has_work = b->base_moves || b->leftovers || b->new_state.size > 0;
+    p->states.has_work = s->dead_validators.count > 0 || s->dead_params.count > 0 ||
+                         s->dead_results.count > 0 || s->put_count > 0;
+}
+
+/* Where nothing is to be deleted, what the dead ranges (all heights below base are in them) still take up tells
+ * whether there is something to compact. */
 cmt_status cmt_pruner__plan_engine(cmt_pruner *p, cmt_error *err)
 {
     cmt_prune_plan *plan = &p->plan;
@@ -139,24 +148,30 @@ cmt_status cmt_pruner__plan_engine(cmt_pruner *p, cmt_error *err)
         plan->estimated_ms = (int64_t)(plan->peak_extra_bytes / BYTES_PER_MS);
         return CMT_OK;
     }
-    const cmt_block_prune *b = &p->block_prune;
-    const cmt_state_prune *s = &p->state_prune;
-    p->blocks.has_work = b->base_moves || b->leftovers || b->new_state.size > 0;
-    p->states.has_work = s->dead_validators.count > 0 || s->dead_params.count > 0 ||
-                         s->dead_results.count > 0 || s->put_count > 0;
+    find_work(p);
     plan->nothing_to_do = !p->blocks.has_work && !p->states.has_work;
-    if (plan->nothing_to_do)
+    if (plan->nothing_to_do && p->options.action == CMT_ACTION_PRUNE)
         return CMT_OK;
+    const cmt_block_prune *b = &p->block_prune;
     uint64_t hashes = 0;
-    uint64_t dead = 0;
-    CMT_TRY(bytes_of(p->blocks.db, &b->ranges, &dead, err));
-    CMT_TRY(bytes_of(p->states.db, &s->ranges, &dead, err));
+    uint64_t blocks = 0;
+    uint64_t states = 0;
+    CMT_TRY(bytes_of(p->blocks.db, &b->ranges, &blocks, err));
+    CMT_TRY(bytes_of(p->states.db, &p->state_prune.ranges, &states, err));
+    if (plan->nothing_to_do) {
+        p->blocks.has_work = blocks >= REST_BYTES;
+        p->states.has_work = states >= REST_BYTES;
+        plan->only_compacts = p->blocks.has_work || p->states.has_work;
+        plan->nothing_to_do = !plan->only_compacts;
+        if (plan->nothing_to_do)
+            return CMT_OK;
+    }
     CMT_TRY(cmt_db_approximate_bytes(p->blocks.db, cmt_block_hash_range(b->layout), &hashes, err));
-    plan->freed_bytes = dead;
+    plan->freed_bytes = blocks + states;
     plan->peak_extra_bytes = OVERHEAD_BYTES + clones;
     if (p->options.action == CMT_ACTION_PRUNE_AND_COMPACT)
-        plan->peak_extra_bytes += dead + hashes;
-    plan->estimated_ms = (int64_t)((dead + OVERHEAD_BYTES) / BYTES_PER_MS);
+        plan->peak_extra_bytes += plan->freed_bytes + hashes;
+    plan->estimated_ms = (int64_t)((plan->freed_bytes + OVERHEAD_BYTES) / BYTES_PER_MS);
     return CMT_OK;
 }
 
@@ -184,55 +199,6 @@ cmt_status cmt_pruner__check_space(const cmt_pruner *p, cmt_error *err)
 {
     CMT_TRY(side_has_space(p, &p->blocks, err));
     return side_has_space(p, &p->states, err);
-}
-
-static cmt_status compact_range(const cmt_pruner *p, const cmt_pruner__side *side, cmt_range range,
-                                size_t done, size_t total, cmt_error *err)
-{
-    const cmt_progress progress = {
-        .phase = "compact", .database = side->name, .done = done, .total = total};
-    if (p->progress.report(p->progress.context, &progress))
-        return cmt_error_set(err, CMT_CANCELLED, "stopped while compacting %s", side->name);
-    return cmt_db_compact_range(side->db, range, err);
-}
-
-/* Range by range, those with little between them as one: a call costs several waits for the disk, and
- * heights of few digits make hundreds of ranges.  What was not compacted when it is asked to stop is only
- * larger than it could be. */
-static cmt_status compact_ranges(const cmt_pruner *p, const cmt_pruner__side *side,
-                                 const cmt_range_list *touched, cmt_error *err)
-{
-    static const cmt_range everything = {{NULL, 0}, {NULL, 0}};
-    size_t i = 0;
-    uint64_t dead = 0;
-    uint64_t all;
-    CMT_TRY(bytes_of(side->db, touched, &dead, err));
-    CMT_TRY(cmt_db_approximate_bytes(side->db, everything, &all, err));
-    if (dead < all / 100 * WORTH_PERCENT) {
-        cmt_log(p->options.logger, CMT_LOG_INFO,
-                "too little to gain, not compacted  database=%s dead=%llu of=%llu", side->name,
-                (unsigned long long)dead, (unsigned long long)all);
-        return CMT_OK;
-    }
-    while (i < touched->count) {
-        cmt_range range = touched->ranges[i++];
-        while (i < touched->count) {
-            uint64_t between;
-            cmt_range gap = {range.hi, touched->ranges[i].lo};
-            CMT_TRY(cmt_db_approximate_bytes(side->db, gap, &between, err));
-            if (between > NEAR_BYTES)
-                break;
-            range.hi = touched->ranges[i++].hi;
-        }
-        CMT_TRY(compact_range(p, side, range, i, touched->count, err));
-    }
-    return CMT_OK;
-}
-
-static cmt_status compact_all(const cmt_pruner *p, const cmt_pruner__side *side, cmt_error *err)
-{
-    static const cmt_range everything = {{NULL, 0}, {NULL, 0}};
-    return compact_range(p, side, everything, 0, 1, err);
 }
 
 static cmt_status prune_blocks(cmt_pruner *p, cmt_block_prune_result *blocks, cmt_error *err)
@@ -272,15 +238,38 @@ static cmt_status prune_and_compact(cmt_pruner *p, cmt_block_prune_result *block
     CMT_TRY(prune_states(p, blocks->evidence_height, states, err));
     if (p->options.action == CMT_ACTION_PRUNE)
         return CMT_OK;
-    CMT_TRY(compact_ranges(p, &p->blocks, &blocks->touched, err));
-    return compact_ranges(p, &p->states, &states->touched, err);
+    CMT_TRY(cmt_pruner__compact_ranges(p, &p->blocks, &blocks->touched, err));
+    return cmt_pruner__compact_ranges(p, &p->states, &states->touched, err);
+}
+
+/* What an earlier run, stopped while it compacted, has left. */
+static cmt_status compact_rest(const cmt_pruner *p, cmt_error *err)
+{
+    const cmt_range hashes = cmt_block_hash_range(p->block_prune.layout);
+    if (p->blocks.has_work) {
+        cmt_range_list touched = {NULL, 0, 0};
+        cmt_status st = cmt_range_list_add_all(&touched, &p->block_prune.ranges);
+        if (st == CMT_OK)
+            st = cmt_range_list_add(&touched, hashes.lo, hashes.hi);
+        if (st == CMT_OK)
+            st = cmt_pruner__compact_ranges(p, &p->blocks, &touched, err);
+        else
+            cmt_error_set(err, st, "no memory for a list of key ranges");
+        cmt_range_list_free(&touched);
+        CMT_TRY(st);
+    }
+    return p->states.has_work
+               ? cmt_pruner__compact_ranges(p, &p->states, &p->state_prune.ranges, err)
+               : CMT_OK;
 }
 
 cmt_status cmt_pruner__carry_out(cmt_pruner *p, cmt_error *err)
 {
+    if (p->plan.only_compacts)
+        return compact_rest(p, err);
     if (p->options.action == CMT_ACTION_COMPACT) {
-        CMT_TRY(compact_all(p, &p->blocks, err));
-        return compact_all(p, &p->states, err);
+        CMT_TRY(cmt_pruner__compact_all(p, &p->blocks, err));
+        return cmt_pruner__compact_all(p, &p->states, err);
     }
     cmt_block_prune_result blocks = {0};
     cmt_state_prune_result states = {0};

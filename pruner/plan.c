@@ -303,8 +303,9 @@ static cmt_status count_side(cmt_pruner__side *side, const cmt_lsm_edit_spec *sp
 cmt_status cmt_pruner__count_keys(cmt_pruner *p, int64_t *keys, cmt_error *err)
 {
     int64_t count = 0;
-    *keys = p->have_rules ? -1 : 0;
-    if (!p->have_rules || p->plan.freed_bytes > COUNT_BYTES)
+    bool deletes = p->have_rules && !p->plan.only_compacts;
+    *keys = deletes ? -1 : 0;
+    if (!deletes || p->plan.freed_bytes > COUNT_BYTES)
         return CMT_OK;
     cmt_lsm_edit_spec block_spec = cmt_pruner__block_spec(p);
     cmt_lsm_edit_spec state_spec = cmt_pruner__state_spec(p);

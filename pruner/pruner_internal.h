@@ -120,6 +120,14 @@ CMT_MUST_CHECK cmt_status cmt_pruner__prepare_clones(cmt_pruner *pruner, cmt_err
 cmt_status cmt_pruner__remove_clones(cmt_pruner *pruner, const cmt_progress_hook *progress,
                                      cmt_error *err);
 
+/** Compact where @p touched says, which may overlap, or everything; shows progress, and stops when the host
+ *  asks for it.  @retval CMT_CANCELLED  the message says how far it came */
+CMT_MUST_CHECK cmt_status cmt_pruner__compact_ranges(const cmt_pruner *pruner,
+                                                     const cmt_pruner__side *side,
+                                                     const cmt_range_list *touched, cmt_error *err);
+CMT_MUST_CHECK cmt_status cmt_pruner__compact_all(const cmt_pruner *pruner,
+                                                  const cmt_pruner__side *side, cmt_error *err);
+
 /** Release both locks. */
 void cmt_pruner__unlock(cmt_pruner *pruner);
 

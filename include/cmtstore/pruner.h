@@ -78,8 +78,10 @@ typedef struct cmt_prune_plan {
     cmt_prune_method method; /* edit or engine */
     bool nothing_to_do;
     bool finishes_earlier; /* an interrupted prune is completed */
-    bool sweeps;           /* leftovers below base are removed */
-    bool search_complete;  /* the search for leftovers was exhaustive */
+    bool
+        only_compacts; /* nothing goes, but an earlier run did not come to an end compacting (engine) */
+    bool sweeps;       /* leftovers below base are removed */
+    bool search_complete; /* the search for leftovers was exhaustive */
     cmt_family_plan families[CMT_FAMILY_PLANS];
     size_t family_count;
     cmt_lsm_edit_counts blockstore; /* what becomes of the tables; all 0 for the method engine */

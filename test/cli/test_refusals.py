@@ -302,17 +302,6 @@ def refuses_imitation(imitate, word):
     WORK.discard(home)
 
 
-def refuses_engine(fixture, engine):
-    home = fresh(fixture)
-    for args in (*WRITERS, *READERS[1:]):
-        expect_refusal(home, args, tools.REFUSED, engine)
-    write = os.path.join(home, "config", "config.toml")
-    with open(write, "w", encoding="ascii") as f:
-        f.write('db_backend = "goleveldb"\n')
-    expect_refusal(home, ["info"], tools.REFUSED, "config.toml says", "goleveldb", engine)
-    WORK.discard(home)
-
-
 def respects_a_kept_retain_height(fixture, key, who, method):
     """What a CometBFT of 1.0 and later keeps: never exceeded without --force, never changed."""
     home = fresh(fixture)

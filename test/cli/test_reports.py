@@ -147,7 +147,7 @@ EDIT = {k: "int" for k in ("tables", "tables_dropped", "tables_rewritten", "tabl
 COST = {"method": "str", "nothing_to_do": "bool", "blockstore": EDIT, "state": EDIT, "peak_extra_bytes": "int", "freed_bytes": "int", "estimated_ms": "int"}
 PLAN = {
     "base": "int", "height": "int", "last_block_height": "int", "retain_height": "int", "decided_by": "str",
-    "evidence_retain_height": "int", "blocks_to_prune": "int", "finishes_earlier": "bool", "sweeps": "bool",
+    "evidence_retain_height": "int", "blocks_to_prune": "int", "finishes_earlier": "bool", "only_compacts": "bool", "sweeps": "bool",
     "search_complete": "bool", **COST,
     "families": [{"database": "str", "family": "str", "dead_heights": "int", "dead_bytes": "int", "total_bytes": "int"}],
 }

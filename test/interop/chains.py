@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random databases and random chains of operations: cmtstore prunes and compacts one copy, CometBFT's
 PruneBlocks and PruneStates the other; in between both grow by the same heights, and engines compact.
-Some of the 1.0 stores have key layout v2.  After every step both hold the same pairs, read by iterating and by getting every key.
+On goleveldb, pebble and RocksDB; some of the 1.0 stores have key layout v2.  After every step both hold the same pairs, read by iterating and by getting every key.
 
 Environment: CMTSTORE, CMT_TEST_CACHE, CMT_TEST_SEED, CMT_TEST_FULL=1 (more chains), CMT_TEST_JOBS (2).
 Arguments: only these seeds.
@@ -54,13 +54,13 @@ class Chain:
             "param_step": pick((0, 9, 31)),
             "evidence_step": pick((0, 0, 19)),
             "evidence_age": pick((3, 20, 60, 1000)),
-            "discard": line == "0.38" and self.rng.random() < 0.1,
+            "discard": line.startswith("0.38") and self.rng.random() < 0.1,
         }
         if self.rng.random() < 0.3:
             options["extension_from"] = initial + self.rng.randint(1, 30)
         if line == "1.0" and self.rng.random() < 0.7:
             options["layout"] = "v2"
-        if line == "0.38" and self.rng.random() < 0.2:
+        if line.startswith("0.38") and self.rng.random() < 0.2:
             options["retain_blocks"] = self.rng.randint(5, 40)
         return options
 
@@ -138,11 +138,14 @@ class Chain:
             if problems:
                 self.fail(f"{name}: {problems}")
 
+    def pairs(self, name):
+        return ldb.pairs(homes.database(self.ours, name))
+
     def explain(self, name):
         """The only difference allowed: validator records that a kept pointer leads to, which CometBFT
         deletes where a checkpoint lies between the evidence height and the retain height."""
         got, wanted = (self.oracle.lines(home, name) for home in (self.ours, self.theirs))
-        pairs = ldb.pairs(homes.database(self.ours, name))
+        pairs = self.pairs(name)
         needed = records.needed(ordered.pairs_in_v1(pairs)) if name == "state" else set()
         if ordered.is_v2(pairs):
             needed = map(ordered.to_v2, needed)
@@ -154,11 +157,11 @@ class Chain:
 
     def sweep(self):
         """The sweep takes only what lies below base, and CometBFT still finds all that it may need."""
-        before = {name: ordered.pairs_in_v1(ldb.pairs(homes.database(self.ours, name))) for name in homes.DATABASES}
+        before = {name: ordered.pairs_in_v1(self.pairs(name)) for name in homes.DATABASES}
         base = tools.run("info", self.ours, "-o", "json").expect_code(tools.OK).json()["blockstore"]["base"]
         report = self.run("prune", "--retain-height", self.rng.randint(max(base, self.height - 3), self.height), "--force")
         for name in homes.DATABASES:
-            after = ordered.pairs_in_v1(ldb.pairs(homes.database(self.ours, name)))
+            after = ordered.pairs_in_v1(self.pairs(name))
             for key in before[name].keys() - after.keys():
                 family = next((f for f in ordered.FAMILIES if key.startswith(f)), None)
                 height = before[name][key] if family == b"BH:" else key[len(family or b"") :].split(b":")[0]
@@ -169,16 +172,40 @@ class Chain:
         self.oracle.load(self.ours)
 
     def check_cpp(self):
+        """The C++ library of the engine sees the same."""
         copy = WORK.copy(self.ours)
         for name in homes.DATABASES:
-            seen = tools.cleveldb_dump(homes.database(copy, name))
+            seen = self.cpp_dump(homes.database(copy, name))
             if homes.digest(seen) != self.oracle.digest(self.ours, name):
-                self.fail(f"C++ LevelDB and goleveldb disagree on {name}")
+                self.fail(f"the C++ library and CometBFT's engine disagree on {name}")
         WORK.discard(copy)
+
+    cpp_dump = staticmethod(tools.cleveldb_dump)
+
+
+class RocksChain(Chain):
+    """On RocksDB, whose trees only the engine itself reads."""
+
+    cpp_dump = staticmethod(tools.rocksdb_dump)
+
+    def manifest_names(self):
+        return dict.fromkeys(homes.DATABASES)
+
+    def pairs(self, name):
+        return self.oracle.pairs(self.ours, name)
+
+    def compact(self):
+        self.run("compact")
+        self.compare()
+
+    def engine(self):
+        self.steps.append("CometBFT compacts")
+        self.oracle.compact(self.ours)
+        self.compare()
 
 
 def operates(line, number, backend):
-    chain = Chain(line, number, backend)
+    chain = (RocksChain if backend == "rocksdb" else Chain)(line, number, backend)
     chain.compare()
     for _ in range(2):
         chain.prune()
@@ -211,6 +238,7 @@ def main():
         ("0.38", "goleveldb", 1500 if full() else 170),
         ("1.0", "goleveldb", 300 if full() else 40),
         ("1.0", "pebbledb", 600 if full() else 60),
+        ("0.38-rocksdb", "rocksdb", 300 if full() else 6),
     ):
         title = f"chains of operations equal CometBFT {line} on {backend}"
         if available(line):

@@ -7,6 +7,8 @@
  *   engine_db open ENGINE DIR      open and close
  *   engine_db write ENGINE DIR     put batches without end, with compactions in between; say the number of
  *                                  each batch that was synced
+ *   engine_db fill ENGINE DIR MIB  compact; then put so much that does not compress, as parts from number
+ *                                  1000 on of the heights 1 to 600, in one table
  *   engine_db heal DIR             cmt_db_heal()
  *
  * Exit status: 0; 3 refused as unsupported; 4 busy; 1 any other failure; 2 usage.
@@ -28,15 +30,20 @@ static void must(cmt_status status)
     exit(status == CMT_BUSY ? 4 : status == CMT_UNSUPPORTED ? 3 : 1);
 }
 
-static cmt_db *open_with(const char *engine, const char *dir)
+static cmt_db *open_sized(const char *engine, const char *dir, size_t write_buffer)
 {
     const cmt_db_open_options options = {
         .engine = cmt_engine_from_name(engine),
-        .write_buffer_bytes = (size_t)1 << 20,
+        .write_buffer_bytes = write_buffer,
     };
     cmt_db *db;
     must(cmt_db_open(dir, &options, &db, &err));
     return db;
+}
+
+static cmt_db *open_with(const char *engine, const char *dir)
+{
+    return open_sized(engine, dir, (size_t)1 << 20);
 }
 
 static void wait_for_end(void)
@@ -103,6 +110,41 @@ static void write_without_end(const char *engine, const char *dir)
     }
 }
 
+#define FILL_HEIGHTS 600
+#define FILL_VALUE 4000
+
+static void fill(const char *engine, const char *dir, size_t bytes)
+{
+    static uint8_t noise[1 << 20];
+    uint64_t random = 88172645463325252u;
+    for (size_t i = 0; i < sizeof noise; i++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        noise[i] = (uint8_t)random;
+    }
+    cmt_db *db = open_sized(engine, dir, 2 * bytes);
+    cmt_db_batch *batch;
+    must(cmt_db_compact_range(db, (cmt_range){{NULL, 0}, {NULL, 0}}, &err));
+    must(cmt_db_batch_new(&batch, &err));
+    for (size_t n = 0; n * FILL_VALUE < bytes; n++) {
+        char key[48];
+        int size =
+            snprintf(key, sizeof key, "P:%zu:%zu", n % FILL_HEIGHTS + 1, n / FILL_HEIGHTS + 1000);
+        const uint8_t *value = noise + n * 977 % (sizeof noise - FILL_VALUE);
+        must(cmt_db_batch_put(batch, (cmt_slice){(const uint8_t *)key, (size_t)size},
+                              (cmt_slice){value, FILL_VALUE}, &err));
+        if (cmt_db_batch_count(batch) < 256)
+            continue;
+        must(cmt_db_write(db, batch, false, &err));
+        cmt_db_batch_clear(batch);
+    }
+    must(cmt_db_write(db, batch, true, &err));
+    must(cmt_db_flush(db, &err));
+    cmt_db_batch_free(batch);
+    cmt_db_close(db);
+}
+
 int main(int argc, char **argv)
 {
     const char *command = argc > 2 ? argv[1] : "";
@@ -116,6 +158,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "write") == 0 && argc == 4)
         write_without_end(argv[2], argv[3]);
+    if (strcmp(command, "fill") == 0 && argc == 5) {
+        fill(argv[2], argv[3], strtoul(argv[4], NULL, 10) << 20);
+        return 0;
+    }
     if (strcmp(command, "heal") == 0 && argc == 3) {
         must(cmt_db_heal(argv[2], NULL, NULL, &err));
         return 0;
@@ -123,6 +169,6 @@ int main(int argc, char **argv)
     fprintf(
         stderr,
         "usage: engine_db hold ENGINE DIR... | lock DIR... | open ENGINE DIR | write ENGINE DIR | "
-        "heal DIR\n");
+        "fill ENGINE DIR MIB | heal DIR\n");
     return 2;
 }

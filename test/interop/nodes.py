@@ -18,6 +18,8 @@ from support.tally import Skip, Tally, expect, expect_equal, reason_to_skip  # n
 
 WORK = homes.Workspace()
 VERSIONS = ("0.37.18", "0.38.26", "1.0.1")  # the last on pebble
+OTHER_ENGINES = ("0.38.26-rocksdb", "1.0.1-goleveldb")
+NOT_OURS = ("0.38.26-badgerdb", "0.38.26-boltdb")
 LOOKS = 50
 KEEP = ("--keep-blocks", "30")
 
@@ -74,6 +76,36 @@ def fresh_home(version, blocks, how=signal.SIGTERM):
 def fresh_chain_runs_on(version, how):
     home = fresh_home(version, 120, how)
     prune_twice_and_run(version, home)
+    WORK.discard(home)
+
+
+def other_engine_runs_on(version):
+    """A chain on an engine that is not the version's default: pruned and compacted in one go."""
+    home = fresh_home(version, 80)
+    base, height = heights(home)
+    engine = tools.run("info", home, "-o", "json").expect_code(tools.OK).json()["engine"]
+    expect_equal(engine, version.partition("-")[2], "engine")
+    done = tools.change("prune-and-compact", home, *KEEP).expect_code(tools.OK)
+    expect_equal(done.json()["method"], "engine" if "rocksdb" in version else "edit", "method")
+    expect(base < height - 29, f"nothing was to be pruned of {base}..{height}")
+    expect_equal(heights(home), (height - 29, height), "base and height")
+    expect_runs_on(version, home, height - 29, height)
+    WORK.discard(home)
+
+
+def is_refused(version):
+    """An engine that we do not know is told, and not a byte is changed."""
+    home = fresh_home(version, 3)
+    engine = version.partition("-")[2]
+    before = homes.fingerprint(home)
+    for command, *flags in (("prune", "--retain-height", 2), ("prune-and-compact", "--keep-blocks", 2), ("compact",)):
+        done = tools.change(command, home, *flags).expect_code(tools.REFUSED)
+        expect(re.fullmatch(rf"cmtstore: [^\n]*{engine}[^\n]*\n", done.err), f"{command} says {done.err!r}")
+    for command, *flags in (("plan", "--keep-blocks", 2), ("dump", "--db", "blockstore"), ("dump", "--db", "state")):
+        done = tools.run(command, home, *flags).expect_code(tools.REFUSED)
+        expect(re.fullmatch(rf"cmtstore: [^\n]*{engine}[^\n]*\n", done.err), f"{command} says {done.err!r}")
+    expect_equal(tools.run("info", home, "-o", "json").expect_code(tools.OK).json()["engine"], engine, "engine")
+    expect_equal(homes.fingerprint(home), before, "files")
     WORK.discard(home)
 
 
@@ -182,20 +214,25 @@ def main():
     tools.require_cmtstore()
     tally = Tally()
     versions = []
-    for version in VERSIONS:
+    for version in VERSIONS + OTHER_ENGINES + NOT_OURS:
         reason = reason_to_skip(node.installed, version)
         if reason:
             tally.skip(f"all with CometBFT {version}", reason)
         else:
             versions.append(version)
+    others, strange = ([v for v in versions if v in these] for these in (OTHER_ENGINES, NOT_OURS))
+    versions = [v for v in versions if v in VERSIONS]
+    beside = versions + [v for v in others if "rocksdb" in v]
     kept = [f for f in ("node-0.37.18", "node-0.38.26", "node-0.38.26-killed", "node-1.0.1") if any(v in f for v in versions)]
     for fixture in kept:
         WORK.fixture(fixture)
     tally.run("kept homes: pruned, compacted, and the node goes on", kept_home_runs_on, kept)
     tally.run("fresh chains: pruned, compacted, and the node goes on", fresh_chain_runs_on,
               [(v, how) for v in versions for how in (signal.SIGTERM, signal.SIGKILL)])
-    tally.run(f"info, plan and dump {LOOKS} times beside a running node", looks_beside_a_node, versions)
-    tally.run("nothing is written beside a running node", writes_nothing_beside_a_node, versions)
+    tally.run("fresh chains on other engines: pruned, compacted, and the node goes on", other_engine_runs_on, others)
+    tally.run("homes on engines that are not ours are refused", is_refused, strange)
+    tally.run(f"info, plan and dump {LOOKS} times beside a running node", looks_beside_a_node, beside)
+    tally.run("nothing is written beside a running node", writes_nothing_beside_a_node, beside)
     for title, function in (
         ("a node does not start while a prune writes", node_waits_for_us),
         ("a node starts as soon as a prune is ready", node_starts_when_ready),

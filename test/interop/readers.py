@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What cmtstore leaves, as goleveldb, C++ LevelDB and pebble see it: exactly the golden pairs, by iterating
+"""What cmtstore leaves, as goleveldb, C++ LevelDB, pebble and RocksDB see it: exactly the golden pairs, by iterating
 and by getting every key, at once and after each engine has compacted everything.
 
 Environment: CMTSTORE, CMT_TEST_CACHE, CMT_TEST_JOBS (2).  Arguments: only these fixtures.
@@ -11,20 +11,25 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from support import homes, ldb, tools  # noqa: E402
+from support import homes, tools  # noqa: E402
 from support.oracle import available, oracle  # noqa: E402
 from support.tally import Tally, expect, expect_equal  # noqa: E402
 
 WORK = homes.Workspace(in_memory=True)
 
 
-def expect_golden(home, wanted, when):
+# What opens the databases besides CometBFT's own engine.
+PLAIN = {"goleveldb": ("C++ LevelDB", tools.cleveldb_dump), "rocksdb": ("RocksDB", tools.rocksdb_dump)}
+
+
+def expect_golden(fixture, home, wanted, when):
     """Each engine opens copies, for writing as a node does: that alone changes a directory."""
-    line = line_of(home)
-    for name in homes.DATABASES if line == "0.38" else ():
+    line = reader_of(fixture)
+    for name in homes.DATABASES if homes.engine_of(fixture) in PLAIN else ():
+        engine, dump = PLAIN[homes.engine_of(fixture)]
         copy = WORK.copy(home)
-        seen = tools.cleveldb_dump(homes.database(copy, name))
-        expect(seen == wanted[name], f"C++ LevelDB, {name} {when}: {homes.differences(seen, wanted[name])}")
+        seen = dump(homes.database(copy, name))
+        expect(seen == wanted[name], f"{engine}, {name} {when}: {homes.differences(seen, wanted[name])}")
         WORK.discard(copy)
     if not available(line):
         copy = WORK.copy(home)
@@ -34,9 +39,9 @@ def expect_golden(home, wanted, when):
         WORK.discard(copy)
 
 
-def line_of(home):
-    """Whose code reads it: pebble is CometBFT 1.0's."""
-    return "1.0" if ldb.Version(homes.database(home, "state")).pebble else "0.38"
+def reader_of(fixture):
+    """Whose engine reads it: pebble is CometBFT 1.0's."""
+    return {"goleveldb": "0.38", "pebbledb": "1.0", "rocksdb": "0.38-rocksdb"}[homes.engine_of(fixture)]
 
 
 def engines_agree(fixture, command, retain, method="auto"):
@@ -48,16 +53,16 @@ def engines_agree(fixture, command, retain, method="auto"):
         flags += ["--force"] if retain == homes.golden_report(fixture, retain)["height"] else []
     wanted = {name: homes.golden_lines(fixture, state, name) for name in homes.DATABASES}
     tools.change(command, home, *flags, "--method", method).expect_code(tools.OK)
-    expect_golden(home, wanted, f"after {command}")
+    expect_golden(fixture, home, wanted, f"after {command}")
 
-    line = line_of(home)
+    line = reader_of(fixture)
     compactions = {"C++ LevelDB": tools.cleveldb_compact} if line == "0.38" else {}
     if not available(line):
         compactions["CometBFT's engine"] = oracle(line).compact
     for engine, compact in compactions.items():
         copy = WORK.copy(home)
         compact(copy)
-        expect_golden(copy, wanted, f"after {command} and a compaction by {engine}")
+        expect_golden(fixture, copy, wanted, f"after {command} and a compaction by {engine}")
         WORK.discard(copy)
     WORK.discard(home)
 
@@ -82,13 +87,13 @@ def goes_on(fixture, retain, method="auto"):
 def main():
     tools.require_cmtstore()
     tools.cleveldb_check()
-    fixtures = sys.argv[1:] or homes.GOLDEN
+    fixtures = sys.argv[1:] or homes.GOLDEN + homes.GOLDEN_ROCKSDB
     for fixture in fixtures:
         WORK.fixture(fixture)
     tally = Tally()
-    reason = available() or available("1.0")
-    if reason:
-        tally.skip("everything that CometBFT's engines say", reason)
+    for line in sorted({reader_of(fixture) for fixture in fixtures}):
+        if available(line):
+            tally.skip(f"what the engine of CometBFT {line} says", available(line))
     heights = [(f, r) for f in fixtures for r in homes.golden_heights(f)]
     for command in ("prune", "prune-and-compact"):
         tally.run(f"engines see the golden pairs after {command}", engines_agree, [(f, command, r) for f, r in heights])
@@ -99,11 +104,11 @@ def main():
                   [(f, command, r, "engine") for f, r in pebbles])
     tally.run("engines see the golden pairs after compact of pebble by RocksDB", engines_agree,
               [(f, "compact", 0, "engine") for f in fixtures if homes.engine_of(f) == "pebbledb"])
-    if not reason:
-        tally.run("CometBFT's pruning goes on from RocksDB's in pebble", goes_on,
-                  [(f, r, "engine") for f, r in pebbles if r != homes.golden_heights(f)[-1]])
-        tally.run("CometBFT's pruning goes on from ours", goes_on,
-                  [(f, r) for f in fixtures for r in homes.golden_heights(f)[:-1] if not available(homes.line(f))])
+    tally.run("CometBFT's pruning goes on from RocksDB's in pebble", goes_on,
+              [(f, r, "engine") for f, r in pebbles
+               if r != homes.golden_heights(f)[-1] and not available(homes.line(f))])
+    tally.run("CometBFT's pruning goes on from ours", goes_on,
+              [(f, r) for f in fixtures for r in homes.golden_heights(f)[:-1] if not available(homes.line(f))])
     tally.finish()
 
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real CometBFT nodes: a single validator with the persistent kvstore application, on loopback."""
+"""Real CometBFT nodes: a single validator with the persistent kvstore application, on loopback.
+
+A version may name an engine that is not its default: 1.0.1-goleveldb, 0.38.26-rocksdb.  For those that are not in
+the released program we build one (interop/go/node), of the version that go.mod there names.
+"""
 
 import functools
 import json
@@ -14,13 +18,22 @@ import time
 import urllib.error
 import urllib.request
 
+from support.oracle import go_build, go_sources
 from support.tally import Failed, Skip, expect
 from support.tools import CACHE, cached
 
 
+TAGS = ("rocksdb", "badgerdb", "boltdb")  # engines, and the build tags by which CometBFT gets them
+
+
 @functools.lru_cache(maxsize=None)
 def installed(version):
-    """The path of the released program; Skip where it cannot be had."""
+    """The path of the program; Skip where it cannot be had."""
+    version, _, engine = version.partition("-")
+    if engine in TAGS:
+        if shutil.which("go") is None:
+            raise Skip("no Go here")
+        return cached(f"cometbft-{version}-engines", go_sources(), lambda path: go_build("go", "./node", path, " ".join(TAGS)))
     if not os.path.exists(os.path.join(CACHE, f"cometbft-{version}")) and shutil.which("go") is None:
         raise Skip("no Go here")
 
@@ -52,17 +65,25 @@ def init(version, home):
     genesis["consensus_params"]["evidence"].update(max_age_num_blocks="20", max_age_duration="1000000000")
     with open(path, "w", encoding="utf-8") as f:
         json.dump(genesis, f, indent=2)
+    engine = version.partition("-")[2]
+    if engine:
+        configure(home, db_backend=f'"{engine}"')
+
+
+def configure(home, **settings):
+    """Set what config.toml has already."""
+    path = os.path.join(home, "config", "config.toml")
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    for name, value in settings.items():
+        text = re.sub(rf"(?m)^{name} = .*", f"{name} = {value}", text)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
 
 
 def hurry(home):
     """Blocks as fast as they come."""
-    path = os.path.join(home, "config", "config.toml")
-    with open(path, encoding="utf-8") as f:
-        text = f.read()
-    text = re.sub(r'(?m)^timeout_commit = .*', 'timeout_commit = "50ms"', text)
-    text = re.sub(r'(?m)^skip_timeout_commit = .*', 'skip_timeout_commit = true', text)
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text)
+    configure(home, timeout_commit='"50ms"', skip_timeout_commit="true")
 
 
 class Node:

@@ -13,31 +13,39 @@ from support import homes
 from support.tally import Failed, Skip, reason_to_skip
 from support.tools import cached
 
-SOURCES = {"0.38": "go", "1.0": "go-1.0"}
+SOURCES = {"0.38": "go", "1.0": "go-1.0", "0.38-rocksdb": "go"}  # the last is the same on RocksDB alone
+MISSING = ("dial tcp", "no such host", "proxy", "i/o timeout", "toolchain")  # in what Go says without its modules
+
+
+def go_build(modules, package, path, tags=""):
+    """Build one of our Go programs; Skip where something that it needs is not to be had."""
+    done = subprocess.run(["go", "build", "-buildvcs=false", "-tags", tags, "-o", path, package], capture_output=True,
+                          text=True, timeout=1500, cwd=os.path.join(homes.ROOT, "test", "interop", modules))
+    if done.returncode == 0:
+        return
+    said = done.stderr.strip()
+    if any(word in said for word in MISSING):
+        raise Skip(f"Go modules cannot be fetched: {said[-200:]}")
+    if "rocksdb" in tags and "grocksdb" in said:
+        raise Skip(f"RocksDB's Go binding does not build here: {said[-200:]}")
+    raise Failed(f"{modules} does not build: {said[-600:]}")
+
+
+def go_sources():
+    folders = [os.path.join(homes.ROOT, "test", "interop", folder) for folder in SOURCES.values()]
+    return [path for folder in folders for path in glob.glob(os.path.join(folder, "**", "*.[gms]o*"), recursive=True)]
 
 
 @functools.lru_cache(maxsize=None)
 def built(line):
     """The path of the oracle for a release line; Skip where Go or its modules are not to be had."""
-    given = os.environ.get("CMT_TEST_ORACLE_" + line.replace(".", "_"))
+    given = os.environ.get("CMT_TEST_ORACLE_" + line.replace(".", "_").replace("-", "_"))
     if given:
         return given
     if shutil.which("go") is None:
         raise Skip("no Go here")
-    modules = os.path.join(homes.ROOT, "test", "interop")
-    sources = [path for line_dir in SOURCES.values()
-               for path in glob.glob(os.path.join(modules, line_dir, "**", "*.[gms]o*"), recursive=True)]
-
-    def build(path):
-        done = subprocess.run(["go", "build", "-buildvcs=false", "-o", path, "."], capture_output=True, text=True, timeout=900,
-                              cwd=os.path.join(modules, SOURCES[line]))
-        if done.returncode == 0:
-            return
-        if any(word in done.stderr for word in ("dial tcp", "no such host", "proxy", "i/o timeout", "toolchain")):
-            raise Skip(f"Go modules cannot be fetched: {done.stderr.strip()[-200:]}")
-        raise Failed(f"the {line} oracle does not build: {done.stderr.strip()[-600:]}")
-
-    return cached(f"cmtoracle-{line}", sources, build)
+    return cached(f"cmtoracle-{line}", go_sources(),
+                  lambda path: go_build(SOURCES[line], ".", path, tags="rocksdb" if line.endswith("-rocksdb") else ""))
 
 
 def available(line="0.38"):
@@ -86,6 +94,11 @@ class Oracle:
     def mutate(self, home, db, put=None, delete=()):
         return self.ask("mutate", home=home, db=db, delete=[key.hex() for key in delete],
                         set={key.hex(): value.hex() for key, value in (put or {}).items()})
+
+    def pairs(self, home, db):
+        """One database whole (RocksDB only)."""
+        pairs = self.ask("pairs", home=home, db=db)["pairs"]
+        return {bytes.fromhex(key): bytes.fromhex(value) for key, value in pairs.items()}
 
     def digest(self, home, db, write=False):
         """The digest of one database, every key iterated and got by CometBFT's engine."""

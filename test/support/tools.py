@@ -110,6 +110,13 @@ def rocksdb_check(*args):
     return [compiled("rocksdb_check", "interop/rocksdb_check.c", "-lrocksdb", "-lcrypto"), *args]
 
 
+def rocksdb_dump(directory):
+    """One database as lines, by the RocksDB library.  It changes what it opens: give it a copy."""
+    done = subprocess.run(rocksdb_check("dump", directory), capture_output=True, timeout=120)
+    expect(done.returncode == 0, f"RocksDB: {done.stderr.decode(errors='replace').strip()[-300:]}")
+    return done.stdout
+
+
 def cleveldb_dump(directory):
     """One database as lines, by C++ LevelDB.  The library changes what it opens: give it a copy."""
     done = subprocess.run([cleveldb_check(), "dump", directory], capture_output=True, timeout=120)

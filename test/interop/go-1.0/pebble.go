@@ -3,10 +3,7 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -36,25 +33,10 @@ func dumpPebble(r *shared.Request) (reply shared.Reply, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	digest := sha256.New()
-	sink := io.Writer(digest)
-	if r.Out != "" {
-		file, err := os.Create(r.Out)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		sink = io.MultiWriter(digest, file)
-	}
-	w := bufio.NewWriterSize(sink, 1<<16)
-	pairs, err := writePairs(db, w, r.Gets)
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(w.Flush(), db.CheckLevels(nil)); err != nil {
-		return nil, err
-	}
-	return shared.Reply{"pairs": pairs, "digest": hex.EncodeToString(digest.Sum(nil))}, nil
+	return shared.DumpLines(r, func(w io.Writer) (int, error) {
+		pairs, err := writePairs(db, w, r.Gets)
+		return pairs, errors.Join(err, db.CheckLevels(nil))
+	})
 }
 
 func writePairs(db *pebble.DB, w io.Writer, gets bool) (pairs int, err error) {
@@ -64,7 +46,7 @@ func writePairs(db *pebble.DB, w io.Writer, gets bool) (pairs int, err error) {
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for valid := it.First(); valid; valid = it.Next() {
-		fmt.Fprintf(w, "%x %d %x\n", it.Key(), len(it.Value()), sha256.Sum256(it.Value()))
+		shared.WriteLine(w, it.Key(), it.Value())
 		pairs++
 		if !gets {
 			continue

@@ -30,6 +30,30 @@ func Dump(r *Request) (Reply, error) {
 	}
 	defer db.Close()
 
+	return DumpLines(r, func(w io.Writer) (pairs int, err error) {
+		it := db.NewIterator(nil, nil)
+		defer it.Release()
+		for ; it.Next(); pairs++ {
+			WriteLine(w, it.Key(), it.Value())
+			if !r.Gets {
+				continue
+			}
+			value, err := db.Get(it.Key(), nil)
+			if err != nil || !bytes.Equal(value, it.Value()) {
+				return 0, fmt.Errorf("get of %q does not give what the iterator saw: %v", it.Key(), err)
+			}
+		}
+		return pairs, it.Error()
+	})
+}
+
+// WriteLine writes the line of one pair.
+func WriteLine(w io.Writer, key, value []byte) {
+	fmt.Fprintf(w, "%x %d %x\n", key, len(value), sha256.Sum256(value))
+}
+
+// DumpLines takes the lines that write writes into the digest, and into the file that was asked for.
+func DumpLines(r *Request, write func(io.Writer) (pairs int, err error)) (Reply, error) {
 	digest := sha256.New()
 	sink := io.Writer(digest)
 	if r.Out != "" {
@@ -41,23 +65,8 @@ func Dump(r *Request) (Reply, error) {
 		sink = io.MultiWriter(digest, file)
 	}
 	w := bufio.NewWriterSize(sink, 1<<16)
-	pairs := 0
-	it := db.NewIterator(nil, nil)
-	defer it.Release()
-	for ; it.Next(); pairs++ {
-		fmt.Fprintf(w, "%x %d %x\n", it.Key(), len(it.Value()), sha256.Sum256(it.Value()))
-		if !r.Gets {
-			continue
-		}
-		value, err := db.Get(it.Key(), nil)
-		if err != nil || !bytes.Equal(value, it.Value()) {
-			return nil, fmt.Errorf("get of %q does not give what the iterator saw: %v", it.Key(), err)
-		}
-	}
-	if err := it.Error(); err != nil {
-		return nil, err
-	}
-	if err := w.Flush(); err != nil {
+	pairs, err := write(w)
+	if err := errors.Join(err, w.Flush()); err != nil {
 		return nil, err
 	}
 	return Reply{"pairs": pairs, "digest": hex.EncodeToString(digest.Sum(nil))}, nil
