@@ -21,18 +21,16 @@
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-cmt_status cmt_pruner__choose_method(cmt_pruner *p, cmt_error *err)
+void cmt_pruner__choose_method(cmt_pruner *p)
 {
-    bool rocksdb = p->blocks.engine == CMT_ENGINE_ROCKSDB || p->states.engine == CMT_ENGINE_ROCKSDB;
-    p->method = p->options.method;
-    if (p->method == CMT_METHOD_AUTO)
-        p->method = rocksdb ? CMT_METHOD_ENGINE : CMT_METHOD_EDIT;
-    if (p->method == CMT_METHOD_EDIT && rocksdb)
-        return cmt_error_set(err, CMT_UNSUPPORTED,
-                             "%s holds rocksdb databases, which only their engine changes; use the "
-                             "method engine",
-                             p->data_dir);
-    return CMT_OK;
+    p->method = p->options.method == CMT_METHOD_AUTO ? CMT_METHOD_EDIT : p->options.method;
+}
+
+bool cmt_pruner__may_use_engine(const cmt_pruner *p, cmt_status st)
+{
+    return st == CMT_UNSUPPORTED && p->options.method == CMT_METHOD_AUTO &&
+           p->method == CMT_METHOD_EDIT && p->blocks.engine == CMT_ENGINE_ROCKSDB &&
+           p->states.engine == CMT_ENGINE_ROCKSDB;
 }
 
 static cmt_status open_side(const cmt_pruner *p, cmt_pruner__side *side, bool read_only,

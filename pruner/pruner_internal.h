@@ -84,9 +84,17 @@ void cmt_pruner__log_step(const cmt_pruner *pruner, const char *step, int64_t *s
 /** Close stores, databases and edits; what an edit wrote and did not commit is removed. */
 void cmt_pruner__close_views(cmt_pruner *pruner);
 
-/** Decide the method from the options and the engines.
- *  @retval CMT_UNSUPPORTED  the method asked for does not work on them */
-CMT_MUST_CHECK cmt_status cmt_pruner__choose_method(cmt_pruner *pruner, cmt_error *err);
+/** Decide the method from the options. */
+void cmt_pruner__choose_method(cmt_pruner *pruner);
+
+/** RocksDB has more features than CometBFT uses and the edit knows: is a failure @p st a reason to have the
+ *  engine do it?  Nothing was changed by then. */
+bool cmt_pruner__may_use_engine(const cmt_pruner *pruner, cmt_status st);
+/** Give up what the edit has open and planned, and open both sides with their engine.  @p why: for the log. */
+CMT_MUST_CHECK cmt_status cmt_pruner__use_engine(cmt_pruner *pruner, const char *why,
+                                                 cmt_error *err);
+/** Make the plan, with the engine where the edit does not know the files. */
+CMT_MUST_CHECK cmt_status cmt_pruner__make_plan(cmt_pruner *pruner, cmt_error *err);
 
 /** Method engine: open a side for reading; work out what the plan comes to; open both to write, carry it
  *  out and close them. */
