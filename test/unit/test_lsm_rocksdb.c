@@ -5,6 +5,7 @@
  */
 #include "edit_internal.h"
 #include "files.h"
+#include "log.h"
 #include "pairs.h"
 #include "rng.h"
 #include "rocksdb_dir.h"
@@ -114,7 +115,7 @@ static const char *const styles[] = {
     TABLES("format_version=5;checksum=kXXH3;block_align=true") "compression=kNoCompression",
     TABLES("format_version=5;filter_policy=bloomfilter:10:false;whole_key_filtering=true")
         "compression_per_level=kNoCompression:kNoCompression:kLZ4Compression;"
-        "recycle_log_file_num=2;write_dbid_to_manifest=true",
+        "recycle_log_file_num=2;max_manifest_file_size=2000",
 };
 
 START_TEST(the_view_shows_what_rocksdb_shows)
@@ -266,7 +267,19 @@ START_TEST(a_compaction_leaves_the_pairs)
 }
 END_TEST
 
-/* What says of a table that stays is kept; the next number is above all files. */
+static void append_to_manifest(const char *record)
+{
+    cmt_buf current = files_read(dir, "CURRENT");
+    current.data[current.size - 1] = '\0';
+    cmt_buf manifest = files_read(dir, (const char *)current.data);
+    cmt_slice bytes = {(const uint8_t *)record, strlen(record)};
+    ck_assert_int_eq(cmt_lsm__log_append(&manifest, bytes), CMT_OK);
+    files_write(dir, (const char *)current.data, cmt_buf_slice(&manifest));
+    cmt_buf_free(&manifest);
+    cmt_buf_free(&current);
+}
+
+/* What it says of a table that stays is kept; the next number is above all files. */
 START_TEST(the_manifest_keeps_what_rocksdb_says)
 {
     rng r = {7};
@@ -275,6 +288,7 @@ START_TEST(the_manifest_keeps_what_rocksdb_says)
     rocksdb_dir_init(&db, dir, styles[COUNT(styles) - 1]);
     fill(&r);
     rocksdb_dir_close(&db);
+    append_to_manifest("\x81\x40\4ours\x87\x40\2ab"); /* 8193: the database's name; 8199: to be skipped */
     cmt_lsm_view *old;
     cmt_lsm_view *new;
     pairs_must(cmt_lsm_view_open(dir, NULL, &old, &err), &err);
@@ -292,8 +306,8 @@ START_TEST(the_manifest_keeps_what_rocksdb_says)
             ck_assert(cmt_slice_equal(a->custom, b->custom));
         }
     ck_assert_uint_gt(stayed, 0);
-    ck_assert_uint_gt(old->version.db_id.size, 0);
-    ck_assert(cmt_slice_equal(old->version.db_id, new->version.db_id));
+    ck_assert(cmt_slice_equal(old->version.db_id, CMT_SLICE("ours")));
+    ck_assert(cmt_slice_equal(new->version.db_id, CMT_SLICE("ours")));
     ck_assert_uint_eq(new->version.min_log_number, new->version.log_number);
     ck_assert_uint_gt(new->version.log_number, old->highest_number);
     ck_assert_uint_eq(new->journal.files, 0);
@@ -367,6 +381,34 @@ START_TEST(other_column_families_are_refused)
 }
 END_TEST
 
+static const struct {
+    const char *record;
+    const char *told;
+} fields[] = {
+    {"\xc8\1\1", "a column family"},      /* 200: of family 1 */
+    {"\xc9\1\1x", "field 201"},           /* a new one */
+    {"\xca\1", "field 202"},              /* one less */
+    {"\xcb\1\2", "a column family"},      /* 203: up to 2 */
+    {"\xac\2\1", "field 300"},            /* a group of edits */
+    {"\x90\3\1", "field 400"},            /* a blob file */
+    {"\x84\x40\1", "field 8196"},         /* a log, in a form that cannot be skipped */
+    {"\x66\1\2\3", "another directory"}, /* 102: a table elsewhere */
+    {"\7\1\2", "field 7"},                /* LevelDB's tables */
+    {"\x6\7\1", "level 7"},               /* 6: a level too many */
+};
+
+START_TEST(other_fields_of_a_manifest_are_refused)
+{
+    rocksdb_dir_init(&db, dir, "");
+    rocksdb_dir_put(&db, "a", "1");
+    rocksdb_dir_close(&db);
+    pairs_must(read_all(), &err);
+    append_to_manifest(fields[_i].record);
+    ck_assert_int_eq(read_all(), CMT_UNSUPPORTED);
+    ck_assert_msg(strstr(err.message, fields[_i].told) != NULL, "%s", err.message);
+}
+END_TEST
+
 START_TEST(other_entries_in_a_log_are_refused)
 {
     char *error = NULL;
@@ -432,6 +474,7 @@ int main(void)
     tcase_add_test(tc, the_manifest_keeps_what_rocksdb_says);
     tcase_add_loop_test(tc, what_cometbft_does_not_use_is_refused, 0, (int)COUNT(strange));
     tcase_add_test(tc, other_column_families_are_refused);
+    tcase_add_loop_test(tc, other_fields_of_a_manifest_are_refused, 0, (int)COUNT(fields));
     tcase_add_test(tc, other_entries_in_a_log_are_refused);
     tcase_add_test(tc, other_options_are_refused);
     suite_add_tcase(suite, tc);
