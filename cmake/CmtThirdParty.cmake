@@ -20,6 +20,7 @@ endfunction()
 
 pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
+pkg_check_modules(PACKING REQUIRED IMPORTED_TARGET liblz4 libxxhash libzstd)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 find_program(CMT_PROTOC_C protoc-c REQUIRED)
 cmt_find_library(snappy HEADER snappy-c.h LIBRARY snappy)

@@ -64,7 +64,7 @@ static void check(cmt_slice table)
     const cmt_lsm__table_meta meta = {.number = 1,
                                       .size = table.size,
                                       .is_sst = true,
-                                      .pebble = true,
+                                      .rocksdb_format = true,
                                       .smallest = {lo, sizeof lo},
                                       .largest = {hi, sizeof hi},
                                       .largest_sequence = CMT_LSM_SEQUENCE_MAX - 1};

@@ -9,6 +9,7 @@
 #include "block.h"
 #include "crc32c.h"
 #include "format.h"
+#include "packing.h"
 
 #include <snappy-c.h>
 

@@ -46,6 +46,10 @@ static cmt_status read_manifest(adoption *a, cmt_error *err)
     CMT_TRY(st);
     CMT_TRY(cmt_file_size(fd, name, &size, err));
     CMT_TRY(cmt_lsm__version_read_rocksdb(fd, name, size, &a->made, err));
+    for (size_t i = 0; i < a->made.count; i++) { /* from here on they are to be pebble's */
+        a->made.tables[i].rocksdb = false;
+        a->made.tables[i].custom = (cmt_slice){NULL, 0};
+    }
     if (a->made.torn_tail)
         return bad(a, CMT_CORRUPT, "its MANIFEST is cut", number, err);
     if (a->made.last_sequence < a->edit->view->version.last_sequence ||

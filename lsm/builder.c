@@ -10,10 +10,9 @@
 #include <snappy-c.h>
 
 #include "crc32c.h"
+#include "packing.h"
 
 #define WRITE_BYTES ((size_t)256 << 10)
-
-enum { BLOCK_RAW = 0, BLOCK_SNAPPY = 1 };
 
 void cmt_lsm__builder_init(cmt_lsm__builder *b, int dir_fd, const cmt_file_owner *owner,
                            uint64_t *bytes_written)
@@ -42,7 +41,7 @@ bool cmt_lsm__builder_is_open(const cmt_lsm__builder *b)
 
 cmt_status cmt_lsm__builder_begin(cmt_lsm__builder *b, uint64_t number, cmt_error *err)
 {
-    cmt_lsm__table_name(number, b->pebble, b->name);
+    cmt_lsm__table_name(number, b->rocksdb_format, b->name);
     CMT_TRY(cmt_file_create_at(b->dir_fd, b->name, &b->owner, &b->fd, err));
     b->number = number;
     b->file_crc = 0;
@@ -137,7 +136,7 @@ static cmt_status flush_block(cmt_lsm__builder *b, cmt_error *err)
                    packed < b->block.size - b->block.size / 8;
     cmt_slice data = smaller ? (cmt_slice){b->scratch.data, packed} : cmt_buf_slice(&b->block);
     uint64_t offset = b->offset;
-    CMT_TRY(emit_block(b, data, smaller ? BLOCK_SNAPPY : BLOCK_RAW, err));
+    CMT_TRY(emit_block(b, data, smaller ? CMT_LSM_SNAPPY : CMT_LSM_RAW, err));
     CMT_TRY(add_index(b, offset, data.size, err));
     cmt_buf_clear(&b->block);
     b->in_block = 0;
@@ -221,8 +220,12 @@ cmt_status cmt_lsm__builder_add_block(cmt_lsm__builder *b, cmt_slice stored, cmt
     if (cmt_buf_set(&b->last_key, last) != CMT_OK)
         return no_memory(b, err);
     uint64_t offset = b->offset;
-    CMT_TRY(emit(b, stored.data, stored.size, err));
-    CMT_TRY(add_index(b, offset, stored.size - CMT_LSM_BLOCK_TRAILER, err));
+    size_t size = stored.size - CMT_LSM_BLOCK_TRAILER;
+    if (b->rocksdb) /* its checksum may be of another kind */
+        CMT_TRY(emit_block(b, (cmt_slice){stored.data, size}, stored.data[size], err));
+    else
+        CMT_TRY(emit(b, stored.data, stored.size, err));
+    CMT_TRY(add_index(b, offset, size, err));
     return b->out.size >= WRITE_BYTES ? write_out(b, err) : CMT_OK;
 }
 
@@ -242,7 +245,7 @@ static size_t put_handle(uint8_t *p, handle h)
 static cmt_status emit_at(cmt_lsm__builder *b, cmt_slice block, handle *at, cmt_error *err)
 {
     *at = (handle){b->offset, block.size};
-    return emit_block(b, block, BLOCK_RAW, err);
+    return emit_block(b, block, CMT_LSM_RAW, err);
 }
 
 static cmt_status emit_index(cmt_lsm__builder *b, handle *at, cmt_error *err)
@@ -281,13 +284,14 @@ static cmt_status encode_meta(handle properties, cmt_buf *out)
     return cmt_buf_append(out, one_restart, sizeof one_restart);
 }
 
-static cmt_status finish_pebble(cmt_lsm__builder *b, cmt_error *err)
+static cmt_status finish_rocksdb(cmt_lsm__builder *b, cmt_error *err)
 {
     uint8_t footer[CMT_LSM_ROCKSDB_FOOTER] = {CMT_LSM_CHECKSUM_CRC32C};
     cmt_lsm__properties properties = b->facts.counts;
     handle index;
     handle described;
     handle meta;
+    properties.rocksdb = b->rocksdb;
     properties.data_bytes = b->offset;
     properties.data_blocks = b->data_blocks;
     CMT_TRY(emit_index(b, &index, err));
@@ -310,17 +314,18 @@ static cmt_status finish_pebble(cmt_lsm__builder *b, cmt_error *err)
 cmt_status cmt_lsm__builder_finish(cmt_lsm__builder *b, cmt_lsm__table_meta *meta, cmt_error *err)
 {
     CMT_TRY(flush_block(b, err));
-    CMT_TRY(b->pebble ? finish_pebble(b, err) : finish_leveldb(b, err));
+    CMT_TRY(b->rocksdb_format ? finish_rocksdb(b, err) : finish_leveldb(b, err));
     CMT_TRY(write_out(b, err));
     CMT_TRY(cmt_file_sync(b->fd, b->name, err));
     cmt_fd_close(&b->fd);
     *meta = (cmt_lsm__table_meta){.number = b->number,
                                   .size = b->offset,
-                                  .is_sst = b->pebble,
-                                  .pebble = b->pebble,
+                                  .is_sst = b->rocksdb_format,
+                                  .rocksdb_format = b->rocksdb_format,
+                                  .rocksdb = b->rocksdb,
                                   .smallest = cmt_buf_slice(&b->first_key),
                                   .largest = cmt_buf_slice(&b->last_key)};
-    if (b->pebble) {
+    if (b->rocksdb_format) {
         meta->smallest_sequence = b->facts.smallest_sequence;
         meta->largest_sequence = b->facts.largest_sequence;
     }

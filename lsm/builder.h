@@ -36,7 +36,8 @@ typedef struct cmt_lsm__builder {
     cmt_buf first_key;
     cmt_buf last_key;
     cmt_buf scratch;
-    bool pebble;                /* in RocksDB's format; to be set before the first table */
+    bool rocksdb_format;        /* to be set before the first table */
+    bool rocksdb;               /* the same: for RocksDB, not pebble */
     cmt_lsm__block_facts facts; /* of all entries so far */
     uint64_t data_blocks;
     uint32_t file_crc;       /* CRC-32C of all bytes so far: what reading back must give */
@@ -61,7 +62,8 @@ CMT_MUST_CHECK cmt_status cmt_lsm__builder_add(cmt_lsm__builder *builder, cmt_sl
  *  @p first and @p last are its real first and last keys.  Between the table's first and last block its
  *  key in another table's index will do for both, if the block that follows there follows here too: it
  *  lies between the two.  As a table's last it would not do: the last one of an index may lie beyond the
- *  data, and it is no key that exists.  @p facts: what it holds; only pebble's tables say so, else NULL. */
+ *  data, and it is no key that exists.  @p facts: what it holds; only tables in RocksDB's format say so, else
+ *  NULL. */
 CMT_MUST_CHECK cmt_status cmt_lsm__builder_add_block(cmt_lsm__builder *builder, cmt_slice stored,
                                                      cmt_slice first, cmt_slice last,
                                                      const cmt_lsm__block_facts *facts,

@@ -32,7 +32,7 @@ typedef struct gaps {
  * tree: nothing goes above that, but for the level before the last, which gives room beside a full one. */
 static unsigned top_level(const cmt_lsm__version *v)
 {
-    if (!v->pebble)
+    if (!v->rocksdb_format)
         return 1;
     unsigned level = 1;
     while (level < CMT_LSM_LEVELS - 2 && v->level_start[level] == v->level_start[level + 1])
@@ -78,7 +78,7 @@ static unsigned choose_level(gaps *g, cmt_slice user, cmt_slice *limit)
         cmt_slice here;
         if (!gap_at(g, level, user, &here))
             continue;
-        bool equal_will_do = g->edit->view->dialect.pebble;
+        bool equal_will_do = g->edit->view->dialect.rocksdb_format;
         if (best == 0 || reaches_further(here, *limit) ||
             (equal_will_do && !reaches_further(*limit, here))) {
             best = level;

@@ -53,8 +53,9 @@ cmt_lsm__file_kind cmt_lsm__classify(const char *name, uint64_t *number)
     *number = 0;
     if (strcmp(name, "CURRENT") == 0)
         return CMT_LSM_FILE_CURRENT;
-    if (strcmp(name, "IDENTITY") == 0 || starts_with(name, "marker.") ||
-        starts_with(name, "REMOTE-OBJ-CATALOG"))
+    if (strcmp(name, "IDENTITY") == 0)
+        return CMT_LSM_FILE_IDENTITY;
+    if (starts_with(name, "marker.") || starts_with(name, "REMOTE-OBJ-CATALOG"))
         return CMT_LSM_FILE_FOREIGN_ENGINE;
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
         if (starts_with(name, prefixes[i].prefix)) {

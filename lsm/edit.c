@@ -90,8 +90,8 @@ static cmt_status next_sequence(cmt_lsm_edit *edit, cmt_error *err)
         highest = edit->view->journal.highest_sequence;
     for (size_t i = 0; i < v->count; i++) {
         const cmt_lsm__table_meta *t = &v->tables[i];
-        uint64_t a = t->pebble ? t->smallest_sequence : cmt_lsm__sequence(t->smallest);
-        uint64_t b = t->pebble ? t->largest_sequence : cmt_lsm__sequence(t->largest);
+        uint64_t a = t->rocksdb_format ? t->smallest_sequence : cmt_lsm__sequence(t->smallest);
+        uint64_t b = t->rocksdb_format ? t->largest_sequence : cmt_lsm__sequence(t->largest);
         highest = a > highest ? a : highest;
         highest = b > highest ? b : highest;
     }
@@ -220,7 +220,8 @@ void cmt_lsm__edit_init_builder(const cmt_lsm_edit *edit, cmt_lsm__builder *buil
                                 uint64_t *bytes_written)
 {
     cmt_lsm__builder_init(builder, edit->view->dir_fd, &edit->owner, bytes_written);
-    builder->pebble = edit->view->dialect.pebble;
+    builder->rocksdb_format = edit->view->dialect.rocksdb_format;
+    builder->rocksdb = edit->view->dialect.rocksdb;
 }
 
 /* The note of the table with this number. */
@@ -350,7 +351,7 @@ static cmt_status check_space(cmt_lsm_edit *edit, cmt_error *err)
     return CMT_OK;
 }
 
-static cmt_status check_pebble_level0(const cmt_lsm_edit *edit, size_t count, cmt_error *err)
+static cmt_status check_level0_newest(const cmt_lsm_edit *edit, size_t count, cmt_error *err)
 {
     for (size_t i = 1; i < count; i++)
         if (edit->written_count > 0 && edit->new_tables[i].number >= edit->written[0].number)
@@ -365,9 +366,9 @@ static cmt_status check_new_version(cmt_lsm_edit *edit, cmt_error *err)
 {
     size_t level_start[CMT_LSM_LEVELS + 1];
     CMT_TRY(cmt_lsm__tables_arrange(edit->new_tables, edit->new_count, level_start, err));
-    /* Newest first: pebble's are in the order of their sequences, and the new one must be the first. */
-    if (edit->view->dialect.pebble)
-        return check_pebble_level0(edit, level_start[1], err);
+    /* Newest first: pebble's and RocksDB's are in the order of their sequences, and the new one must be the first. */
+    if (edit->view->dialect.rocksdb_format)
+        return check_level0_newest(edit, level_start[1], err);
     for (size_t i = level_start[0] + 1; i < level_start[1]; i++)
         if (edit->new_tables[i - 1].number <= edit->new_tables[i].number)
             return cmt_error_set(err, CMT_CORRUPT, "level 0 of the new version is out of order");
@@ -386,6 +387,7 @@ cmt_status cmt_lsm__edit_write_manifest(cmt_lsm_edit *edit, cmt_error *err)
     edit->log_number = edit->next_number++;
     counters.log_number = edit->log_number;
     counters.prev_log_number = 0;
+    counters.min_log_number = edit->log_number;
     counters.next_file_number = edit->next_number;
     counters.last_sequence = edit->sequence;
     if (cmt_lsm__version_encode(&counters, edit->new_tables, edit->new_count, &record) != CMT_OK ||
@@ -436,7 +438,7 @@ void cmt_lsm__edit_undo(cmt_lsm_edit *edit)
         unlinkat(dir_fd, edit->manifest, 0);
     for (size_t i = 0; i < edit->written_count; i++) {
         char name[CMT_LSM_NAME_MAX];
-        cmt_lsm__table_name(edit->written[i].number, edit->view->dialect.pebble, name);
+        cmt_lsm__table_name(edit->written[i].number, edit->view->dialect.rocksdb_format, name);
         if (edit->written[i].created) /* else the name may be somebody else's */
             unlinkat(dir_fd, name, 0);
     }

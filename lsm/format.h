@@ -22,7 +22,6 @@
 #define CMT_LSM_ROCKSDB_FOOTER 53
 #define CMT_LSM_ROCKSDB_MAGIC UINT64_C(0x88e241b785f4cff7)
 #define CMT_LSM_ROCKSDB_VERSION 2
-#define CMT_LSM_CHECKSUM_CRC32C 1
 #define CMT_LSM_BLOCK_TARGET 4096
 #define CMT_LSM_RESTART_INTERVAL 16
 #define CMT_LSM_TABLE_TARGET (2u << 20)
@@ -38,8 +37,9 @@
 #define CMT_LSM_SEQUENCE_MAX ((UINT64_C(1) << 56) - 1)
 
 enum { CMT_LSM_TYPE_DELETE = 0, CMT_LSM_TYPE_PUT = 1 };
-/* Only in pebble's directories: a comment in a log, and a deletion of [key, value). */
-enum { CMT_LSM_TYPE_LOG_DATA = 3, CMT_LSM_TYPE_RANGE_DELETE = 15 };
+/* Only in pebble's and RocksDB's directories: a comment in a log, and a deletion of [key, value); RocksDB's alone:
+ * nothing. */
+enum { CMT_LSM_TYPE_LOG_DATA = 3, CMT_LSM_TYPE_NOTHING = 13, CMT_LSM_TYPE_RANGE_DELETE = 15 };
 
 #define CMT_LSM_NAME_MAX 40
 

@@ -16,7 +16,8 @@ typedef struct loader {
     cmt_lsm__journal *journal;
     const char *name;
     uint64_t manifest_sequence;
-    bool pebble;
+    bool recycled; /* pebble's or RocksDB's */
+    bool rocksdb;
     bool strict;
     uint64_t newest; /* number of the newest log */
 } loader;
@@ -62,7 +63,7 @@ static cmt_status bad_batch(const loader *l, const char *what, cmt_error *err)
 static bool known_kind(const loader *l, unsigned type)
 {
     return type <= CMT_LSM_TYPE_PUT ||
-           (l->pebble && (type == CMT_LSM_TYPE_LOG_DATA || type == CMT_LSM_TYPE_RANGE_DELETE));
+           (l->recycled && (type == CMT_LSM_TYPE_LOG_DATA || type == CMT_LSM_TYPE_RANGE_DELETE));
 }
 
 static bool has_value(unsigned type)
@@ -70,12 +71,17 @@ static bool has_value(unsigned type)
     return type == CMT_LSM_TYPE_PUT || type == CMT_LSM_TYPE_RANGE_DELETE;
 }
 
-/* Pass over pebble's comments, which are not counted. */
+/* Pass over what is not counted. */
 static const uint8_t *skip_log_data(const loader *l, const uint8_t *p, const uint8_t *end)
 {
-    while (l->pebble && p != NULL && p < end && *p == CMT_LSM_TYPE_LOG_DATA) {
+    while (l->recycled && p != NULL && p < end) {
         cmt_slice comment;
-        p = cmt_varint_get_bytes(p + 1, end, &comment);
+        if (*p == CMT_LSM_TYPE_LOG_DATA)
+            p = cmt_varint_get_bytes(p + 1, end, &comment);
+        else if (*p == CMT_LSM_TYPE_NOTHING && l->rocksdb)
+            p++;
+        else
+            break;
     }
     return p;
 }
@@ -96,6 +102,11 @@ static cmt_status on_batch(void *context, cmt_slice record, cmt_error *err)
     for (uint32_t i = 0; i < count; i++) {
         cmt_slice key;
         cmt_slice value = {p, 0};
+        if (l->rocksdb && p != NULL && p < end && !known_kind(l, *p))
+            return cmt_error_set(
+                err, CMT_UNSUPPORTED,
+                "%s: a batch holds an entry of kind %u, which CometBFT does not write", l->name,
+                (unsigned)*p);
         if (p == NULL || p >= end || !known_kind(l, *p))
             return bad_batch(l, "ends early or holds an unknown kind of entry", err);
         unsigned type = *p++;
@@ -141,7 +152,7 @@ static cmt_status read_one(int dir_fd, const cmt_lsm__file *file, loader *l, cmt
     posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
     l->name = name;
     const cmt_lsm__recycled_log log = {file->number, l->strict && file->number != l->newest};
-    if (l->pebble)
+    if (l->recycled)
         CMT_TRY(cmt_lsm__log_read_recycled(fd, name, size, log, on_batch, l, &torn, err));
     else
         CMT_TRY(cmt_lsm__log_read(fd, name, size, on_batch, l, &torn, err));
@@ -182,14 +193,29 @@ cmt_status cmt_lsm__journal_read(int dir_fd, const cmt_lsm__listing *listing, ui
     return read_logs(&l, dir_fd, listing, log_number, prev_log_number, err);
 }
 
+static cmt_status read_recycled(loader *l, int dir_fd, const cmt_lsm__listing *listing,
+                                uint64_t log_number, cmt_error *err)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        if (listing->files[i].kind == CMT_LSM_FILE_LOG && listing->files[i].number > l->newest)
+            l->newest = listing->files[i].number;
+    return read_logs(l, dir_fd, listing, log_number, 0, err);
+}
+
 cmt_status cmt_lsm__journal_read_pebble(int dir_fd, const cmt_lsm__listing *listing,
                                         uint64_t log_number, bool strict, cmt_lsm__journal *out,
                                         cmt_error *err)
 {
     *out = (cmt_lsm__journal){0};
-    loader l = {.journal = out, .pebble = true, .strict = strict};
-    for (size_t i = 0; i < listing->count; i++)
-        if (listing->files[i].kind == CMT_LSM_FILE_LOG && listing->files[i].number > l.newest)
-            l.newest = listing->files[i].number;
-    return read_logs(&l, dir_fd, listing, log_number, 0, err);
+    loader l = {.journal = out, .recycled = true, .strict = strict};
+    return read_recycled(&l, dir_fd, listing, log_number, err);
+}
+
+cmt_status cmt_lsm__journal_read_rocksdb(int dir_fd, const cmt_lsm__listing *listing,
+                                         uint64_t log_number, bool strict, cmt_lsm__journal *out,
+                                         cmt_error *err)
+{
+    *out = (cmt_lsm__journal){0};
+    loader l = {.journal = out, .recycled = true, .rocksdb = true, .strict = strict};
+    return read_recycled(&l, dir_fd, listing, log_number, err);
 }

@@ -3,8 +3,8 @@
  * The live write-ahead logs of a database ("journals" in goleveldb), in memory and sorted.
  *
  * A record is a batch: u64 sequence, u32 count, then per entry type (0 delete, 1 put), key, value
- * for a put; entry i has sequence + i.  pebble has two kinds more: 3, a comment (key only, not counted), and
- * 15, the deletion of all keys from key to below value.
+ * for a put; entry i has sequence + i.  pebble and RocksDB have two kinds more: 3, a comment (key only, not
+ * counted), and 15, the deletion of all keys from key to below value; RocksDB also 13, nothing (not counted).
  */
 #ifndef CMT_LSM_JOURNAL_H
 #define CMT_LSM_JOURNAL_H
@@ -46,9 +46,13 @@ CMT_MUST_CHECK cmt_status cmt_lsm__journal_read(int dir_fd, const cmt_lsm__listi
                                                 cmt_error *err);
 
 /**
- * The same for pebble: every log from @p log_number on, whatever its sequences.  All but the newest must be
- * whole if @p strict.
+ * The same for RocksDB, and for pebble: every log from @p log_number on, whatever its sequences.  All but the
+ * newest must be whole if @p strict.
+ * @retval CMT_UNSUPPORTED  RocksDB: an entry that CometBFT does not write, such as another column family's
  */
+CMT_MUST_CHECK cmt_status cmt_lsm__journal_read_rocksdb(int dir_fd, const cmt_lsm__listing *listing,
+                                                        uint64_t log_number, bool strict,
+                                                        cmt_lsm__journal *out, cmt_error *err);
 CMT_MUST_CHECK cmt_status cmt_lsm__journal_read_pebble(int dir_fd, const cmt_lsm__listing *listing,
                                                        uint64_t log_number, bool strict,
                                                        cmt_lsm__journal *out, cmt_error *err);

@@ -271,7 +271,7 @@ static cmt_status copy_block(writer *w, bool *copied, cmt_error *err)
     cmt_lsm__source *s = w->base.merge.current;
     cmt_slice stored;
     *copied = false;
-    if (w->builder.pebble || !cmt_lsm__source_at_stored_block(s, &stored))
+    if (w->builder.rocksdb_format || !cmt_lsm__source_at_stored_block(s, &stored))
         return CMT_OK; /* pebble's tables count their entries */
     CMT_AUTO(cmt_lsm__cursor_free) cmt_lsm__cursor last = {0};
     cmt_lsm__cursor_set(&last, s->data.block);

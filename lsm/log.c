@@ -99,9 +99,10 @@ static cmt_status end_of_log(reader *r, uint64_t offset, const char *what, bool 
                              "%s: %s at offset %llu, with valid records behind it", r->name, what,
                              (unsigned long long)offset);
     if (r->strict)
-        return cmt_error_set(err, CMT_CORRUPT,
-                             "%s: %s at offset %llu, and newer logs follow; pebble refuses it too",
-                             r->name, what, (unsigned long long)offset);
+        return cmt_error_set(
+            err, CMT_CORRUPT,
+            "%s: %s at offset %llu, and newer logs follow; an engine refuses it too", r->name, what,
+            (unsigned long long)offset);
     *torn = true;
     return CMT_OK;
 }
@@ -115,11 +116,27 @@ static bool is_foreign(const uint8_t *p, size_t left)
     return c.state == CHUNK_GOOD && c.header == RECYCLED_HEADER;
 }
 
+/* A whole chunk of a type that RocksDB's newer versions or settings write. */
+static bool is_newer(const uint8_t *p, size_t left)
+{
+    if (left < CMT_LSM_LOG_HEADER || p[6] <= CHUNK_LAST + CHUNK_RECYCLED)
+        return false;
+    size_t length = (size_t)p[4] | (size_t)p[5] << 8;
+    return length <= left - CMT_LSM_LOG_HEADER &&
+           cmt_crc32c_mask(cmt_crc32c(0, p + 6, 1 + length)) == cmt_load32(p);
+}
+
 /* What cannot be read at `offset`: the end, or a reason to refuse. */
 static cmt_status bad_chunk(reader *r, uint64_t offset, bool *torn, cmt_error *err)
 {
     const uint8_t *p = r->block + (offset - r->block_start);
     size_t left = r->block_size - (size_t)(offset - r->block_start);
+    if (is_newer(p, left))
+        return cmt_error_set(
+            err, CMT_UNSUPPORTED,
+            "%s: the record at offset %llu is of kind %u, which CometBFT's engines "
+            "do not write",
+            r->name, (unsigned long long)offset, (unsigned)p[6]);
     if (!r->recycled && is_foreign(p, left))
         return cmt_error_set(err, CMT_UNSUPPORTED,
                              "%s: the record at offset %llu is of a kind that RocksDB and pebble "

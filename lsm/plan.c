@@ -277,7 +277,7 @@ static uint64_t survivors(const cmt_lsm_edit *edit, size_t i)
 }
 
 /* How many of the level-0 tables that stay lie on top of each other at most.  pebble cuts what it flushes
- * into several tables side by side; LevelDB counts tables. */
+ * into several tables side by side; LevelDB and RocksDB count tables. */
 static size_t level0_depth(const cmt_lsm_edit *edit)
 {
     const cmt_lsm__version *v = &edit->view->version;
@@ -287,7 +287,7 @@ static size_t level0_depth(const cmt_lsm_edit *edit)
         cmt_slice key = cmt_lsm__user_key(v->tables[i].smallest);
         for (size_t k = 0; k < v->level_start[1]; k++)
             here += edit->plans[k].fate != CMT_LSM_DROP &&
-                    (!v->pebble ||
+                    (!v->rocksdb_format || v->rocksdb ||
                      (cmt_slice_compare(cmt_lsm__user_key(v->tables[k].smallest), key) <= 0 &&
                       cmt_slice_compare(cmt_lsm__user_key(v->tables[k].largest), key) >= 0));
         deepest = here > deepest ? here : deepest;
@@ -300,7 +300,7 @@ static cmt_status level0_is_fixed(cmt_lsm_edit *edit, bool *fixed, cmt_error *er
 {
     const cmt_lsm__version *v = &edit->view->version;
     *fixed = false;
-    for (size_t i = 0; i < v->level_start[1] && v->pebble && !*fixed; i++) {
+    for (size_t i = 0; i < v->level_start[1] && v->rocksdb_format && !*fixed; i++) {
         cmt_lsm__table *table;
         if (edit->plans[i].fate == CMT_LSM_DROP)
             continue;

@@ -59,7 +59,8 @@ static cmt_status put_all(const cmt_lsm__properties *p, cmt_buf *out, cmt_buf *l
     RUN(put_number(out, last, "rocksdb.index.size", p->index_bytes));
     RUN(put_number(out, last, "rocksdb.index.value.is.delta.encoded", 0));
     RUN(put_number(out, last, "rocksdb.merge.operands", 0));
-    RUN(put_text(out, last, "rocksdb.merge.operator", "pebble.concatenate"));
+    RUN(put_text(out, last, "rocksdb.merge.operator",
+                 p->rocksdb ? "nullptr" : "pebble.concatenate"));
     RUN(put_number(out, last, "rocksdb.num.data.blocks", p->data_blocks));
     RUN(put_number(out, last, "rocksdb.num.entries", p->entries));
     RUN(put_number(out, last, "rocksdb.num.range-deletions", 0));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The properties of a table in RocksDB's format: what pebble reads of them, and the rest with the values that
- * pebble itself writes.
+ * The properties of a table in RocksDB's format: what pebble and RocksDB read of them, and the rest with the
+ * values that pebble itself writes.
  */
 #ifndef CMT_LSM_PROPERTIES_H
 #define CMT_LSM_PROPERTIES_H
@@ -16,6 +16,7 @@ typedef struct cmt_lsm__properties {
     uint64_t data_bytes; /* of the blocks as stored, trailers included */
     uint64_t data_blocks;
     uint64_t index_bytes; /* with its trailer */
+    bool rocksdb;         /* else for pebble */
 } cmt_lsm__properties;
 
 /**

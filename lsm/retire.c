@@ -66,6 +66,7 @@ static bool obsolete(const names *live, const cmt_lsm__file *file)
     case CMT_LSM_FILE_CURRENT:
     case CMT_LSM_FILE_CURRENT_PENDING:
     case CMT_LSM_FILE_OPTIONS:
+    case CMT_LSM_FILE_IDENTITY:
     case CMT_LSM_FILE_FOREIGN_ENGINE:
     case CMT_LSM_FILE_OTHER:
         return false;

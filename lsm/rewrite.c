@@ -52,7 +52,7 @@ static cmt_status check_entry(const rewriter *w, cmt_slice key, cmt_error *err)
     if (sequence >= w->edit->sequence)
         return cmt_lsm__sequence_too_high(w->edit, err);
     if (cmt_lsm__type(key) > CMT_LSM_TYPE_PUT ||
-        (w->meta->pebble &&
+        (w->meta->rocksdb_format &&
          (sequence < w->meta->smallest_sequence || sequence > w->meta->largest_sequence)))
         return cmt_error_set(err, CMT_UNSUPPORTED,
                              "table %06llu holds an entry of kind %u with sequence %llu, which "
@@ -195,7 +195,7 @@ static size_t run_length(const piece *pieces, size_t count, uint64_t *bytes)
 static cmt_status rewrite_block(rewriter *w, const cmt_lsm__table *table, const piece *p,
                                 cmt_slice stored, cmt_error *err)
 {
-    if (p->inner && !w->builder.pebble && cmt_lsm__builder_is_open(&w->builder) &&
+    if (p->inner && !w->builder.rocksdb_format && cmt_lsm__builder_is_open(&w->builder) &&
         w->builder.first_key.size > 0) {
         cmt_slice separator = {w->separators.data + p->separator, p->separator_size};
         CMT_TRY(cmt_lsm__block_verify(table, p->handle, stored.data, err));

@@ -3,19 +3,18 @@
  * Opening tables and reading their blocks.
  *
  * A table ends in 48 bytes: handle of the meta index, handle of the index, zero fill, magic.  Each
- * block is followed by its type (0 raw, 1 snappy) and the masked CRC-32C of block and type.
+ * block is followed by its type (0 raw, 1 snappy) and the masked CRC-32C of block and type (RocksDB: packing.h).
  * Source: LevelDB table/format.cc; goleveldb leveldb/table/reader.go
  */
 #include "table.h"
 
 #include <fcntl.h>
-#include <snappy-c.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "crc32c.h"
 #include "file.h"
+#include "packing.h"
 
 static cmt_status damaged(const cmt_lsm__table *t, const char *what, uint64_t offset,
                           cmt_error *err)
@@ -27,37 +26,36 @@ static cmt_status damaged(const cmt_lsm__table *t, const char *what, uint64_t of
 cmt_status cmt_lsm__block_verify(const cmt_lsm__table *table, cmt_lsm__handle handle,
                                  const uint8_t *raw, cmt_error *err)
 {
-    uint32_t crc = cmt_crc32c_mask(cmt_crc32c(0, raw, (size_t)handle.size + 1));
-    if (crc != cmt_load32(raw + handle.size + 1))
+    uint32_t sum = cmt_lsm__block_checksum(table->checksum, raw, (size_t)handle.size + 1);
+    if (sum != cmt_load32(raw + handle.size + 1))
         return damaged(table, "checksum mismatch in the block", handle.offset, err);
-    if (raw[handle.size] > 1)
+    if (!cmt_lsm__compression_known(raw[handle.size], table->meta->rocksdb))
         return cmt_error_set(err, CMT_UNSUPPORTED,
                              "table %s: the block at offset %llu is compressed by method %u; "
-                             "CometBFT's databases have only none and snappy",
-                             table->name, (unsigned long long)handle.offset, raw[handle.size]);
+                             "CometBFT's databases have only none and snappy%s",
+                             table->name, (unsigned long long)handle.offset, raw[handle.size],
+                             table->meta->rocksdb ? ", LZ4 and ZSTD" : "");
     return CMT_OK;
 }
 
 static cmt_status unpack(const cmt_lsm__table *table, cmt_lsm__handle handle, const uint8_t *raw,
                          uint8_t **data, size_t *size, cmt_error *err)
 {
-    size_t stored = (size_t)handle.size;
-    bool snappy = raw[stored] == 1;
-    size_t unpacked = stored;
-    if (snappy && (snappy_uncompressed_length((const char *)raw, stored, &unpacked) != SNAPPY_OK ||
-                   unpacked > CMT_LSM_BLOCK_MAX))
-        return damaged(table, "undecodable snappy data in the block", handle.offset, err);
-    uint8_t *bytes = malloc(unpacked + 1);
-    if (bytes == NULL)
-        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a block of %zu bytes", unpacked);
-    if (!snappy)
-        memcpy(bytes, raw, stored);
-    else if (snappy_uncompress((const char *)raw, stored, (char *)bytes, &unpacked) != SNAPPY_OK) {
-        free(bytes);
-        return damaged(table, "undecodable snappy data in the block", handle.offset, err);
+    const cmt_slice stored = {raw, (size_t)handle.size};
+    cmt_status st = cmt_lsm__unpack(raw[handle.size], stored, data, size);
+    if (st == CMT_CORRUPT)
+        return damaged(table, "undecodable compressed data in the block", handle.offset, err);
+    if (st != CMT_OK)
+        return cmt_error_set(err, st, "no memory for a block of %zu bytes", *size);
+    /* The highest bit of the last word: a hash table stands before the restart points. */
+    if (table->meta->rocksdb && *size >= 4 && ((*data)[*size - 1] & 0x80) != 0) {
+        free(*data);
+        return cmt_error_set(
+            err, CMT_UNSUPPORTED,
+            "table %s: the block at offset %llu holds a hash index, which CometBFT "
+            "does not use",
+            table->name, (unsigned long long)handle.offset);
     }
-    *data = bytes;
-    *size = unpacked;
     return CMT_OK;
 }
 
@@ -127,13 +125,14 @@ static cmt_status read_footer(cmt_lsm__table *t, uint64_t *bytes_read, cmt_error
 static cmt_status open_table(int dir_fd, const cmt_lsm__table_meta *meta, uint64_t *bytes_read,
                              cmt_lsm__range_dels *dels, cmt_lsm__table **out, cmt_error *err)
 {
-    const uint64_t least = meta->pebble ? CMT_LSM_ROCKSDB_FOOTER : CMT_LSM_FOOTER;
+    const uint64_t least = meta->rocksdb_format ? CMT_LSM_ROCKSDB_FOOTER : CMT_LSM_FOOTER;
     cmt_lsm__table *t = calloc(1, sizeof *t);
     if (t == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory to open a table");
     t->meta = meta;
     t->fd = -1;
     t->references = 1;
+    t->checksum = CMT_LSM_CHECKSUM_CRC32C;
     cmt_lsm__table_name(meta->number, meta->is_sst, t->name);
     cmt_status st = cmt_file_open_at(dir_fd, t->name, &t->fd, err);
     if (st == CMT_NOT_FOUND && !meta->is_sst) {
@@ -152,8 +151,8 @@ static cmt_status open_table(int dir_fd, const cmt_lsm__table_meta *meta, uint64
                            t->name, (unsigned long long)size, (unsigned long long)meta->size);
     if (st == CMT_OK) {
         posix_fadvise(t->fd, 0, 0, POSIX_FADV_RANDOM); /* we know what we need; see source.c */
-        st = meta->pebble ? cmt_lsm__rocksdb_table_open(t, bytes_read, dels, err)
-                          : read_footer(t, bytes_read, err);
+        st = meta->rocksdb_format ? cmt_lsm__rocksdb_table_open(t, bytes_read, dels, err)
+                                  : read_footer(t, bytes_read, err);
     }
     if (st != CMT_OK) {
         cmt_lsm__table_release(t);

@@ -21,8 +21,9 @@ typedef struct cmt_lsm__table {
     int fd;
     char name[CMT_LSM_NAME_MAX];
     cmt_lsm__block *index;
+    unsigned checksum; /* kind: CMT_LSM_CHECKSUM_… */
     uint64_t data_end; /* offset behind the last data block: where meta index or index begins */
-    size_t range_dels; /* how many range deletions it holds; pebble only */
+    size_t range_dels; /* how many range deletions it holds; never LevelDB */
     unsigned references;
     struct cmt_lsm__table *newer;
     struct cmt_lsm__table *older;
@@ -107,7 +108,9 @@ CMT_MUST_CHECK cmt_status cmt_lsm__rocksdb_table_check(int fd, const char *name,
  * Read what stands around the data of a table in RocksDB's format: footer, properties, index (one of two
  * levels is joined into one), range deletions (appended to @p dels unless NULL, cut to the table's
  * bounds).
- * Source: pebble sstable/table.go readFooter, reader.go readMetaindex, properties.go
+ * @retval CMT_UNSUPPORTED  a format, checksum, index or origin that CometBFT's engine does not write
+ * Source: pebble sstable/table.go readFooter, reader.go readMetaindex, properties.go; RocksDB table/format.cc
+ * Footer::DecodeFrom, table/meta_blocks.cc, include/rocksdb/table_properties.h
  */
 CMT_MUST_CHECK cmt_status cmt_lsm__rocksdb_table_open(cmt_lsm__table *table, uint64_t *bytes_read,
                                                       cmt_lsm__range_dels *dels, cmt_error *err);

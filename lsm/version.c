@@ -126,7 +126,6 @@ static void remove_table(cmt_lsm__version *v, unsigned level, uint64_t number)
 typedef struct decoder {
     const char *name;
     cmt_lsm__version *version;
-    bool rocksdb; /* pebble's fields, and some of RocksDB's */
     const uint8_t *p;
     const uint8_t *end;
 } decoder;
@@ -185,12 +184,6 @@ static cmt_status get_comparator(decoder *d, cmt_error *err)
     return CMT_OK;
 }
 
-/* May this attribute of a table, which pebble does not know, be passed over? */
-static bool may_ignore(const decoder *d, uint64_t tag)
-{
-    return d->rocksdb && tag < CUSTOM_MAY_NOT_IGNORE && tag != CUSTOM_BLOB_FILE;
-}
-
 static cmt_status get_custom(decoder *d, cmt_lsm__table_meta *table, cmt_error *err)
 {
     for (;;) {
@@ -199,16 +192,13 @@ static cmt_status get_custom(decoder *d, cmt_lsm__table_meta *table, cmt_error *
         CMT_TRY(get_number(d, &tag, err));
         if (tag == CUSTOM_END)
             return CMT_OK;
-        bool known = tag == CUSTOM_NEEDS_COMPACTION || tag == CUSTOM_CREATION_TIME;
-        if (!known && !may_ignore(d, tag))
+        if (tag != CUSTOM_NEEDS_COMPACTION && tag != CUSTOM_CREATION_TIME)
             return cmt_error_set(err, CMT_UNSUPPORTED,
                                  "%s: table %06llu has attribute %llu; RocksDB or a newer pebble "
                                  "wrote it",
                                  d->name, (unsigned long long)table->number,
                                  (unsigned long long)tag);
         CMT_TRY(get_bytes(d, &bytes, err));
-        if (!known)
-            continue;
         const uint8_t *end = bytes.data + bytes.size;
         if (tag == CUSTOM_NEEDS_COMPACTION && bytes.size == 1)
             table->marked = bytes.data[0] == 1;
@@ -220,6 +210,37 @@ static cmt_status get_custom(decoder *d, cmt_lsm__table_meta *table, cmt_error *
     }
 }
 
+/* Attributes of RocksDB's that a reader may skip: they are kept for whoever knows them. */
+static cmt_status get_custom_rocksdb(decoder *d, cmt_lsm__table_meta *table, cmt_error *err)
+{
+    CMT_AUTO(cmt_buf_free) cmt_buf kept = CMT_BUF_INIT;
+    for (;;) {
+        uint64_t tag;
+        cmt_slice bytes;
+        const uint8_t *from = d->p;
+        CMT_TRY(get_number(d, &tag, err));
+        if (tag == CUSTOM_END)
+            break;
+        if (tag == CUSTOM_BLOB || tag >= CUSTOM_MUST_BE_KNOWN)
+            return cmt_error_set(err, CMT_UNSUPPORTED,
+                                 "%s: table %06llu has attribute %llu, which CometBFT's RocksDB "
+                                 "does not write",
+                                 d->name, (unsigned long long)table->number,
+                                 (unsigned long long)tag);
+        CMT_TRY(get_bytes(d, &bytes, err));
+        if (tag == CUSTOM_MIN_LOG) {
+            if (bytes.size != 8)
+                return short_record(d, err);
+            d->version->min_log_number = cmt_load64(bytes.data);
+        } else if (cmt_buf_append(&kept, from, (size_t)(d->p - from)) != CMT_OK) {
+            return cmt_error_set(err, CMT_NO_MEMORY, "no memory for the tables of %s", d->name);
+        }
+    }
+    if (cmt_lsm__arena_copy(&d->version->arena, cmt_buf_slice(&kept), &table->custom) != CMT_OK)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for the tables of %s", d->name);
+    return CMT_OK;
+}
+
 static cmt_status get_sequences(decoder *d, uint64_t tag, cmt_lsm__table_meta *table,
                                 cmt_error *err)
 {
@@ -229,18 +250,35 @@ static cmt_status get_sequences(decoder *d, uint64_t tag, cmt_lsm__table_meta *t
         table->largest_sequence >= CMT_LSM_SEQUENCE_MAX)
         return cmt_error_set(err, CMT_CORRUPT, "%s: table %06llu has impossible sequences", d->name,
                              (unsigned long long)table->number);
-    return tag == TAG_NEW_TABLE_4 ? get_custom(d, table, err) : CMT_OK;
+    if (tag != TAG_NEW_TABLE_4)
+        return CMT_OK;
+    return table->rocksdb ? get_custom_rocksdb(d, table, err) : get_custom(d, table, err);
+}
+
+/* A number that CometBFT's databases leave 0. */
+static cmt_status get_zero(decoder *d, const char *what, cmt_error *err)
+{
+    uint64_t value;
+    CMT_TRY(get_number(d, &value, err));
+    if (value != 0)
+        return cmt_error_set(err, CMT_UNSUPPORTED, "%s names %s, which CometBFT does not use",
+                             d->name, what);
+    return CMT_OK;
 }
 
 static cmt_status get_table(decoder *d, uint64_t tag, cmt_error *err)
 {
-    cmt_lsm__table_meta table = {.pebble = d->version->pebble, .is_sst = d->version->pebble};
+    cmt_lsm__table_meta table = {.rocksdb_format = d->version->rocksdb_format,
+                                 .rocksdb = d->version->rocksdb,
+                                 .is_sst = d->version->rocksdb_format};
     CMT_TRY(get_level(d, &table.level, err));
     CMT_TRY(get_number(d, &table.number, err));
+    if (tag == TAG_NEW_TABLE_3)
+        CMT_TRY(get_zero(d, "another directory for tables", err));
     CMT_TRY(get_number(d, &table.size, err));
     CMT_TRY(get_key(d, &table.smallest, err));
     CMT_TRY(get_key(d, &table.largest, err));
-    if (table.pebble)
+    if (table.rocksdb_format)
         CMT_TRY(get_sequences(d, tag, &table, err));
     if (cmt_lsm__internal_compare(table.smallest, table.largest) > 0)
         return cmt_error_set(err, CMT_CORRUPT, "%s: table %06llu ends before it begins", d->name,
@@ -251,29 +289,17 @@ static cmt_status get_table(decoder *d, uint64_t tag, cmt_error *err)
 /* Is the field one of this dialect's? */
 static bool in_dialect(const decoder *d, uint64_t tag)
 {
-    if (!d->version->pebble)
+    if (d->version->rocksdb)
+        return tag != TAG_NEW_TABLE;
+    if (!d->version->rocksdb_format)
         return tag <= TAG_PREV_LOG_NUMBER;
-    return tag != TAG_COMPACT_POINTER && tag != TAG_NEW_TABLE && tag != TAG_PREV_LOG_NUMBER;
-}
-
-/* What RocksDB writes besides, and nobody has to know. */
-static cmt_status skip_rocksdb_field(decoder *d, uint64_t tag, bool *skipped, cmt_error *err)
-{
-    uint64_t number;
-    cmt_slice bytes;
-    *skipped = true;
-    if (tag == TAG_PREV_LOG_NUMBER || tag == TAG_ROCKSDB_MIN_LOG)
-        return get_number(d, &number, err);
-    if (tag == TAG_COMPACT_POINTER)
-        CMT_TRY(get_number(d, &number, err));
-    else if (tag < TAG_ROCKSDB_MAY_IGNORE)
-        *skipped = false;
-    return *skipped ? get_bytes(d, &bytes, err) : CMT_OK;
+    return tag != TAG_COMPACT_POINTER && tag != TAG_NEW_TABLE && tag <= TAG_NEW_TABLE_4 &&
+           tag != TAG_PREV_LOG_NUMBER && tag != TAG_ROCKSDB_MIN_LOG && tag != TAG_NEW_TABLE_3;
 }
 
 static cmt_status unknown_field(const decoder *d, uint64_t tag, cmt_error *err)
 {
-    if (!d->version->pebble)
+    if (!d->version->rocksdb_format)
         return cmt_error_set(err, CMT_UNSUPPORTED,
                              "%s holds field %llu, which LevelDB's format does not have; another "
                              "engine or a newer version wrote it",
@@ -285,9 +311,21 @@ static cmt_status unknown_field(const decoder *d, uint64_t tag, cmt_error *err)
             "it that pebble refuses too",
             d->name);
     return cmt_error_set(err, CMT_UNSUPPORTED,
-                         "%s holds field %llu, which CometBFT's pebble does not write; another "
+                         "%s holds field %llu, which CometBFT's %s does not write; another "
                          "engine or a newer version wrote it",
-                         d->name, (unsigned long long)tag);
+                         d->name, (unsigned long long)tag,
+                         d->version->rocksdb ? "RocksDB" : "pebble");
+}
+
+/* A field that a reader may skip: its length comes first. */
+static cmt_status skip_field(decoder *d, uint64_t tag, cmt_error *err)
+{
+    cmt_slice bytes;
+    CMT_TRY(get_bytes(d, &bytes, err));
+    if (tag == TAG_DB_ID &&
+        cmt_lsm__arena_copy(&d->version->arena, bytes, &d->version->db_id) != CMT_OK)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for the fields of %s", d->name);
+    return CMT_OK;
 }
 
 static cmt_status get_field(decoder *d, uint64_t tag, cmt_error *err)
@@ -295,11 +333,9 @@ static cmt_status get_field(decoder *d, uint64_t tag, cmt_error *err)
     cmt_lsm__version *v = d->version;
     unsigned level;
     uint64_t number;
-    bool skipped = false;
-    if (d->rocksdb)
-        CMT_TRY(skip_rocksdb_field(d, tag, &skipped, err));
-    if (skipped)
-        return CMT_OK;
+    if (v->rocksdb && tag > TAG_IGNORABLE && tag != TAG_WAL_ADDITION && tag != TAG_WAL_DELETION &&
+        (tag & TAG_IGNORABLE) != 0)
+        return skip_field(d, tag, err);
     switch (in_dialect(d, tag) ? tag : 0) {
     case TAG_COMPARATOR:
         return get_comparator(d, err);
@@ -307,6 +343,11 @@ static cmt_status get_field(decoder *d, uint64_t tag, cmt_error *err)
         return get_number(d, &v->log_number, err);
     case TAG_PREV_LOG_NUMBER:
         return get_number(d, &v->prev_log_number, err);
+    case TAG_ROCKSDB_MIN_LOG:
+        return get_number(d, &v->min_log_number, err);
+    case TAG_COLUMN_FAMILY:
+    case TAG_MAX_COLUMN_FAMILY:
+        return get_zero(d, "a column family besides the default one", err);
     case TAG_NEXT_FILE:
         return get_number(d, &v->next_file_number, err);
     case TAG_LAST_SEQUENCE:
@@ -321,6 +362,7 @@ static cmt_status get_field(decoder *d, uint64_t tag, cmt_error *err)
         return CMT_OK;
     case TAG_NEW_TABLE:
     case TAG_NEW_TABLE_2:
+    case TAG_NEW_TABLE_3:
     case TAG_NEW_TABLE_4:
         return get_table(d, tag, err);
     default:
@@ -384,14 +426,11 @@ cmt_status cmt_lsm__tables_arrange(cmt_lsm__table_meta *tables, size_t count,
     return CMT_OK;
 }
 
-typedef enum writer { WRITER_LEVELDB, WRITER_PEBBLE, WRITER_ROCKSDB } writer;
-
-static cmt_status read_version(int fd, const char *name, uint64_t size, writer by,
-                               cmt_lsm__version *out, cmt_error *err)
+static cmt_status read_version(int fd, const char *name, uint64_t size, cmt_lsm__version *out,
+                               cmt_error *err)
 {
-    const unsigned must_see = by == WRITER_PEBBLE ? MUST_SEE_PEBBLE : MUST_SEE;
-    *out = (cmt_lsm__version){.pebble = by != WRITER_LEVELDB};
-    decoder d = {.name = name, .version = out, .rocksdb = by == WRITER_ROCKSDB};
+    const unsigned must_see = out->rocksdb_format ? MUST_SEE_PEBBLE : MUST_SEE;
+    decoder d = {.name = name, .version = out};
     cmt_status st = cmt_lsm__log_read(fd, name, size, on_edit, &d, &out->torn_tail, err);
     if (st == CMT_OK && (out->seen & must_see) != must_see)
         st = cmt_error_set(
@@ -418,17 +457,20 @@ static cmt_status read_version(int fd, const char *name, uint64_t size, writer b
 cmt_status cmt_lsm__version_read(int fd, const char *name, uint64_t size, cmt_lsm__version *out,
                                  cmt_error *err)
 {
-    return read_version(fd, name, size, WRITER_LEVELDB, out, err);
+    *out = (cmt_lsm__version){0};
+    return read_version(fd, name, size, out, err);
 }
 
 cmt_status cmt_lsm__version_read_pebble(int fd, const char *name, uint64_t size,
                                         cmt_lsm__version *out, cmt_error *err)
 {
-    return read_version(fd, name, size, WRITER_PEBBLE, out, err);
+    *out = (cmt_lsm__version){.rocksdb_format = true};
+    return read_version(fd, name, size, out, err);
 }
 
 cmt_status cmt_lsm__version_read_rocksdb(int fd, const char *name, uint64_t size,
                                          cmt_lsm__version *out, cmt_error *err)
 {
-    return read_version(fd, name, size, WRITER_ROCKSDB, out, err);
+    *out = (cmt_lsm__version){.rocksdb_format = true, .rocksdb = true};
+    return read_version(fd, name, size, out, err);
 }

@@ -14,18 +14,20 @@ typedef struct cmt_lsm__table_meta {
     unsigned level;
     bool removed; /* by a later edit of the same MANIFEST; compacted away before use */
     bool is_sst;
-    bool pebble;        /* in RocksDB's table format; the four fields at the end count */
-    cmt_slice smallest; /* internal keys */
+    bool rocksdb_format; /* pebble or RocksDB: the fields behind the keys count */
+    bool rocksdb;        /* RocksDB itself: newer formats, other checksums and compressions, too */
+    cmt_slice smallest;  /* internal keys */
     cmt_slice largest;
     uint64_t smallest_sequence; /* of all entries */
     uint64_t largest_sequence;
     uint64_t creation_time; /* seconds since 1970; 0: not known */
     bool marked;            /* pebble shall compact it */
+    cmt_slice custom;       /* RocksDB: attributes, as they stand in the MANIFEST, without end */
 } cmt_lsm__table_meta;
 
 typedef struct cmt_lsm__version {
     cmt_lsm__arena arena; /* keys */
-    /* Level 0 newest first (by number; in pebble by sequence), deeper levels by key. */
+    /* Level 0 newest first (by number; in pebble and RocksDB by sequence), deeper levels by key. */
     cmt_lsm__table_meta *tables;
     size_t count;
     size_t capacity;
@@ -35,7 +37,10 @@ typedef struct cmt_lsm__version {
     uint64_t prev_log_number;
     uint64_t next_file_number;
     uint64_t last_sequence;
-    bool pebble;                                /* the dialect */
+    bool rocksdb_format; /* the dialect: pebble or RocksDB */
+    bool rocksdb;
+    uint64_t min_log_number; /* RocksDB: no log below is wanted */
+    cmt_slice db_id;         /* RocksDB: its name for the database, where the MANIFEST holds it */
     cmt_slice compact_pointers[CMT_LSM_LEVELS]; /* internal key, or empty */
     bool torn_tail;
 
@@ -59,8 +64,7 @@ CMT_MUST_CHECK cmt_status cmt_lsm__version_read(int fd, const char *name, uint64
 CMT_MUST_CHECK cmt_status cmt_lsm__version_read_pebble(int fd, const char *name, uint64_t size,
                                                        cmt_lsm__version *out, cmt_error *err);
 
-/** The same for a MANIFEST that RocksDB writes when it opens pebble's tables: what pebble does not know and
- *  what changes no table's meaning is passed over, everything else (blobs, paths, column families) refused. */
+/** The same for a MANIFEST of RocksDB: its own, or that of a clone of pebble's. */
 CMT_MUST_CHECK cmt_status cmt_lsm__version_read_rocksdb(int fd, const char *name, uint64_t size,
                                                         cmt_lsm__version *out, cmt_error *err);
 

@@ -86,11 +86,11 @@ static cmt_status read_manifest(cmt_lsm_view *view, cmt_error *err)
                              view->manifest_name);
     CMT_TRY(st);
     CMT_TRY(cmt_file_size(fd, view->manifest_name, &view->manifest_size, err));
-    return view->dialect.pebble
-               ? cmt_lsm__version_read_pebble(fd, view->manifest_name, view->manifest_size,
-                                              &view->version, err)
-               : cmt_lsm__version_read(fd, view->manifest_name, view->manifest_size, &view->version,
-                                       err);
+    cmt_status (*read)(int fd, const char *name, uint64_t size, cmt_lsm__version *out,
+                       cmt_error *err) = view->dialect.rocksdb  ? cmt_lsm__version_read_rocksdb
+                                         : view->dialect.pebble ? cmt_lsm__version_read_pebble
+                                                                : cmt_lsm__version_read;
+    return read(fd, view->manifest_name, view->manifest_size, &view->version, err);
 }
 
 /* Is the MANIFEST still the one that was read, to the byte? */
@@ -140,6 +140,10 @@ static cmt_status pin_tables(cmt_lsm_view *view, cmt_error *err)
 static cmt_status read_journal(cmt_lsm_view *view, const cmt_lsm__listing *listing, cmt_error *err)
 {
     const cmt_lsm__version *v = &view->version;
+    uint64_t from = v->log_number > v->min_log_number ? v->log_number : v->min_log_number;
+    if (view->dialect.rocksdb)
+        return cmt_lsm__journal_read_rocksdb(view->dir_fd, listing, from,
+                                             view->dialect.strict_log_tail, &view->journal, err);
     if (view->dialect.pebble)
         return cmt_lsm__journal_read_pebble(view->dir_fd, listing, v->log_number,
                                             view->dialect.strict_log_tail, &view->journal, err);

@@ -29,23 +29,24 @@ static bool any_is(const cmt_pruner *p, cmt_engine engine)
 
 cmt_status cmt_pruner__choose_method(cmt_pruner *p, cmt_error *err)
 {
-    bool rocksdb = any_is(p, CMT_ENGINE_ROCKSDB);
     bool both_pebble =
         p->blocks.engine == CMT_ENGINE_PEBBLEDB && p->states.engine == CMT_ENGINE_PEBBLEDB;
     p->method = p->options.method;
     if (p->method == CMT_METHOD_AUTO)
-        p->method = rocksdb ? CMT_METHOD_ENGINE : CMT_METHOD_EDIT;
-    if (p->method == CMT_METHOD_EDIT && rocksdb)
-        return cmt_error_set(err, CMT_UNSUPPORTED,
-                             "%s holds rocksdb databases, which only their engine changes; use the "
-                             "method engine",
-                             p->data_dir);
+        p->method = CMT_METHOD_EDIT;
     if (p->method == CMT_METHOD_ENGINE && any_is(p, CMT_ENGINE_PEBBLEDB) && !both_pebble)
         return cmt_error_set(err, CMT_UNSUPPORTED,
                              "%s holds one pebble database and one of another engine: not what a "
                              "node leaves, and not worked on by the method engine",
                              p->data_dir);
     return CMT_OK;
+}
+
+bool cmt_pruner__may_use_engine(const cmt_pruner *p, cmt_status st)
+{
+    return st == CMT_UNSUPPORTED && p->options.method == CMT_METHOD_AUTO &&
+           p->method == CMT_METHOD_EDIT && p->blocks.engine == CMT_ENGINE_ROCKSDB &&
+           p->states.engine == CMT_ENGINE_ROCKSDB;
 }
 
 bool cmt_pruner__works_in_place(const cmt_pruner *p)

@@ -155,6 +155,33 @@ static cmt_status open_beside_node(cmt_pruner *p, cmt_error *err)
     }
 }
 
+static cmt_status open_sides(cmt_pruner *p, cmt_error *err)
+{
+    return p->options.dry_run ? open_beside_node(p, err) : open_locked(p, err);
+}
+
+static void free_rules(cmt_pruner *p)
+{
+    if (p->have_rules) {
+        cmt_block_prune_free(&p->block_prune);
+        cmt_state_prune_free(&p->state_prune);
+    }
+    p->have_rules = false;
+    free(p->hash_points);
+    free(p->state_puts);
+    p->hash_points = NULL;
+    p->state_puts = NULL;
+}
+
+cmt_status cmt_pruner__use_engine(cmt_pruner *p, const char *why, cmt_error *err)
+{
+    cmt_log(p->options.logger, CMT_LOG_INFO, "the engine does it, slower  why=\"%s\"", why);
+    cmt_pruner__close_views(p);
+    free_rules(p);
+    p->method = CMT_METHOD_ENGINE;
+    return open_sides(p, err);
+}
+
 static cmt_status open_all(cmt_pruner *p, cmt_error *err)
 {
     CMT_TRY(find_side(p, &p->blocks, err));
@@ -168,7 +195,12 @@ static cmt_status open_all(cmt_pruner *p, cmt_error *err)
     }
     cmt_pruner__survey_begin(p);
     int64_t since = p->started_ns;
-    CMT_TRY(p->options.dry_run ? open_beside_node(p, err) : open_locked(p, err));
+    cmt_error why = CMT_ERROR_INIT;
+    cmt_status st = open_sides(p, &why);
+    if (cmt_pruner__may_use_engine(p, st))
+        CMT_TRY(cmt_pruner__use_engine(p, why.message, err));
+    else if (st != CMT_OK)
+        return cmt_error_set(err, st, "%s", why.message);
     cmt_pruner__log_step(p, "opened both databases", &since);
     return CMT_OK;
 }
@@ -250,12 +282,7 @@ void cmt_pruner_close(cmt_pruner *p)
         cmt_log(p->options.logger, CMT_LOG_WARN, "a clone stays  err=\"%s\"", ignored.message);
     cmt_lsm_trash_close(p->trash[0]);
     cmt_lsm_trash_close(p->trash[1]);
-    if (p->have_rules) {
-        cmt_block_prune_free(&p->block_prune);
-        cmt_state_prune_free(&p->state_prune);
-    }
-    free(p->hash_points);
-    free(p->state_puts);
+    free_rules(p);
     cmt_buf_free(&p->blocks.path);
     cmt_buf_free(&p->states.path);
     free(p->data_dir);

@@ -168,12 +168,12 @@ static cmt_status plan_prune(cmt_pruner *p, cmt_error *err)
     plan->evidence_height = p->block_prune.evidence_height;
     plan->sweeps = p->block_prune.leftovers || p->state_prune.leftovers;
     plan->search_complete = p->block_prune.search_complete && p->state_prune.search_complete;
+    CMT_TRY(cmt_pruner__survey_end(p, err));
+    cmt_pruner__log_step(p, "waited for the size", &since);
     if (p->method == CMT_METHOD_ENGINE)
         return CMT_OK;
     cmt_lsm_edit_spec block_spec = cmt_pruner__block_spec(p);
     cmt_lsm_edit_spec state_spec = cmt_pruner__state_spec(p);
-    CMT_TRY(cmt_pruner__survey_end(p, err));
-    cmt_pruner__log_step(p, "waited for the size", &since);
     CMT_TRY(cmt_lsm_edit_plan(p->blocks.edit, &block_spec, err));
     CMT_TRY(cmt_lsm_edit_plan(p->states.edit, &state_spec, err));
     cmt_pruner__log_step(p, "planned the tables", &since);
@@ -220,15 +220,29 @@ static cmt_status sum_up(cmt_pruner *p, cmt_error *err)
     return CMT_OK;
 }
 
-cmt_status cmt_pruner_plan(cmt_pruner *p, cmt_prune_plan *plan, cmt_error *err)
+static cmt_status plan_action(cmt_pruner *p, cmt_error *err)
 {
     p->plan = (cmt_prune_plan){0};
+    CMT_TRY(p->options.action == CMT_ACTION_COMPACT ? plan_compact(p, err) : plan_prune(p, err));
+    return sum_up(p, err);
+}
+
+cmt_status cmt_pruner__make_plan(cmt_pruner *p, cmt_error *err)
+{
+    cmt_error why = CMT_ERROR_INIT;
+    cmt_status st = plan_action(p, &why);
+    if (cmt_pruner__may_use_engine(p, st)) {
+        CMT_TRY(cmt_pruner__use_engine(p, why.message, err));
+        return plan_action(p, err);
+    }
+    return st == CMT_OK ? CMT_OK : cmt_error_set(err, st, "%s", why.message);
+}
+
+cmt_status cmt_pruner_plan(cmt_pruner *p, cmt_prune_plan *plan, cmt_error *err)
+{
     if (p->planned)
         return cmt_error_set(err, CMT_INVALID, "a pruner plans once");
-    cmt_status st =
-        p->options.action == CMT_ACTION_COMPACT ? plan_compact(p, err) : plan_prune(p, err);
-    CMT_TRY(cmt_pruner__explain(p, st, err));
-    CMT_TRY(sum_up(p, err));
+    CMT_TRY(cmt_pruner__explain(p, cmt_pruner__make_plan(p, err), err));
     if (p->have_rules && (p->options.dry_run || p->options.families))
         CMT_TRY(cmt_pruner__plan_families(p, err));
     p->planned = true;

@@ -91,6 +91,15 @@ void cmt_pruner__close_views(cmt_pruner *pruner);
  *  @retval CMT_UNSUPPORTED  the method asked for does not work on them */
 CMT_MUST_CHECK cmt_status cmt_pruner__choose_method(cmt_pruner *pruner, cmt_error *err);
 
+/** RocksDB has more features than CometBFT uses and the edit knows: is a failure @p st a reason to have the
+ *  engine do it?  Nothing was changed by then. */
+bool cmt_pruner__may_use_engine(const cmt_pruner *pruner, cmt_status st);
+/** Give up what the edit has open and planned, and open both sides with their engine.  @p why: for the log. */
+CMT_MUST_CHECK cmt_status cmt_pruner__use_engine(cmt_pruner *pruner, const char *why,
+                                                 cmt_error *err);
+/** Make the plan, with the engine where the edit does not know the files. */
+CMT_MUST_CHECK cmt_status cmt_pruner__make_plan(cmt_pruner *pruner, cmt_error *err);
+
 /** Method engine: open a side for reading; work out what the plan comes to; open both to write, carry it
  *  out and close them. */
 CMT_MUST_CHECK cmt_status cmt_pruner__open_to_plan(const cmt_pruner *pruner, cmt_pruner__side *side,

@@ -145,9 +145,6 @@ static cmt_status run_edit(cmt_pruner *p, cmt_prune_result *result, cmt_error *e
     if (clean_up)
         open_trash(p);
     if (!p->plan.nothing_to_do) {
-        CMT_TRY(p->method == CMT_METHOD_ENGINE ? cmt_pruner__prepare_clones(p, err)
-                                               : prepare_both(p, err));
-        cmt_pruner__log_step(p, "prepared both databases", &since);
         CMT_TRY(commit_both(p, result, err));
         cmt_pruner__log_step(p, "switched", &since);
     }
@@ -161,6 +158,23 @@ static cmt_status run_edit(cmt_pruner *p, cmt_prune_result *result, cmt_error *e
     return CMT_OK;
 }
 
+/* What the edit does not know of RocksDB's may show only when it reads whole tables. */
+static cmt_status prepare(cmt_pruner *p, cmt_error *err)
+{
+    int64_t since = cmt_clock_ns();
+    if (p->plan.nothing_to_do || cmt_pruner__works_in_place(p))
+        return CMT_OK;
+    if (p->method == CMT_METHOD_ENGINE)
+        return cmt_pruner__prepare_clones(p, err);
+    cmt_error why = CMT_ERROR_INIT;
+    cmt_status st = prepare_both(p, &why);
+    cmt_pruner__log_step(p, "prepared both databases", &since);
+    if (!cmt_pruner__may_use_engine(p, st))
+        return st == CMT_OK ? CMT_OK : cmt_error_set(err, st, "%s", why.message);
+    CMT_TRY(cmt_pruner__use_engine(p, why.message, err));
+    return cmt_pruner__make_plan(p, err);
+}
+
 cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *err)
 {
     if (!p->planned || p->options.dry_run)
@@ -170,6 +184,8 @@ cmt_status cmt_pruner_run(cmt_pruner *p, cmt_prune_result *result, cmt_error *er
     int64_t since = cmt_clock_ns();
     CMT_TRY(cmt_pruner__count_keys(p, &result->keys_deleted, err));
     cmt_pruner__log_step(p, "counted the keys", &since);
+    CMT_TRY(prepare(p, err));
+    result->method = p->method;
     if (cmt_pruner__works_in_place(p))
         CMT_TRY(cmt_pruner__run_engine(p, err));
     else

@@ -237,15 +237,25 @@ def compacts(fixture, retain):
 
 
 def prunes_with_engine(fixture, retain, command):
-    """The engine itself deletes.  Files keep their owner; a second run finds nothing to do."""
+    """The engine itself deletes."""
+    prunes_by(fixture, retain, command, "engine", ["--method", "engine"])
+
+
+def edits_rocksdb(retain, command):
+    """The edit is the default; RocksDB itself reads what it leaves, and goes on with it."""
+    prunes_by(ROCKSDB, retain, command, "edit", [])
+
+
+def prunes_by(fixture, retain, command, method, method_flags):
+    """Files keep their owner; a second run finds nothing to do."""
     home = WORK.copy(WORK.fixture(fixture))
     give_away(home)
     flags = ["--no-sweep", "--retain-height", retain, *force_for(fixture, retain)]
-    flags += [] if fixture == ROCKSDB else ["--method", "engine"]
+    flags += method_flags
     report = tools.change(command, home, *flags).expect_code(tools.OK).json()
     wanted = homes.golden_report(fixture, retain)
     expect_equal((report["method"], report["base"], report["evidence_retain_height"], report["blocks_pruned"]),
-                 ("engine", wanted["base"], wanted["evidence_retain_height"], wanted["pruned"]), "the report")
+                 (method, wanted["base"], wanted["evidence_retain_height"], wanted["pruned"]), "the report")
     before, left = golden(fixture, "before"), golden(fixture, f"retain-{retain}")
     gone = sum(len({l.split()[0] for l in before[n].splitlines()} - {l.split()[0] for l in left[n].splitlines()})
                for n in homes.DATABASES)
@@ -289,12 +299,12 @@ def compacts_pebble_by_engine(fixture, retain):
     WORK.discard(home)
 
 
-def compacts_rocksdb():
+def compacts_rocksdb(method):
     home = WORK.copy(WORK.fixture(ROCKSDB))
-    tools.change("prune", home, "--no-sweep", "--retain-height", 560).expect_code(tools.OK)
+    tools.change("prune", home, "--no-sweep", "--retain-height", 560, "--method", "engine").expect_code(tools.OK)
     levels = [sum(tools.run("info", home, "-o", "json").json()[part]["tables_per_level"][0] for part in homes.DATABASES)]
-    report = tools.change("compact", home).expect_code(tools.OK).json()
-    expect_equal((report["method"], report["nothing_to_do"]), ("engine", False), "the report")
+    report = tools.change("compact", home, "--method", method).expect_code(tools.OK).json()
+    expect_equal((report["method"], report["nothing_to_do"]), (method, False), "the report")
     levels += [sum(tools.run("info", home, "-o", "json").json()[part]["tables_per_level"][0] for part in homes.DATABASES)]
     expect(levels[0] > 0 and levels[1] == 0, f"tables on level 0 before and after: {levels}")
     for name in homes.DATABASES:
@@ -449,8 +459,10 @@ def others(tally):
               [])
     rocks = [(ROCKSDB, r) for r in homes.golden_heights(ROCKSDB)]
     for command in ("prune", "prune-and-compact"):
-        tally.run(f"{command} of RocksDB leaves the golden pairs", prunes_with_engine, [(*h, command) for h in rocks])
-    tally.run("compacts RocksDB", compacts_rocksdb, [()])
+        tally.run(f"{command} by RocksDB leaves the golden pairs", prunes_with_engine, [(*h, command) for h in rocks])
+        tally.run(f"{command} of RocksDB leaves the golden pairs", edits_rocksdb,
+                  [(r, command) for _, r in rocks])
+    tally.run("compacts RocksDB", compacts_rocksdb, ["edit", "engine"])
     tally.run("refuses a db_backend that the files contradict", refuses_backend_mismatch, [()])
     tally.run("fails where a store is missing", refuses_missing, homes.DATABASES)
     tally.run("refuses while another holds a lock", respects_locks,

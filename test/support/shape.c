@@ -27,7 +27,7 @@ cmt_status shape_begin(shape *s, const char *dir, cmt_error *err)
 cmt_status shape_begin_pebble(shape *s, const char *dir, cmt_error *err)
 {
     CMT_TRY(shape_begin(s, dir, err));
-    s->counters.pebble = true;
+    s->counters.rocksdb_format = true;
     return cmt_file_write_new_at(s->dir_fd, "OPTIONS-000001", &s->owner,
                                  CMT_SLICE("[Version]\n  pebble_version=0.1\n\n[Options]\n"
                                            "  comparer=leveldb.BytewiseComparator\n"
@@ -93,7 +93,7 @@ cmt_status shape_table(shape *s, unsigned level, const shape_entry *entries, siz
     cmt_lsm__builder builder;
     cmt_lsm__table_meta table;
     cmt_lsm__builder_init(&builder, s->dir_fd, &s->owner, &s->bytes);
-    builder.pebble = s->counters.pebble;
+    builder.rocksdb_format = s->counters.rocksdb_format;
     cmt_status st = cmt_lsm__builder_begin(&builder, s->counters.next_file_number++, err);
     if (st == CMT_OK)
         st = fill_table(&builder, entries, count, err);
@@ -131,7 +131,7 @@ cmt_status shape_log(shape *s, const shape_entry *entries, size_t count, cmt_err
         cmt_buf_clear(&record);
         st = shape_batch(&entries[i], &record);
         if (st == CMT_OK)
-            st = s->counters.pebble
+            st = s->counters.rocksdb_format
                      ? recycled_append(&log, (uint32_t)number, cmt_buf_slice(&record))
                      : cmt_lsm__log_append(&log, cmt_buf_slice(&record));
     }

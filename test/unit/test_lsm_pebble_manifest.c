@@ -55,7 +55,7 @@ START_TEST(tables_know_their_sequences_and_more)
     number(1); /* the end */
     pairs_must(read_it(&v), &err);
     ck_assert_uint_eq(v.count, 2);
-    ck_assert(v.pebble && v.tables[0].pebble && v.tables[0].is_sst);
+    ck_assert(v.rocksdb_format && v.tables[0].rocksdb_format && v.tables[0].is_sst);
     ck_assert_uint_eq(v.tables[0].smallest_sequence, 7);
     ck_assert_uint_eq(v.tables[0].largest_sequence, 9);
     ck_assert_uint_eq(v.tables[0].creation_time, 1 | 2 << 7 | 3 << 14);

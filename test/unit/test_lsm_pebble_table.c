@@ -131,7 +131,7 @@ static void check_table(cmt_lsm_view *view, const char *dir, const cmt_lsm__tabl
     uint64_t written = 0;
     cmt_lsm__builder builder;
     cmt_lsm__builder_init(&builder, out_fd, &owner, &written);
-    builder.pebble = true;
+    builder.rocksdb_format = true;
     cmt_lsm__table_meta made = rewrite(view, real, &builder);
     ck_assert(cmt_slice_equal(made.smallest, real->smallest));
     ck_assert(cmt_slice_equal(made.largest, real->largest));
