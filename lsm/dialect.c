@@ -71,10 +71,9 @@ static cmt_status check_pebble(const char *path, const char *name, cmt_slice tex
     const wish *other = find_other(text, wishes, sizeof wishes / sizeof wishes[0], true);
     cmt_slice value;
     if (other != NULL)
-        return cmt_error_set(
-            err, CMT_UNSUPPORTED,
-            "%s/%s does not say %s=%s: not the pebble format that CometBFT writes", path, name,
-            other->key, other->value);
+        return cmt_error_set(err, CMT_UNSUPPORTED,
+                             "%s/%s does not say %s=%s: not the pebble format that CometBFT writes",
+                             path, name, other->key, other->value);
     if (find_option(text, "wal_dir", &value) && value.size > 0)
         return cmt_error_set(err, CMT_UNSUPPORTED,
                              "%s/%s names a wal_dir: logs outside the database are not read", path,
@@ -107,11 +106,16 @@ static cmt_status check_rocksdb(const char *path, const char *name, cmt_slice te
                                 cmt_lsm__dialect *out, cmt_error *err)
 {
     static const wish wishes[] = {
-        {"comparator", CMT_LSM_COMPARATOR},    {"table_factory", "BlockBasedTable"},
-        {"merge_operator", "nullptr"},         {"compaction_style", "kCompactionStyleLevel"},
-        {"num_levels", "7"},                   {"wal_compression", "kNoCompression"},
-        {"enable_blob_files", "false"},        {"allow_2pc", "false"},
-        {"allow_ingest_behind", "false"},      {"data_block_index_type", "kDataBlockBinarySearch"},
+        {"comparator", CMT_LSM_COMPARATOR},
+        {"table_factory", "BlockBasedTable"},
+        {"merge_operator", "nullptr"},
+        {"compaction_style", "kCompactionStyleLevel"},
+        {"num_levels", "7"},
+        {"wal_compression", "kNoCompression"},
+        {"enable_blob_files", "false"},
+        {"allow_2pc", "false"},
+        {"allow_ingest_behind", "false"},
+        {"data_block_index_type", "kDataBlockBinarySearch"},
     };
     const wish *other = find_other(text, wishes, sizeof wishes / sizeof wishes[0], false);
     cmt_slice version = {NULL, 0};
@@ -149,10 +153,11 @@ static const cmt_lsm__file *newest_options(const cmt_lsm__listing *listing)
 
 static cmt_status foreign_engine(const char *path, const char *name, cmt_error *err)
 {
-    return cmt_error_set(err, CMT_UNSUPPORTED,
-                         "%s holds %s: another engine than the files beside it belong to, or a version "
-                         "newer than CometBFT's, wrote it",
-                         path, name);
+    return cmt_error_set(
+        err, CMT_UNSUPPORTED,
+        "%s holds %s: RocksDB with other settings than CometBFT's, or a pebble newer than "
+        "CometBFT's, wrote it",
+        path, name);
 }
 
 cmt_status cmt_lsm__tell_dialect(int dir_fd, const char *path, const cmt_lsm__listing *listing,

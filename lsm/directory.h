@@ -17,9 +17,9 @@ typedef enum cmt_lsm__file_kind {
     CMT_LSM_FILE_CURRENT_PENDING, /* CURRENT.N: goleveldb between writing and renaming */
     CMT_LSM_FILE_OPTIONS,         /* OPTIONS-N: pebble or RocksDB */
     CMT_LSM_FILE_IDENTITY,        /* IDENTITY: RocksDB */
-    CMT_LSM_FILE_FOREIGN_ENGINE,  /* N.blob: RocksDB, but not CometBFT's; marker.*, REMOTE-OBJ-CATALOG*:
+    CMT_LSM_FILE_FOREIGN_ENGINE, /* N.blob: RocksDB, but not CometBFT's; marker.*, REMOTE-OBJ-CATALOG*:
                                      newer pebble */
-    CMT_LSM_FILE_OTHER,           /* LOCK, LOG, LOG.old, CURRENT.bak, anything else */
+    CMT_LSM_FILE_OTHER,          /* LOCK, LOG, LOG.old, CURRENT.bak, anything else */
 } cmt_lsm__file_kind;
 
 typedef struct cmt_lsm__file {

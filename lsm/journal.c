@@ -103,9 +103,10 @@ static cmt_status on_batch(void *context, cmt_slice record, cmt_error *err)
         cmt_slice key;
         cmt_slice value = {p, 0};
         if (l->rocksdb && p != NULL && p < end && !known_kind(l, *p))
-            return cmt_error_set(err, CMT_UNSUPPORTED,
-                                 "%s: a batch holds an entry of kind %u, which CometBFT does not write",
-                                 l->name, (unsigned)*p);
+            return cmt_error_set(
+                err, CMT_UNSUPPORTED,
+                "%s: a batch holds an entry of kind %u, which CometBFT does not write", l->name,
+                (unsigned)*p);
         if (p == NULL || p >= end || !known_kind(l, *p))
             return bad_batch(l, "ends early or holds an unknown kind of entry", err);
         unsigned type = *p++;
@@ -141,12 +142,13 @@ static cmt_status read_one(int dir_fd, const cmt_lsm__file *file, loader *l, cmt
     CMT_TRY(st);
     uint64_t size;
     CMT_TRY(cmt_file_size(fd, name, &size, err));
-    if (size > CMT_LSM_JOURNALS_MAX || l->journal->bytes + size > CMT_LSM_JOURNALS_MAX)
+    const uint64_t most = l->rocksdb ? CMT_LSM_ROCKSDB_JOURNALS_MAX : CMT_LSM_JOURNALS_MAX;
+    if (size > most || l->journal->bytes + size > most)
         return cmt_error_set(
             err, CMT_UNSUPPORTED,
             "the write-ahead log %s holds more than %llu MiB; start and stop the node "
             "once so that it is written into tables",
-            name, (unsigned long long)(CMT_LSM_JOURNALS_MAX >> 20));
+            name, (unsigned long long)(most >> 20));
     bool torn;
     posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
     l->name = name;

@@ -98,9 +98,10 @@ static cmt_status end_of_log(reader *r, uint64_t offset, const char *what, bool 
                              "%s: %s at offset %llu, with valid records behind it", r->name, what,
                              (unsigned long long)offset);
     if (r->strict)
-        return cmt_error_set(err, CMT_CORRUPT,
-                             "%s: %s at offset %llu, and newer logs follow; an engine refuses it too",
-                             r->name, what, (unsigned long long)offset);
+        return cmt_error_set(
+            err, CMT_CORRUPT,
+            "%s: %s at offset %llu, and newer logs follow; an engine refuses it too", r->name, what,
+            (unsigned long long)offset);
     *torn = true;
     return CMT_OK;
 }
@@ -130,10 +131,11 @@ static cmt_status bad_chunk(reader *r, uint64_t offset, bool *torn, cmt_error *e
     const uint8_t *p = r->block + (offset - r->block_start);
     size_t left = r->block_size - (size_t)(offset - r->block_start);
     if (is_newer(p, left))
-        return cmt_error_set(err, CMT_UNSUPPORTED,
-                             "%s: the record at offset %llu is of kind %u, which CometBFT's engines "
-                             "do not write",
-                             r->name, (unsigned long long)offset, (unsigned)p[6]);
+        return cmt_error_set(
+            err, CMT_UNSUPPORTED,
+            "%s: the record at offset %llu is of kind %u, which CometBFT's engines "
+            "do not write",
+            r->name, (unsigned long long)offset, (unsigned)p[6]);
     if (!r->recycled && is_foreign(p, left))
         return cmt_error_set(err, CMT_UNSUPPORTED,
                              "%s: the record at offset %llu is of a kind that RocksDB and pebble "

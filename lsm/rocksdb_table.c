@@ -50,14 +50,14 @@ static cmt_status check_format(const cmt_lsm__table *t, unsigned version, unsign
         (checksum == CMT_LSM_CHECKSUM_CRC32C || checksum == CMT_LSM_CHECKSUM_XXH64 ||
          checksum == CMT_LSM_CHECKSUM_XXH3))
         return CMT_OK;
-    return cmt_error_set(err, CMT_UNSUPPORTED,
-                         "table %s has format %u and checksum kind %u; of RocksDB's, formats 2 to 5 "
-                         "with kinds 1, 3 and 4 are known",
-                         t->name, version, checksum);
+    return cmt_error_set(
+        err, CMT_UNSUPPORTED,
+        "table %s has format %u and checksum kind %u; of RocksDB's, formats 2 to 5 "
+        "with kinds 1, 3 and 4 are known",
+        t->name, version, checksum);
 }
 
-static cmt_status read_footer(cmt_lsm__table *t, uint64_t *bytes_read, layout *l,
-                              cmt_error *err)
+static cmt_status read_footer(cmt_lsm__table *t, uint64_t *bytes_read, layout *l, cmt_error *err)
 {
     uint8_t footer[CMT_LSM_ROCKSDB_FOOTER];
     l->limit = t->meta->size - sizeof footer;

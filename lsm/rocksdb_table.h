@@ -23,7 +23,8 @@ typedef struct cmt_lsm__layout {
 
 /** Read the index into t->index: keys internal, values handles, a restart point at each entry.  t->data_end sinks
  *  to where the first part of an index of two levels begins. */
-CMT_MUST_CHECK cmt_status cmt_lsm__rocksdb_index_read(cmt_lsm__table *t, const cmt_lsm__layout *layout,
+CMT_MUST_CHECK cmt_status cmt_lsm__rocksdb_index_read(cmt_lsm__table *t,
+                                                      const cmt_lsm__layout *layout,
                                                       uint64_t *bytes_read, cmt_error *err);
 
 #endif

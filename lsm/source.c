@@ -160,7 +160,8 @@ static cmt_status load_data(cmt_lsm__source *s, bool forward, cmt_error *err)
 static cmt_status check_sequence(const cmt_lsm__source *s, cmt_error *err)
 {
     const cmt_lsm__table_meta *meta = s->table->meta;
-    if (!meta->rocksdb_format || meta->rocksdb || meta->smallest_sequence != meta->largest_sequence ||
+    if (!meta->rocksdb_format || meta->rocksdb ||
+        meta->smallest_sequence != meta->largest_sequence ||
         cmt_lsm__sequence(s->key) == meta->largest_sequence)
         return CMT_OK;
     return cmt_error_set(err, CMT_UNSUPPORTED,
@@ -180,7 +181,7 @@ static cmt_status show(cmt_lsm__source *s, cmt_error *err)
         return cmt_error_set(err, CMT_UNSUPPORTED, "table %s holds an entry of kind %u, which %s",
                              s->table->name, cmt_lsm__type(s->key),
                              s->table->meta->rocksdb_format ? "CometBFT does not write"
-                                                    : "LevelDB does not have");
+                                                            : "LevelDB does not have");
     return check_sequence(s, err);
 }
 

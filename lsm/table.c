@@ -50,10 +50,11 @@ static cmt_status unpack(const cmt_lsm__table *table, cmt_lsm__handle handle, co
     /* The highest bit of the last word: a hash table stands before the restart points. */
     if (table->meta->rocksdb && *size >= 4 && ((*data)[*size - 1] & 0x80) != 0) {
         free(*data);
-        return cmt_error_set(err, CMT_UNSUPPORTED,
-                             "table %s: the block at offset %llu holds a hash index, which CometBFT "
-                             "does not use",
-                             table->name, (unsigned long long)handle.offset);
+        return cmt_error_set(
+            err, CMT_UNSUPPORTED,
+            "table %s: the block at offset %llu holds a hash index, which CometBFT "
+            "does not use",
+            table->name, (unsigned long long)handle.offset);
     }
     return CMT_OK;
 }
@@ -151,7 +152,7 @@ static cmt_status open_table(int dir_fd, const cmt_lsm__table_meta *meta, uint64
     if (st == CMT_OK) {
         posix_fadvise(t->fd, 0, 0, POSIX_FADV_RANDOM); /* we know what we need; see source.c */
         st = meta->rocksdb_format ? cmt_lsm__rocksdb_table_open(t, bytes_read, dels, err)
-                          : read_footer(t, bytes_read, err);
+                                  : read_footer(t, bytes_read, err);
     }
     if (st != CMT_OK) {
         cmt_lsm__table_release(t);

@@ -426,8 +426,8 @@ cmt_status cmt_lsm__tables_arrange(cmt_lsm__table_meta *tables, size_t count,
     return CMT_OK;
 }
 
-static cmt_status read_version(int fd, const char *name, uint64_t size,
-                               cmt_lsm__version *out, cmt_error *err)
+static cmt_status read_version(int fd, const char *name, uint64_t size, cmt_lsm__version *out,
+                               cmt_error *err)
 {
     const unsigned must_see = out->rocksdb_format ? MUST_SEE_PEBBLE : MUST_SEE;
     decoder d = {.name = name, .version = out};

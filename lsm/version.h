@@ -16,7 +16,7 @@ typedef struct cmt_lsm__table_meta {
     bool is_sst;
     bool rocksdb_format; /* pebble or RocksDB: the fields behind the keys count */
     bool rocksdb;        /* RocksDB itself: newer formats, other checksums and compressions, too */
-    cmt_slice smallest; /* internal keys */
+    cmt_slice smallest;  /* internal keys */
     cmt_slice largest;
     uint64_t smallest_sequence; /* of all entries */
     uint64_t largest_sequence;
@@ -37,7 +37,7 @@ typedef struct cmt_lsm__version {
     uint64_t prev_log_number;
     uint64_t next_file_number;
     uint64_t last_sequence;
-    bool rocksdb_format;                        /* the dialect: pebble or RocksDB */
+    bool rocksdb_format; /* the dialect: pebble or RocksDB */
     bool rocksdb;
     uint64_t min_log_number; /* RocksDB: no log below is wanted */
     cmt_slice db_id;         /* RocksDB: its name for the database, where the MANIFEST holds it */

@@ -36,7 +36,9 @@ static cmt_status put_kept(cmt_buf *out, const cmt_lsm__table_meta *table)
 static cmt_status put_table(cmt_buf *out, const cmt_lsm__table_meta *table)
 {
     bool custom = table->creation_time != 0 || table->marked || table->custom.size > 0;
-    unsigned tag = !table->rocksdb_format ? TAG_NEW_TABLE : custom ? TAG_NEW_TABLE_4 : TAG_NEW_TABLE_2;
+    unsigned tag = !table->rocksdb_format ? TAG_NEW_TABLE
+                   : custom               ? TAG_NEW_TABLE_4
+                                          : TAG_NEW_TABLE_2;
     CMT_TRY(put_field(out, tag, table->level));
     CMT_TRY(cmt_buf_append_varint(out, table->number));
     CMT_TRY(cmt_buf_append_varint(out, table->size));

@@ -87,10 +87,10 @@ static cmt_status read_manifest(cmt_lsm_view *view, cmt_error *err)
                              view->manifest_name);
     CMT_TRY(st);
     CMT_TRY(cmt_file_size(fd, view->manifest_name, &view->manifest_size, err));
-    cmt_status (*read)(int fd, const char *name, uint64_t size, cmt_lsm__version *out, cmt_error *err) =
-        view->dialect.rocksdb  ? cmt_lsm__version_read_rocksdb
-        : view->dialect.pebble ? cmt_lsm__version_read_pebble
-                               : cmt_lsm__version_read;
+    cmt_status (*read)(int fd, const char *name, uint64_t size, cmt_lsm__version *out,
+                       cmt_error *err) = view->dialect.rocksdb  ? cmt_lsm__version_read_rocksdb
+                                         : view->dialect.pebble ? cmt_lsm__version_read_pebble
+                                                                : cmt_lsm__version_read;
     return read(fd, view->manifest_name, view->manifest_size, &view->version, err);
 }
 

@@ -29,7 +29,7 @@ typedef enum cmt_prune_action {
 
 /** How the databases are changed. */
 typedef enum cmt_prune_method {
-    CMT_METHOD_AUTO,   /* edit where that works, else engine */
+    CMT_METHOD_AUTO,   /* edit; of RocksDB what the edit does not know: engine */
     CMT_METHOD_EDIT,   /* files are exchanged by one atomic edit; no engine is opened */
     CMT_METHOD_ENGINE, /* the engine is opened and deletes height by height: LevelDB, RocksDB */
 } cmt_prune_method;

@@ -99,8 +99,7 @@ static void check_get(rocksdb_t *db, const rocksdb_readoptions_t *options, cmt_s
 {
     char *error = NULL;
     size_t size = 0;
-    char *got =
-        rocksdb_get(db, options, (const char *)key.data, key.size, &size, &error);
+    char *got = rocksdb_get(db, options, (const char *)key.data, key.size, &size, &error);
     must(error);
     ck_assert_msg(got != NULL && size == value.size && memcmp(got, value.data, size) == 0,
                   "get of %.*s differs", (int)key.size, (const char *)key.data);

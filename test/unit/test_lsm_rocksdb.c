@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define KEYS 600
@@ -99,23 +100,38 @@ static void expect_same(void)
 
 #define TABLES(text) "block_based_table_factory={block_size=512;" text "};"
 
-static const char *const styles[] = {
-    TABLES("format_version=2;checksum=kCRC32c") "compression=kSnappyCompression",
-    TABLES("format_version=3;checksum=kxxHash64") "compression=kNoCompression",
-    TABLES("format_version=4;checksum=kXXH3") "compression=kLZ4Compression",
-    TABLES("format_version=5;checksum=kXXH3") "compression=kLZ4HCCompression",
-    TABLES("format_version=5;checksum=kCRC32c") "compression=kZSTD",
-    TABLES("format_version=5;checksum=kxxHash64;index_block_restart_interval=7")
-        "compression=kSnappyCompression",
-    TABLES("format_version=3;checksum=kXXH3;index_block_restart_interval=16")
-        "compression=kLZ4Compression",
-    TABLES("format_version=5;checksum=kXXH3;index_type=kTwoLevelIndexSearch;metadata_block_size=200;"
-           "index_block_restart_interval=4;filter_policy=bloomfilter:10:false")
-        "compression=kLZ4Compression",
-    TABLES("format_version=5;checksum=kXXH3;block_align=true") "compression=kNoCompression",
-    TABLES("format_version=5;filter_policy=bloomfilter:10:false;whole_key_filtering=true")
-        "compression_per_level=kNoCompression:kNoCompression:kLZ4Compression;"
-        "recycle_log_file_num=2;max_manifest_file_size=2000",
+static const char
+    *const
+        styles[] =
+            {
+                TABLES("format_version=2;checksum=kCRC32c") "compression=kSnappyCompression",
+                TABLES("format_version=3;checksum=kxxHash64") "compression=kNoCompression",
+                TABLES("format_version=4;checksum=kXXH3") "compression=kLZ4Compression",
+                TABLES("format_version=5;checksum=kXXH3") "compression=kLZ4HCCompression",
+                TABLES("format_version=5;checksum=kCRC32c") "compression=kZSTD",
+                TABLES(
+                    "format_version=5;checksum=kxxHash64;index_block_restart_interval=7") "compress"
+                                                                                          "ion="
+                                                                                          "kSnappyC"
+                                                                                          "ompressi"
+                                                                                          "on",
+                TABLES(
+                    "format_version=3;checksum=kXXH3;index_block_restart_interval=16") "compression"
+                                                                                       "=kLZ4Compre"
+                                                                                       "ssion",
+                TABLES(
+                    "format_version=5;checksum=kXXH3;index_type=kTwoLevelIndexSearch;metadata_"
+                    "block_size=200;"
+                    "index_block_restart_interval=4;filter_policy=bloomfilter:10:false") "compressi"
+                                                                                         "on="
+                                                                                         "kLZ4Compr"
+                                                                                         "ession",
+                TABLES("format_version=5;checksum=kXXH3;block_align=true") "compression="
+                                                                           "kNoCompression",
+                TABLES("format_version=5;filter_policy=bloomfilter:10:false;whole_key_filtering="
+                       "true") "compression_per_level=kNoCompression:kNoCompression:"
+                               "kLZ4Compression;"
+                               "recycle_log_file_num=2;max_manifest_file_size=2000",
 };
 
 START_TEST(the_view_shows_what_rocksdb_shows)
@@ -288,7 +304,8 @@ START_TEST(the_manifest_keeps_what_rocksdb_says)
     rocksdb_dir_init(&db, dir, styles[COUNT(styles) - 1]);
     fill(&r);
     rocksdb_dir_close(&db);
-    append_to_manifest("\x81\x40\4ours\x87\x40\2ab"); /* 8193: the database's name; 8199: to be skipped */
+    append_to_manifest(
+        "\x81\x40\4ours\x87\x40\2ab"); /* 8193: the database's name; 8199: to be skipped */
     cmt_lsm_view *old;
     cmt_lsm_view *new;
     pairs_must(cmt_lsm_view_open(dir, NULL, &old, &err), &err);
@@ -324,7 +341,8 @@ static const struct {
 } strange[] = {
     {TABLES("format_version=5;checksum=kxxHash"), "checksum kind 2"},
     {TABLES("format_version=5;checksum=kNoChecksum"), "checksum kind 0"},
-    {TABLES("format_version=5;data_block_index_type=kDataBlockBinaryAndHash"), "data_block_index_type"},
+    {TABLES("format_version=5;data_block_index_type=kDataBlockBinaryAndHash"),
+     "data_block_index_type"},
     {TABLES("format_version=5;index_type=kBinarySearchWithFirstKey"), "index of kind 3"},
     {"compression=kZlibCompression", "method 2"},
     {"compression=kBZip2Compression", "method 3"},
@@ -385,16 +403,16 @@ static const struct {
     const char *record;
     const char *told;
 } fields[] = {
-    {"\xc8\1\1", "a column family"},      /* 200: of family 1 */
-    {"\xc9\1\1x", "field 201"},           /* a new one */
-    {"\xca\1", "field 202"},              /* one less */
-    {"\xcb\1\2", "a column family"},      /* 203: up to 2 */
-    {"\xac\2\1", "field 300"},            /* a group of edits */
-    {"\x90\3\1", "field 400"},            /* a blob file */
-    {"\x84\x40\1", "field 8196"},         /* a log, in a form that cannot be skipped */
+    {"\xc8\1\1", "a column family"},     /* 200: of family 1 */
+    {"\xc9\1\1x", "field 201"},          /* a new one */
+    {"\xca\1", "field 202"},             /* one less */
+    {"\xcb\1\2", "a column family"},     /* 203: up to 2 */
+    {"\xac\2\1", "field 300"},           /* a group of edits */
+    {"\x90\3\1", "field 400"},           /* a blob file */
+    {"\x84\x40\1", "field 8196"},        /* a log, in a form that cannot be skipped */
     {"\x66\1\2\3", "another directory"}, /* 102: a table elsewhere */
-    {"\7\1\2", "field 7"},                /* LevelDB's tables */
-    {"\x6\7\1", "level 7"},               /* 6: a level too many */
+    {"\7\1\2", "field 7"},               /* LevelDB's tables */
+    {"\x6\7\1", "level 7"},              /* 6: a level too many */
 };
 
 START_TEST(other_fields_of_a_manifest_are_refused)
@@ -414,7 +432,8 @@ START_TEST(other_entries_in_a_log_are_refused)
     char *error = NULL;
     rocksdb_dir_init(&db, dir, "");
     rocksdb_merge(db.db, db.write, "a", 1, "1", 1, &error);
-    if (error != NULL) { /* some builds refuse a merge without an operator; a single delete is as good */
+    if (error !=
+        NULL) { /* some builds refuse a merge without an operator; a single delete is as good */
         rocksdb_free(error);
         error = NULL;
     }
@@ -423,6 +442,26 @@ START_TEST(other_entries_in_a_log_are_refused)
     rocksdb_dir_close(&db);
     ck_assert_int_eq(read_all(), CMT_UNSUPPORTED);
     ck_assert_msg(strstr(err.message, "entry of kind") != NULL, "%s", err.message);
+}
+END_TEST
+
+/* Larger logs than LevelDB's are normal; their memory is bounded all the same. */
+START_TEST(logs_are_read_up_to_a_limit)
+{
+    rocksdb_dir_init(&db, dir, "");
+    rocksdb_dir_put(&db, "a", "1");
+    rocksdb_dir_close(&db);
+    char *log = files_last(dir, ".log");
+    char *path = files_path(dir, log);
+    ck_assert_int_eq(truncate(path, (off_t)CMT_LSM_JOURNALS_MAX + 1), 0);
+    char *pairs = pairs_of_view(dir);
+    ck_assert_str_eq(pairs, "a=1\n");
+    ck_assert_int_eq(truncate(path, (off_t)CMT_LSM_ROCKSDB_JOURNALS_MAX + 1), 0);
+    ck_assert_int_eq(read_all(), CMT_UNSUPPORTED);
+    ck_assert_msg(strstr(err.message, "write-ahead log") != NULL, "%s", err.message);
+    free(pairs);
+    free(path);
+    free(log);
 }
 END_TEST
 
@@ -476,6 +515,7 @@ int main(void)
     tcase_add_test(tc, other_column_families_are_refused);
     tcase_add_loop_test(tc, other_fields_of_a_manifest_are_refused, 0, (int)COUNT(fields));
     tcase_add_test(tc, other_entries_in_a_log_are_refused);
+    tcase_add_test(tc, logs_are_read_up_to_a_limit);
     tcase_add_test(tc, other_options_are_refused);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
