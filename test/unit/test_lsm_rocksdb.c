@@ -100,38 +100,32 @@ static void expect_same(void)
 
 #define TABLES(text) "block_based_table_factory={block_size=512;" text "};"
 
-static const char
-    *const
-        styles[] =
-            {
-                TABLES("format_version=2;checksum=kCRC32c") "compression=kSnappyCompression",
-                TABLES("format_version=3;checksum=kxxHash64") "compression=kNoCompression",
-                TABLES("format_version=4;checksum=kXXH3") "compression=kLZ4Compression",
-                TABLES("format_version=5;checksum=kXXH3") "compression=kLZ4HCCompression",
-                TABLES("format_version=5;checksum=kCRC32c") "compression=kZSTD",
-                TABLES(
-                    "format_version=5;checksum=kxxHash64;index_block_restart_interval=7") "compress"
-                                                                                          "ion="
-                                                                                          "kSnappyC"
-                                                                                          "ompressi"
-                                                                                          "on",
-                TABLES(
-                    "format_version=3;checksum=kXXH3;index_block_restart_interval=16") "compression"
-                                                                                       "=kLZ4Compre"
-                                                                                       "ssion",
-                TABLES(
-                    "format_version=5;checksum=kXXH3;index_type=kTwoLevelIndexSearch;metadata_"
-                    "block_size=200;"
-                    "index_block_restart_interval=4;filter_policy=bloomfilter:10:false") "compressi"
-                                                                                         "on="
-                                                                                         "kLZ4Compr"
-                                                                                         "ession",
-                TABLES("format_version=5;checksum=kXXH3;block_align=true") "compression="
-                                                                           "kNoCompression",
-                TABLES("format_version=5;filter_policy=bloomfilter:10:false;whole_key_filtering="
-                       "true") "compression_per_level=kNoCompression:kNoCompression:"
-                               "kLZ4Compression;"
-                               "recycle_log_file_num=2;max_manifest_file_size=2000",
+static const char *const styles[] = {
+    TABLES("format_version=2;checksum=kCRC32c") "compression=kSnappyCompression",
+    TABLES("format_version=3;checksum=kxxHash64") "compression=kNoCompression",
+    TABLES("format_version=4;checksum=kXXH3") "compression=kLZ4Compression",
+    TABLES("format_version=5;checksum=kXXH3") "compression=kLZ4HCCompression",
+    TABLES("format_version=5;checksum=kCRC32c") "compression=kZSTD",
+    TABLES("format_version=5;checksum=kxxHash64;index_block_restart_interval=7") "compress"
+                                                                                 "ion="
+                                                                                 "kSnappyC"
+                                                                                 "ompressi"
+                                                                                 "on",
+    TABLES("format_version=3;checksum=kXXH3;index_block_restart_interval=16") "compression"
+                                                                              "=kLZ4Compre"
+                                                                              "ssion",
+    TABLES("format_version=5;checksum=kXXH3;index_type=kTwoLevelIndexSearch;metadata_"
+           "block_size=200;"
+           "index_block_restart_interval=4;filter_policy=bloomfilter:10:false") "compressi"
+                                                                                "on="
+                                                                                "kLZ4Compr"
+                                                                                "ession",
+    TABLES("format_version=5;checksum=kXXH3;block_align=true") "compression="
+                                                               "kNoCompression",
+    TABLES("format_version=5;filter_policy=bloomfilter:10:false;whole_key_filtering="
+           "true") "compression_per_level=kNoCompression:kNoCompression:"
+                   "kLZ4Compression;"
+                   "recycle_log_file_num=2;max_manifest_file_size=2000",
 };
 
 START_TEST(the_view_shows_what_rocksdb_shows)
@@ -283,13 +277,12 @@ START_TEST(a_compaction_leaves_the_pairs)
 }
 END_TEST
 
-static void append_to_manifest(const char *record)
+static void append_to_manifest(cmt_slice record)
 {
     cmt_buf current = files_read(dir, "CURRENT");
     current.data[current.size - 1] = '\0';
     cmt_buf manifest = files_read(dir, (const char *)current.data);
-    cmt_slice bytes = {(const uint8_t *)record, strlen(record)};
-    ck_assert_int_eq(cmt_lsm__log_append(&manifest, bytes), CMT_OK);
+    ck_assert_int_eq(cmt_lsm__log_append(&manifest, record), CMT_OK);
     files_write(dir, (const char *)current.data, cmt_buf_slice(&manifest));
     cmt_buf_free(&manifest);
     cmt_buf_free(&current);
@@ -304,8 +297,8 @@ START_TEST(the_manifest_keeps_what_rocksdb_says)
     rocksdb_dir_init(&db, dir, styles[COUNT(styles) - 1]);
     fill(&r);
     rocksdb_dir_close(&db);
-    append_to_manifest(
-        "\x81\x40\4ours\x87\x40\2ab"); /* 8193: the database's name; 8199: to be skipped */
+    append_to_manifest(CMT_SLICE(
+        "\x81\x40\4ours\x87\x40\2ab")); /* 8193: the database's name; 8199: to be skipped */
     cmt_lsm_view *old;
     cmt_lsm_view *new;
     pairs_must(cmt_lsm_view_open(dir, NULL, &old, &err), &err);
@@ -399,6 +392,46 @@ START_TEST(other_column_families_are_refused)
 }
 END_TEST
 
+/* Says of the only table that its entries have the sequences [smallest,largest]. */
+static void pretend_sequences(uint64_t smallest, uint64_t largest)
+{
+    cmt_lsm_view *view;
+    cmt_buf record = CMT_BUF_INIT;
+    pairs_must(cmt_lsm_view_open(dir, NULL, &view, &err), &err);
+    ck_assert_uint_eq(view->version.count, 1);
+    cmt_lsm__table_meta *t = &view->version.tables[0];
+    ck_assert_uint_eq(t->level, 0);
+    t->smallest_sequence = smallest;
+    t->largest_sequence = largest;
+    ck_assert_int_eq(cmt_lsm__version_encode(&view->version, t, 1, &record), CMT_OK);
+    append_to_manifest(cmt_buf_slice(&record));
+    cmt_buf_free(&record);
+    cmt_lsm_view_close(view);
+}
+
+START_TEST(what_rocksdb_would_not_open_is_not_written)
+{
+    const cmt_lsm_put put = {CMT_SLICE("base"), CMT_SLICE("1")};
+    const cmt_lsm_edit_spec spec = {.puts = &put, .put_count = 1};
+    rocksdb_dir_init(&db, dir, "");
+    rocksdb_dir_put(&db, "a", "1");
+    rocksdb_dir_put(&db, "b", "1");
+    rocksdb_dir_flush(&db);
+    rocksdb_dir_put(&db, "c", "1");
+    rocksdb_dir_close(&db);
+    pretend_sequences(8, 9); /* newer than the log's */
+    uint64_t before = files_hash(dir);
+    ck_assert_int_eq(edit_with(&spec), CMT_UNSUPPORTED);
+    ck_assert_msg(strstr(err.message, "sequences of level 0") != NULL, "%s", err.message);
+    ck_assert_uint_eq(files_hash(dir), before);
+    pretend_sequences(1, 2);
+    pairs_must(edit_with(&spec), &err);
+    char *pairs = rocksdb_dir_pairs(&db);
+    ck_assert_str_eq(pairs, "a=1\nb=1\nbase=1\nc=1\n");
+    free(pairs);
+}
+END_TEST
+
 static const struct {
     const char *record;
     const char *told;
@@ -421,7 +454,7 @@ START_TEST(other_fields_of_a_manifest_are_refused)
     rocksdb_dir_put(&db, "a", "1");
     rocksdb_dir_close(&db);
     pairs_must(read_all(), &err);
-    append_to_manifest(fields[_i].record);
+    append_to_manifest((cmt_slice){(const uint8_t *)fields[_i].record, strlen(fields[_i].record)});
     ck_assert_int_eq(read_all(), CMT_UNSUPPORTED);
     ck_assert_msg(strstr(err.message, fields[_i].told) != NULL, "%s", err.message);
 }
@@ -511,6 +544,7 @@ int main(void)
                         getenv("CMT_TEST_FULL") != NULL ? 200 : (int)COUNT(styles));
     tcase_add_loop_test(tc, a_compaction_leaves_the_pairs, 0, (int)COUNT(styles));
     tcase_add_test(tc, the_manifest_keeps_what_rocksdb_says);
+    tcase_add_test(tc, what_rocksdb_would_not_open_is_not_written);
     tcase_add_loop_test(tc, what_cometbft_does_not_use_is_refused, 0, (int)COUNT(strange));
     tcase_add_test(tc, other_column_families_are_refused);
     tcase_add_loop_test(tc, other_fields_of_a_manifest_are_refused, 0, (int)COUNT(fields));
