@@ -152,7 +152,8 @@ static cmt_status read_one(int dir_fd, const cmt_lsm__file *file, loader *l, cmt
     bool torn;
     posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
     l->name = name;
-    const cmt_lsm__recycled_log log = {file->number, l->strict && file->number != l->newest};
+    const cmt_lsm__recycled_log log = {file->number, l->strict && file->number != l->newest,
+                                       l->rocksdb};
     if (l->recycled)
         CMT_TRY(cmt_lsm__log_read_recycled(fd, name, size, log, on_batch, l, &torn, err));
     else
