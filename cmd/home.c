@@ -251,6 +251,12 @@ cmt_status cmd_target_open(const cmd_target *target, const char *path, cmt_db **
 {
     const cmt_db_view_options view = {.pin = true};
     const cmt_db_open_options engine = {.engine = target->engine, .read_only = true};
-    return target->engine == CMT_ENGINE_ROCKSDB ? cmt_db_open(path, &engine, out, err)
-                                                : cmt_db_open_view(path, &view, out, err);
+    if (target->engine != CMT_ENGINE_ROCKSDB)
+        return cmt_db_open_view(path, &view, out, err);
+    cmt_error why = CMT_ERROR_INIT;
+    cmt_status status = cmt_db_open(path, &engine, out, &why);
+    /* A newer RocksDB's files may be known although this one does not open them. */
+    if (status == CMT_UNSUPPORTED && cmt_db_open_view(path, &view, out, NULL) == CMT_OK)
+        return CMT_OK;
+    return status == CMT_OK ? CMT_OK : cmt_error_set(err, status, "%s", why.message);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pebble's write-ahead logs: the entries of whatever is accepted are in order, of the three kinds there are, and
+ * pebble's and RocksDB's write-ahead logs: the entries of whatever is accepted are in order, of the three kinds there are, and
  * no larger than their log.
  */
 #include "fuzz.h"
@@ -38,19 +38,22 @@ static void check_entries(const cmt_lsm__journal *j, size_t size)
     FUZZ_CHECK(j->bytes == size && j->files == 1);
 }
 
-static void check(cmt_slice log)
+static void check(cmt_slice log, bool rocksdb)
 {
     cmt_lsm__listing listing;
     cmt_lsm__journal journal;
     cmt_error err = CMT_ERROR_INIT;
     scratch_write("000005.log", log);
     FUZZ_CHECK(cmt_lsm__list(scratch_fd(), ".", &listing, NULL) == CMT_OK && listing.count == 1);
-    cmt_status st = cmt_lsm__journal_read_pebble(scratch_fd(), &listing, 3, true, &journal, &err);
+    cmt_status st =
+        rocksdb ? cmt_lsm__journal_read_rocksdb(scratch_fd(), &listing, 3, true, &journal, &err)
+                : cmt_lsm__journal_read_pebble(scratch_fd(), &listing, 3, true, &journal, &err);
     cmt_lsm__listing_free(&listing);
     if (st == CMT_OK)
         check_entries(&journal, log.size);
     else
-        FUZZ_CHECK(st == CMT_CORRUPT && err.message[0] != '\0' && journal.entries == NULL);
+        FUZZ_CHECK((st == CMT_CORRUPT || (rocksdb && st == CMT_UNSUPPORTED)) &&
+                   err.message[0] != '\0' && journal.entries == NULL);
     cmt_lsm__journal_free(&journal);
 }
 
@@ -58,9 +61,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     cmt_buf copy = CMT_BUF_INIT;
     FUZZ_CHECK(cmt_buf_append(&copy, data, size) == CMT_OK);
-    check(cmt_buf_slice(&copy));
+    check(cmt_buf_slice(&copy), false);
+    check(cmt_buf_slice(&copy), true);
     repair_recycled_log(copy.data, copy.size, 5);
-    check(cmt_buf_slice(&copy));
+    check(cmt_buf_slice(&copy), false);
+    check(cmt_buf_slice(&copy), true);
     cmt_buf_free(&copy);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pebble's MANIFESTs: whatever is accepted is in order, level by level, and is the same after being encoded.
+ * pebble's and RocksDB's MANIFESTs: whatever is accepted is in order, level by level, and is the same after being encoded.
  */
 #include "fuzz.h"
 
@@ -37,9 +37,17 @@ static void check_same(const cmt_lsm__version *a, const cmt_lsm__version *b)
         FUZZ_CHECK(x->smallest_sequence == y->smallest_sequence);
         FUZZ_CHECK(x->largest_sequence == y->largest_sequence);
         FUZZ_CHECK(x->creation_time == y->creation_time && x->marked == y->marked);
+        FUZZ_CHECK(cmt_slice_equal(x->custom, y->custom));
         FUZZ_CHECK(cmt_slice_equal(x->smallest, y->smallest));
         FUZZ_CHECK(cmt_slice_equal(x->largest, y->largest));
     }
+}
+
+static cmt_status read_as(bool rocksdb, int fd, uint64_t size, cmt_lsm__version *out,
+                          cmt_error *err)
+{
+    return rocksdb ? cmt_lsm__version_read_rocksdb(fd, "MANIFEST", size, out, err)
+                   : cmt_lsm__version_read_pebble(fd, "MANIFEST", size, out, err);
 }
 
 static void check_encoded(const cmt_lsm__version *v)
@@ -50,19 +58,19 @@ static void check_encoded(const cmt_lsm__version *v)
     FUZZ_CHECK(cmt_lsm__version_encode(v, v->tables, v->count, &record) == CMT_OK);
     FUZZ_CHECK(cmt_lsm__log_append(&log, cmt_buf_slice(&record)) == CMT_OK);
     int fd = scratch_memory(cmt_buf_slice(&log));
-    FUZZ_CHECK(cmt_lsm__version_read_pebble(fd, "again", log.size, &again, NULL) == CMT_OK);
+    FUZZ_CHECK(read_as(v->rocksdb, fd, log.size, &again, NULL) == CMT_OK);
     check_same(v, &again);
     cmt_lsm__version_free(&again);
     cmt_buf_free(&record);
     cmt_buf_free(&log);
 }
 
-static void check(cmt_slice manifest)
+static void check(cmt_slice manifest, bool rocksdb)
 {
     cmt_lsm__version v;
     cmt_error err = CMT_ERROR_INIT;
     int fd = scratch_memory(manifest);
-    cmt_status st = cmt_lsm__version_read_pebble(fd, "MANIFEST", manifest.size, &v, &err);
+    cmt_status st = read_as(rocksdb, fd, manifest.size, &v, &err);
     if (st != CMT_OK) {
         FUZZ_CHECK((st == CMT_CORRUPT || st == CMT_UNSUPPORTED) && err.message[0] != '\0');
         FUZZ_CHECK(v.tables == NULL && v.slots == NULL);
@@ -77,9 +85,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     cmt_buf copy = CMT_BUF_INIT;
     FUZZ_CHECK(cmt_buf_append(&copy, data, size) == CMT_OK);
-    check(cmt_buf_slice(&copy));
+    check(cmt_buf_slice(&copy), false);
+    check(cmt_buf_slice(&copy), true);
     repair_log(copy.data, copy.size);
-    check(cmt_buf_slice(&copy));
+    check(cmt_buf_slice(&copy), false);
+    check(cmt_buf_slice(&copy), true);
     cmt_buf_free(&copy);
     return 0;
 }

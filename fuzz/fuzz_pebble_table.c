@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tables in RocksDB's format: any bytes are read or refused, in both directions and from any key, and what is shown are
+ * Tables in RocksDB's format, as pebble's and as RocksDB's own: any bytes are read or refused, in both directions and from any key, and what is shown are
  * internal keys of the kinds there are, with values that can be read.
  */
 #include "fuzz.h"
@@ -57,7 +57,7 @@ static void wander(one_table *t, cmt_slice key, uint32_t turns)
                                  : cmt_lsm__source_prev(&t->source, &err);
 }
 
-static void check(cmt_slice table)
+static void check(cmt_slice table, bool rocksdb)
 {
     static const uint8_t lo[8] = {0};
     static const uint8_t hi[16] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -65,6 +65,7 @@ static void check(cmt_slice table)
                                       .size = table.size,
                                       .is_sst = true,
                                       .rocksdb_format = true,
+                                      .rocksdb = rocksdb,
                                       .smallest = {lo, sizeof lo},
                                       .largest = {hi, sizeof hi},
                                       .largest_sequence = CMT_LSM_SEQUENCE_MAX - 1};
@@ -89,9 +90,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     cmt_buf copy = CMT_BUF_INIT;
     FUZZ_CHECK(cmt_buf_append(&copy, data, size) == CMT_OK);
-    check(cmt_buf_slice(&copy));
+    check(cmt_buf_slice(&copy), false);
+    check(cmt_buf_slice(&copy), true);
     repair_rocksdb_table(copy.data, copy.size);
-    check(cmt_buf_slice(&copy));
+    check(cmt_buf_slice(&copy), false);
+    check(cmt_buf_slice(&copy), true);
     cmt_buf_free(&copy);
     return 0;
 }

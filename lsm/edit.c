@@ -20,6 +20,9 @@
  * entry.  A table with range deletions is dropped or stays; none is ever written.  (Where RocksDB does the work,
  * clone.c and adopt.c stand in for planning and preparing.)
  *
+ * IN ROCKSDB  the same holds but for the believing.  It opens no database in which the smallest sequences of level 0 do
+ * not fall with the largest; with the new table above all that is so, and it is looked at before the commit.
+ *
  * ORDER  tables (each fsynced) · directory · read back · MANIFEST (fsync) · N.dbtmp (fsync) · directory ·
  * rename N.dbtmp to CURRENT · directory.  The temporary file is never called CURRENT.<n>: goleveldb
  * would take it for committed before the rename.  pebble's is called CURRENT.<n>.dbtmp: so pebble removes it.
@@ -361,12 +364,32 @@ static cmt_status check_level0_newest(const cmt_lsm_edit *edit, size_t count, cm
     return CMT_OK;
 }
 
+/* Source: RocksDB db/version_builder.cc VersionBuilder::Rep::CheckConsistencyDetails */
+static cmt_status check_rocksdb_level0(const cmt_lsm_edit *edit, size_t count, cmt_error *err)
+{
+    for (size_t i = 1; i < count; i++) {
+        const cmt_lsm__table_meta *a = &edit->new_tables[i - 1];
+        const cmt_lsm__table_meta *b = &edit->new_tables[i];
+        if (b->smallest_sequence == b->largest_sequence
+                ? b->smallest_sequence != 0 && b->smallest_sequence >= a->largest_sequence
+                : a->smallest_sequence <= b->smallest_sequence)
+            return cmt_error_set(err, CMT_UNSUPPORTED,
+                                 "%s: the sequences of level 0 would overlap, tables %06llu and "
+                                 "%06llu, and RocksDB would not open that; nothing was changed",
+                                 edit->view->path, (unsigned long long)a->number,
+                                 (unsigned long long)b->number);
+    }
+    return CMT_OK;
+}
+
 /* I5 and I7 over the whole new version. */
 static cmt_status check_new_version(cmt_lsm_edit *edit, cmt_error *err)
 {
     size_t level_start[CMT_LSM_LEVELS + 1];
     CMT_TRY(cmt_lsm__tables_arrange(edit->new_tables, edit->new_count, level_start, err));
     /* Newest first: pebble's and RocksDB's are in the order of their sequences, and the new one must be the first. */
+    if (edit->view->dialect.rocksdb)
+        CMT_TRY(check_rocksdb_level0(edit, level_start[1], err));
     if (edit->view->dialect.rocksdb_format)
         return check_level0_newest(edit, level_start[1], err);
     for (size_t i = level_start[0] + 1; i < level_start[1]; i++)

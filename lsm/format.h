@@ -32,6 +32,8 @@
 /* Bounds on what is believed before memory is spent on it. */
 #define CMT_LSM_BLOCK_MAX ((uint64_t)512 << 20)
 #define CMT_LSM_JOURNALS_MAX ((uint64_t)96 << 20)
+/* CometBFT's RocksDB keeps up to three memtables of 128 MiB. */
+#define CMT_LSM_ROCKSDB_JOURNALS_MAX ((uint64_t)400 << 20)
 #define CMT_LSM_KEY_MAX ((uint64_t)64 << 10)
 /* Sequences are 56 bits; the last one is never used. */
 #define CMT_LSM_SEQUENCE_MAX ((UINT64_C(1) << 56) - 1)

@@ -142,16 +142,18 @@ static cmt_status read_one(int dir_fd, const cmt_lsm__file *file, loader *l, cmt
     CMT_TRY(st);
     uint64_t size;
     CMT_TRY(cmt_file_size(fd, name, &size, err));
-    if (size > CMT_LSM_JOURNALS_MAX || l->journal->bytes + size > CMT_LSM_JOURNALS_MAX)
+    const uint64_t most = l->rocksdb ? CMT_LSM_ROCKSDB_JOURNALS_MAX : CMT_LSM_JOURNALS_MAX;
+    if (size > most || l->journal->bytes + size > most)
         return cmt_error_set(
             err, CMT_UNSUPPORTED,
             "the write-ahead log %s holds more than %llu MiB; start and stop the node "
             "once so that it is written into tables",
-            name, (unsigned long long)(CMT_LSM_JOURNALS_MAX >> 20));
+            name, (unsigned long long)(most >> 20));
     bool torn;
     posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
     l->name = name;
-    const cmt_lsm__recycled_log log = {file->number, l->strict && file->number != l->newest};
+    const cmt_lsm__recycled_log log = {file->number, l->strict && file->number != l->newest,
+                                       l->rocksdb};
     if (l->recycled)
         CMT_TRY(cmt_lsm__log_read_recycled(fd, name, size, log, on_batch, l, &torn, err));
     else

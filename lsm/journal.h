@@ -37,7 +37,7 @@ void cmt_lsm__journal_free(cmt_lsm__journal *journal);
 /**
  * Read every log that is live: number >= @p log_number, or == @p prev_log_number.
  * @retval CMT_STALE        a log of the listing vanished
- * @retval CMT_UNSUPPORTED  more than CMT_LSM_JOURNALS_MAX bytes
+ * @retval CMT_UNSUPPORTED  more than CMT_LSM_JOURNALS_MAX bytes (RocksDB: CMT_LSM_ROCKSDB_…)
  * @retval CMT_CORRUPT      damage before the tail of a log
  */
 CMT_MUST_CHECK cmt_status cmt_lsm__journal_read(int dir_fd, const cmt_lsm__listing *listing,

@@ -23,6 +23,7 @@ typedef struct reader {
     uint32_t number;   /* low half of the log's */
     bool strict;       /* recycled: must end by itself */
     uint64_t end;      /* behind the last whole record */
+    bool rocksdb;
 } reader;
 
 /* What stands at an offset. */
@@ -131,7 +132,7 @@ static cmt_status bad_chunk(reader *r, uint64_t offset, bool *torn, cmt_error *e
 {
     const uint8_t *p = r->block + (offset - r->block_start);
     size_t left = r->block_size - (size_t)(offset - r->block_start);
-    if (is_newer(p, left))
+    if (r->rocksdb && is_newer(p, left))
         return cmt_error_set(
             err, CMT_UNSUPPORTED,
             "%s: the record at offset %llu is of kind %u, which CometBFT's engines "
@@ -219,7 +220,8 @@ cmt_status cmt_lsm__log_read_recycled(int fd, const char *name, uint64_t size,
                 .size = size,
                 .recycled = true,
                 .number = (uint32_t)log.number,
-                .strict = log.strict};
+                .strict = log.strict,
+                .rocksdb = log.rocksdb};
     return read_log(&r, on_record, context, torn, err);
 }
 

@@ -23,14 +23,15 @@ CMT_MUST_CHECK cmt_status cmt_lsm__log_read(int fd, const char *name, uint64_t s
                                             cmt_lsm__record_fn on_record, void *context, bool *torn,
                                             cmt_error *err);
 
-/** Which log of pebble's is read. */
+/** Which log of pebble's or RocksDB's is read. */
 typedef struct cmt_lsm__recycled_log {
     uint64_t number;
-    bool strict; /* newer logs follow: it must be whole */
+    bool strict;  /* newer logs follow: it must be whole */
+    bool rocksdb; /* chunks of a later kind are CMT_UNSUPPORTED */
 } cmt_lsm__recycled_log;
 
 /**
- * The same for a log that pebble writes: chunks of types 5 to 8 carry the low half of the log's number behind
+ * The same for a log that pebble or RocksDB writes: chunks of types 5 to 8 carry the low half of the log's number behind
  * the type, because files are used again.  A chunk of another number ends the log: what follows is an
  * older log.  Of a strict log any other end is CMT_CORRUPT, as pebble has it.
  * Source: pebble record/record.go Reader.nextChunk; open.go replayWAL

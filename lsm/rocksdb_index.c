@@ -11,8 +11,6 @@
  */
 #include "rocksdb_table.h"
 
-#include "cleanup.h"
-
 typedef struct joiner {
     cmt_lsm__table *table;
     const cmt_lsm__layout *layout;
@@ -118,7 +116,6 @@ static cmt_status each_entry(joiner *j, cmt_lsm__handle handle,
                              cmt_status (*on_entry)(joiner *j, const walk *w, cmt_error *err),
                              cmt_error *err)
 {
-    CMT_AUTO(cmt_buf_free) cmt_buf key = CMT_BUF_INIT;
     cmt_lsm__block *block;
     CMT_TRY(cmt_lsm__block_read(j->table, handle, j->bytes_read, &block, err));
     walk w = {.p = block->data, .end = block->data + block->restarts};
@@ -128,7 +125,7 @@ static cmt_status each_entry(joiner *j, cmt_lsm__handle handle,
         if (st == CMT_OK)
             st = on_entry(j, &w, err);
     }
-    key = w.key;
+    cmt_buf_free(&w.key);
     cmt_lsm__block_release(block);
     return st;
 }

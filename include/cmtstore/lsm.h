@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The file formats of LevelDB and of CometBFT's pebble, without an engine: a read-only view of a
- * database that may be in use, and the atomic offline edit.  Which of the two a directory holds is told
- * from its files.
+ * The file formats of LevelDB, and of CometBFT's pebble and RocksDB, without an engine: a read-only view of a
+ * database that may be in use, and the atomic offline edit.  Whose files a directory holds is told from them.
  *
  * THE EDIT replaces a database's contents by ONE rename of CURRENT.  New tables and a new MANIFEST
  * are written beside the old files and made durable first; a reader of any engine sees, at every
@@ -59,10 +58,11 @@ typedef struct cmt_lsm_view_stats {
  *
  * @retval CMT_NOT_FOUND    no directory, or no CURRENT in it
  * @retval CMT_STALE        files changed underneath (a node is running); try again
- * @retval CMT_UNSUPPORTED  unknown comparator, MANIFEST tag or level; another engine's files; a pebble in
- *                          another format than CometBFT's
+ * @retval CMT_UNSUPPORTED  unknown comparator, MANIFEST tag or level; another engine's files; a pebble
+ *                          or a RocksDB in another format than CometBFT's
  * @retval CMT_CORRUPT      damage; the message names the file and the offset
- * Source: goleveldb leveldb/session.go recover, db.go recoverJournal; pebble open.go Open, replayWAL
+ * Source: goleveldb leveldb/session.go recover, db.go recoverJournal; pebble open.go Open, replayWAL;
+ * RocksDB db/db_impl/db_impl_open.cc DBImpl::Recover
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_view_open(const char *dir,
                                                     const cmt_lsm_view_options *options,
@@ -205,7 +205,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_plan(cmt_lsm_edit *edit,
  * or a key of which another source has another version; level-0 tables and logs are merged and
  * placed into the gaps of deeper levels.  Reads every key; writes nothing.
  *
- * @retval CMT_UNSUPPORTED  pebble: there are range deletions
+ * @retval CMT_UNSUPPORTED  pebble, RocksDB: there are range deletions
  * @retval CMT_CORRUPT      a table missing or of another size; damage anywhere
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_lsm_edit_plan_compact(cmt_lsm_edit *edit, cmt_error *err);

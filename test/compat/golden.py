@@ -12,6 +12,7 @@ import os
 import random
 import re
 import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -246,6 +247,24 @@ def edits_rocksdb(retain, command):
     prunes_by(ROCKSDB, retain, command, "edit", [])
 
 
+def falls_back_to_the_engine(settings, retain):
+    """Tables that CometBFT's settings do not make are the engine's business, unless that is forbidden."""
+    home = WORK.copy(WORK.fixture(ROCKSDB))
+    for name in homes.DATABASES:
+        subprocess.run(tools.rocksdb_check("pack", homes.database(home, name), settings), check=True, timeout=120)
+    before = homes.fingerprint(home)
+    flags = ["--no-sweep", "--retain-height", retain]
+    tools.change("prune-and-compact", home, *flags, "--method", "edit").expect_code(tools.REFUSED)
+    expect_unchanged(home, before, "a refused edit")
+    done = tools.change("prune-and-compact", home, *flags, "--log-level", "info").expect_code(tools.OK)
+    expect_equal(done.json()["method"], "engine", "method")
+    expect("the engine does it" in done.err, f"no reason in {done.err!r}")
+    for name in homes.DATABASES:
+        got, wanted_pairs = tools.dump(home, name), golden(ROCKSDB, f"retain-{retain}")[name]
+        expect(got == wanted_pairs, f"{name}: {homes.differences(got, wanted_pairs)}")
+    WORK.discard(home)
+
+
 def prunes_by(fixture, retain, command, method, method_flags):
     """Files keep their owner; a second run finds nothing to do."""
     home = WORK.copy(WORK.fixture(fixture))
@@ -299,11 +318,11 @@ def compacts_pebble_by_engine(fixture, retain):
     WORK.discard(home)
 
 
-def compacts_rocksdb(method):
+def compacts_rocksdb(prune_by, flags, method):
     home = WORK.copy(WORK.fixture(ROCKSDB))
-    tools.change("prune", home, "--no-sweep", "--retain-height", 560, "--method", "engine").expect_code(tools.OK)
+    tools.change("prune", home, "--no-sweep", "--retain-height", 560, "--method", prune_by).expect_code(tools.OK)
     levels = [sum(tools.run("info", home, "-o", "json").json()[part]["tables_per_level"][0] for part in homes.DATABASES)]
-    report = tools.change("compact", home, "--method", method).expect_code(tools.OK).json()
+    report = tools.change("compact", home, *flags).expect_code(tools.OK).json()
     expect_equal((report["method"], report["nothing_to_do"]), (method, False), "the report")
     levels += [sum(tools.run("info", home, "-o", "json").json()[part]["tables_per_level"][0] for part in homes.DATABASES)]
     expect(levels[0] > 0 and levels[1] == 0, f"tables on level 0 before and after: {levels}")
@@ -462,7 +481,13 @@ def others(tally):
         tally.run(f"{command} by RocksDB leaves the golden pairs", prunes_with_engine, [(*h, command) for h in rocks])
         tally.run(f"{command} of RocksDB leaves the golden pairs", edits_rocksdb,
                   [(r, command) for _, r in rocks])
-    tally.run("compacts RocksDB", compacts_rocksdb, ["edit", "engine"])
+    tally.run("leaves to RocksDB what the edit does not know", falls_back_to_the_engine,
+              [(s, r) for s in ("compression=kZlibCompression",
+                                "block_based_table_factory={data_block_index_type=kDataBlockBinaryAndHash};"
+                                "compression=kNoCompression") for _, r in rocks[:1]])
+    tally.run("compacts RocksDB", compacts_rocksdb,
+              [("edit", [], "edit"), ("edit", ["--method", "engine"], "engine"),
+               ("engine", [], "engine")])  # which leaves range deletions
     tally.run("refuses a db_backend that the files contradict", refuses_backend_mismatch, [()])
     tally.run("fails where a store is missing", refuses_missing, homes.DATABASES)
     tally.run("refuses while another holds a lock", respects_locks,

@@ -5,6 +5,7 @@
  *   rocksdb_check dump DIR      one line per pair: key in hex, value length, SHA-256 of the value
  *   rocksdb_check hold DIR...   open and keep open until stdin ends
  *   rocksdb_check open DIR      open as a node does, and close
+ *   rocksdb_check pack DIR SETTINGS  write all tables anew with settings as they stand in an OPTIONS file
  *
  * The library changes a directory as soon as it opens it: give it a copy.
  */
@@ -77,6 +78,33 @@ static int hold(char **dirs, int count)
     return 0;
 }
 
+static int fail(const char *dir, const char *error)
+{
+    fprintf(stderr, "rocksdb_check: %s: %s\n", dir, error);
+    return 1;
+}
+
+static int pack(const char *dir, const char *settings)
+{
+    char *error = NULL;
+    rocksdb_options_t *base = rocksdb_options_create();
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_compactoptions_t *all = rocksdb_compactoptions_create();
+    rocksdb_get_options_from_string(base, settings, options, &error);
+    if (error != NULL)
+        return fail(dir, error);
+    rocksdb_t *db = rocksdb_open(options, dir, &error);
+    if (error != NULL)
+        return fail(dir, error);
+    rocksdb_compactoptions_set_bottommost_level_compaction(all, 2 /* force */);
+    rocksdb_compact_range_opt(db, all, NULL, 0, NULL, 0);
+    rocksdb_close(db);
+    rocksdb_compactoptions_destroy(all);
+    rocksdb_options_destroy(options);
+    rocksdb_options_destroy(base);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "dump") == 0)
@@ -87,6 +115,8 @@ int main(int argc, char **argv)
         rocksdb_close(open_db(argv[2]));
         return 0;
     }
-    fprintf(stderr, "usage: rocksdb_check dump DIR | hold DIR... | open DIR\n");
+    if (argc == 4 && strcmp(argv[1], "pack") == 0)
+        return pack(argv[2], argv[3]);
+    fprintf(stderr, "usage: rocksdb_check dump DIR | hold DIR... | open DIR | pack DIR SETTINGS\n");
     return 2;
 }

@@ -131,15 +131,20 @@ def log_records(data, number=None):
     return records, partial is not None
 
 
-def _custom(edit, at):
-    """Pass over what pebble says of a table besides: that it shall be compacted, when it was made."""
+def _custom(edit, at, rocksdb):
+    """Pass over what pebble or RocksDB says of a table besides: that it shall be compacted, when it was made."""
     while True:
         tag, at = varint(edit, at)
         if tag == 1:
             return at
-        if tag not in (2, 6):
+        if tag not in (2, 6) and not (rocksdb and 2 < tag < 64 and tag != 4):
             raise Damaged(f"attribute {tag} of a table")
         _, at = _sized(edit, at)
+
+
+def _bytes_of(directory, name):
+    with open(os.path.join(directory, name), "rb") as f:
+        return f.read()
 
 
 class Version:
@@ -152,7 +157,10 @@ class Version:
         if not re.fullmatch(rb"MANIFEST-\d+\n", current):
             raise Damaged(f"CURRENT holds {current!r}")
         self.manifest = current.decode().strip()
-        self.pebble = any(name.startswith("OPTIONS-") for name in os.listdir(directory))
+        options = sorted(name for name in os.listdir(directory) if name.startswith("OPTIONS-"))
+        self.rocksdb = bool(options) and b"rocksdb_version" in _bytes_of(directory, options[-1])
+        self.pebble = bool(options) and not self.rocksdb
+        self.sequenced = bool(options)
         self.log_number = self.previous_log = self.next_file = self.last_seq = 0
         self.levels = {}
         with open(os.path.join(directory, self.manifest), "rb") as f:
@@ -168,9 +176,12 @@ class Version:
                 name, at = _sized(edit, at)
                 if name != COMPARATOR:
                     raise Damaged(f"comparator {name!r}")
-            elif tag in (2, 3, 4, 9):
+            elif tag in (2, 3, 4, 9) or (self.rocksdb and tag in (10, 200, 203)):
                 value, at = varint(edit, at)
-                setattr(self, {2: "log_number", 3: "next_file", 4: "last_seq", 9: "previous_log"}[tag], value)
+                if tag <= 9:
+                    setattr(self, {2: "log_number", 3: "next_file", 4: "last_seq", 9: "previous_log"}[tag], value)
+            elif self.rocksdb and tag > 8192:
+                _, at = _sized(edit, at)
             elif tag == 5:
                 _, at = varint(edit, at)
                 _, at = _sized(edit, at)
@@ -178,18 +189,18 @@ class Version:
                 level, at = varint(edit, at)
                 number, at = varint(edit, at)
                 del self.levels[level][number]
-            elif tag == (100 if self.pebble else 7) or (self.pebble and tag == 103):
+            elif tag == (100 if self.sequenced else 7) or (self.sequenced and tag == 103):
                 level, at = varint(edit, at)
                 number, at = varint(edit, at)
                 size, at = varint(edit, at)
                 smallest, at = _sized(edit, at)
                 largest, at = _sized(edit, at)
                 seqs = None
-                if self.pebble:
+                if self.sequenced:
                     low, at = varint(edit, at)
                     high, at = varint(edit, at)
                     seqs = (low, high)
-                    at = _custom(edit, at) if tag == 103 else at
+                    at = _custom(edit, at, self.rocksdb) if tag == 103 else at
                 self.levels.setdefault(level, {})[number] = Table(number, size, smallest, largest, seqs)
             else:
                 raise Damaged(f"MANIFEST tag {tag}")
@@ -275,6 +286,13 @@ def _read_table(path):
     return data, magic == PEBBLE_MAGIC
 
 
+def in_format_2(path):
+    """Is a table one that pebble or cmtstore writes?"""
+    with open(path, "rb") as f:
+        tail = f.read()[-53:]
+    return (tail[0], struct.unpack_from("<I", tail, 41)[0]) == (1, 2)
+
+
 def table_keys(path):
     """(internal key, value) of every entry of a table, in stored order."""
     data, pebble = _read_table(path)
@@ -357,7 +375,8 @@ def stray_files(directory):
     """Files that nothing refers to."""
     version = Version(directory)
     known = {"CURRENT", "CURRENT.bak", "LOCK", "LOG", "LOG.old", version.manifest}
-    known.update(name for name in os.listdir(directory) if version.pebble and name.startswith("OPTIONS-"))
+    known.update(name for name in os.listdir(directory) if version.sequenced and name.startswith("OPTIONS-"))
+    known.update(name for name in os.listdir(directory) if version.rocksdb and re.match(r"IDENTITY$|LOG\.old\.", name))
     known.update(os.path.basename(version.table_path(table.number)) for _, table in version.tables())
     known.update(f"{number:06d}.log" for number in version.journals())
     return sorted(set(os.listdir(directory)) - known)
@@ -390,6 +409,8 @@ def _table_problems(version, table):
         return ["missing"]
     if os.path.getsize(path) != table.size:
         return [f"{os.path.getsize(path)} bytes, the MANIFEST says {table.size}"]
+    if version.rocksdb and not in_format_2(path):  # RocksDB's own, which stays as it was
+        return []
     keys = [key for key, _ in table_keys(path)]
     problems = []
     if range_deletes(path):  # an engine's: they count for the bounds
@@ -399,7 +420,7 @@ def _table_problems(version, table):
     seqs = [_split(key)[1] for key in keys]
     if table.seqs not in (None, (min(seqs), max(seqs))):
         problems.append(f"sequences {min(seqs)} to {max(seqs)}, the MANIFEST says {table.seqs}")
-    if version.pebble:
+    if version.sequenced:
         problems += _property_problems(path)
     if (keys[0], keys[-1]) != (table.smallest, table.largest):
         problems.append("first or last key is not what the MANIFEST says")

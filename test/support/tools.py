@@ -124,6 +124,13 @@ def cleveldb_dump(directory):
     return done.stdout
 
 
+def rocksdb_dump(directory):
+    """The same by RocksDB."""
+    done = subprocess.run(rocksdb_check("dump", directory), capture_output=True, timeout=120)
+    expect(done.returncode == 0, f"RocksDB: {done.stderr.decode(errors='replace').strip()[-300:]}")
+    return done.stdout
+
+
 def cleveldb_compact(home):
     for name in homes.DATABASES:
         subprocess.run([cleveldb_check(), "compact", homes.database(home, name)], check=True, timeout=120)

@@ -265,7 +265,7 @@ static void expect_foreign(const char *fixture)
     files_remove(top);
 }
 
-START_TEST(manifests_of_rocksdb_are_refused)
+START_TEST(manifests_of_rocksdb_are_not_leveldbs)
 {
     expect_foreign("multi-0.38-rocksdb");
 }
@@ -285,7 +285,7 @@ int main(void)
     tc = tcase_create("real");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, manifests_of_goleveldb_name_the_tables_that_are_there);
-    tcase_add_test(tc, manifests_of_rocksdb_are_refused);
+    tcase_add_test(tc, manifests_of_rocksdb_are_not_leveldbs);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -150,8 +150,13 @@ START_TEST(an_edit_leaves_sequences_that_are_true)
     ck_assert_uint_eq(counts.tables_dropped, 1);
     ck_assert_uint_eq(counts.tables_rewritten, 1);
     expect("a=1\nc=1\nc1=1\nd=1\ne=1\n");
-    /* 6: rewritten; 7: the log without its dead key; 8: MANIFEST; 9: the log number, of no file. */
-    expect_state("0:7[9-9] 5:4[6-7] 6:6[0-0] log 9 last 10");
+    /* 6 and 7: rewritten and the log without its dead key, by two threads; 8: MANIFEST; 9: the log number, of no
+     * file. */
+    char *text = state();
+    ck_assert_msg(strcmp(text, "0:7[9-9] 5:4[6-7] 6:6[0-0] log 9 last 10") == 0 ||
+                      strcmp(text, "0:6[9-9] 5:4[6-7] 6:7[0-0] log 9 last 10") == 0,
+                  "%s", text);
+    free(text);
     ck_assert(files_exist(dir, "MANIFEST-000008") && files_exist(dir, "OPTIONS-000001"));
     ck_assert(!files_exist(dir, "000005.log") && !files_exist(dir, "000003.sst"));
     ck_assert_uint_eq(files_count(dir, ".dbtmp"), 0);

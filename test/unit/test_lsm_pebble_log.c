@@ -69,7 +69,7 @@ static cmt_status read_up_to(size_t size, bool strict, shown *s)
     *s = (shown){0};
     err = (cmt_error)CMT_ERROR_INIT;
     return cmt_lsm__log_read_recycled(fd, "000007.log", size,
-                                      (cmt_lsm__recycled_log){NUMBER, strict}, on_record, s,
+                                      (cmt_lsm__recycled_log){NUMBER, strict, false}, on_record, s,
                                       &s->torn, &err);
 }
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define KEYS 600
@@ -55,9 +56,10 @@ static const char *value_of(rng *r)
 {
     static char value[1200];
     size_t size = rng_below(r, 12) == 0 ? 400 + rng_below(r, 700) : 5 + rng_below(r, 90);
-    bool plain = rng_below(r, 2) == 0;
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    const size_t of_them = rng_below(r, 2) == 0 ? 2 : sizeof letters - 1;
     for (size_t i = 0; i < size; i++)
-        value[i] = plain ? (char)('a' + i % 3) : (char)('0' + rng_below(r, 70));
+        value[i] = letters[rng_below(r, of_them)];
     value[size] = '\0';
     return value;
 }
@@ -276,13 +278,12 @@ START_TEST(a_compaction_leaves_the_pairs)
 }
 END_TEST
 
-static void append_to_manifest(const char *record)
+static void append_to_manifest(cmt_slice record)
 {
     cmt_buf current = files_read(dir, "CURRENT");
     current.data[current.size - 1] = '\0';
     cmt_buf manifest = files_read(dir, (const char *)current.data);
-    cmt_slice bytes = {(const uint8_t *)record, strlen(record)};
-    ck_assert_int_eq(cmt_lsm__log_append(&manifest, bytes), CMT_OK);
+    ck_assert_int_eq(cmt_lsm__log_append(&manifest, record), CMT_OK);
     files_write(dir, (const char *)current.data, cmt_buf_slice(&manifest));
     cmt_buf_free(&manifest);
     cmt_buf_free(&current);
@@ -297,8 +298,8 @@ START_TEST(the_manifest_keeps_what_rocksdb_says)
     rocksdb_dir_init(&db, dir, styles[COUNT(styles) - 1]);
     fill(&r);
     rocksdb_dir_close(&db);
-    append_to_manifest(
-        "\x81\x40\4ours\x87\x40\2ab"); /* 8193: the database's name; 8199: to be skipped */
+    append_to_manifest(CMT_SLICE(
+        "\x81\x40\4ours\x87\x40\2ab")); /* 8193: the database's name; 8199: to be skipped */
     cmt_lsm_view *old;
     cmt_lsm_view *new;
     pairs_must(cmt_lsm_view_open(dir, NULL, &old, &err), &err);
@@ -392,6 +393,46 @@ START_TEST(other_column_families_are_refused)
 }
 END_TEST
 
+/* Says of the only table that its entries have the sequences [smallest,largest]. */
+static void pretend_sequences(uint64_t smallest, uint64_t largest)
+{
+    cmt_lsm_view *view;
+    cmt_buf record = CMT_BUF_INIT;
+    pairs_must(cmt_lsm_view_open(dir, NULL, &view, &err), &err);
+    ck_assert_uint_eq(view->version.count, 1);
+    cmt_lsm__table_meta *t = &view->version.tables[0];
+    ck_assert_uint_eq(t->level, 0);
+    t->smallest_sequence = smallest;
+    t->largest_sequence = largest;
+    ck_assert_int_eq(cmt_lsm__version_encode(&view->version, t, 1, &record), CMT_OK);
+    append_to_manifest(cmt_buf_slice(&record));
+    cmt_buf_free(&record);
+    cmt_lsm_view_close(view);
+}
+
+START_TEST(what_rocksdb_would_not_open_is_not_written)
+{
+    const cmt_lsm_put put = {CMT_SLICE("base"), CMT_SLICE("1")};
+    const cmt_lsm_edit_spec spec = {.puts = &put, .put_count = 1};
+    rocksdb_dir_init(&db, dir, "");
+    rocksdb_dir_put(&db, "a", "1");
+    rocksdb_dir_put(&db, "b", "1");
+    rocksdb_dir_flush(&db);
+    rocksdb_dir_put(&db, "c", "1");
+    rocksdb_dir_close(&db);
+    pretend_sequences(8, 9); /* newer than the log's */
+    uint64_t before = files_hash(dir);
+    ck_assert_int_eq(edit_with(&spec), CMT_UNSUPPORTED);
+    ck_assert_msg(strstr(err.message, "sequences of level 0") != NULL, "%s", err.message);
+    ck_assert_uint_eq(files_hash(dir), before);
+    pretend_sequences(1, 2);
+    pairs_must(edit_with(&spec), &err);
+    char *pairs = rocksdb_dir_pairs(&db);
+    ck_assert_str_eq(pairs, "a=1\nb=1\nbase=1\nc=1\n");
+    free(pairs);
+}
+END_TEST
+
 static const struct {
     const char *record;
     const char *told;
@@ -414,7 +455,7 @@ START_TEST(other_fields_of_a_manifest_are_refused)
     rocksdb_dir_put(&db, "a", "1");
     rocksdb_dir_close(&db);
     pairs_must(read_all(), &err);
-    append_to_manifest(fields[_i].record);
+    append_to_manifest((cmt_slice){(const uint8_t *)fields[_i].record, strlen(fields[_i].record)});
     ck_assert_int_eq(read_all(), CMT_UNSUPPORTED);
     ck_assert_msg(strstr(err.message, fields[_i].told) != NULL, "%s", err.message);
 }
@@ -438,6 +479,48 @@ START_TEST(other_entries_in_a_log_are_refused)
 }
 END_TEST
 
+/* Larger logs than LevelDB's are normal; their memory is bounded all the same. */
+START_TEST(logs_are_read_up_to_a_limit)
+{
+    rocksdb_dir_init(&db, dir, "");
+    rocksdb_dir_put(&db, "a", "1");
+    rocksdb_dir_close(&db);
+    char *log = files_last(dir, ".log");
+    char *path = files_path(dir, log);
+    ck_assert_int_eq(truncate(path, (off_t)CMT_LSM_JOURNALS_MAX + 1), 0);
+    char *pairs = pairs_of_view(dir);
+    ck_assert_str_eq(pairs, "a=1\n");
+    ck_assert_int_eq(truncate(path, (off_t)CMT_LSM_ROCKSDB_JOURNALS_MAX + 1), 0);
+    ck_assert_int_eq(read_all(), CMT_UNSUPPORTED);
+    ck_assert_msg(strstr(err.message, "write-ahead log") != NULL, "%s", err.message);
+    free(pairs);
+    free(path);
+    free(log);
+}
+END_TEST
+
+static void change_options(const char *from, const char *to)
+{
+    cmt_buf text = files_read(dir, "OPTIONS-000007");
+    uint8_t *at = memmem(text.data, text.size, from, strlen(from));
+    ck_assert_ptr_nonnull(at);
+    memcpy(at, to, strlen(to));
+    files_write(dir, "OPTIONS-000007", cmt_buf_slice(&text));
+    cmt_buf_free(&text);
+}
+
+/* OPTIONS apart, the log itself says so. */
+START_TEST(compressed_logs_are_refused)
+{
+    rocksdb_dir_init(&db, dir, "wal_compression=kZSTD");
+    rocksdb_dir_put(&db, "a", "1");
+    rocksdb_dir_close(&db);
+    change_options("wal_compression=kZSTD", "wal_compressiox=kZSTD");
+    ck_assert_int_eq(read_all(), CMT_UNSUPPORTED);
+    ck_assert_msg(strstr(err.message, "kind 9") != NULL, "%s", err.message);
+}
+END_TEST
+
 /* The OPTIONS file decides: each change alone makes the directory somebody else's. */
 START_TEST(other_options_are_refused)
 {
@@ -458,16 +541,10 @@ START_TEST(other_options_are_refused)
     pairs_must(read_all(), &err);
     for (size_t i = 0; i < COUNT(changes); i++) {
         cmt_buf text = files_read(dir, "OPTIONS-000007");
-        cmt_buf copy = CMT_BUF_INIT;
-        ck_assert_int_eq(cmt_buf_set(&copy, cmt_buf_slice(&text)), CMT_OK);
-        uint8_t *at = memmem(copy.data, copy.size, changes[i].from, strlen(changes[i].from));
-        ck_assert_ptr_nonnull(at);
-        memcpy(at, changes[i].to, strlen(changes[i].to));
-        files_write(dir, "OPTIONS-000007", cmt_buf_slice(&copy));
+        change_options(changes[i].from, changes[i].to);
         ck_assert_int_eq(read_all(), CMT_UNSUPPORTED);
         files_write(dir, "OPTIONS-000007", cmt_buf_slice(&text));
         cmt_buf_free(&text);
-        cmt_buf_free(&copy);
     }
     pairs_must(read_all(), &err);
 }
@@ -484,10 +561,13 @@ int main(void)
                         getenv("CMT_TEST_FULL") != NULL ? 200 : (int)COUNT(styles));
     tcase_add_loop_test(tc, a_compaction_leaves_the_pairs, 0, (int)COUNT(styles));
     tcase_add_test(tc, the_manifest_keeps_what_rocksdb_says);
+    tcase_add_test(tc, what_rocksdb_would_not_open_is_not_written);
     tcase_add_loop_test(tc, what_cometbft_does_not_use_is_refused, 0, (int)COUNT(strange));
     tcase_add_test(tc, other_column_families_are_refused);
     tcase_add_loop_test(tc, other_fields_of_a_manifest_are_refused, 0, (int)COUNT(fields));
     tcase_add_test(tc, other_entries_in_a_log_are_refused);
+    tcase_add_test(tc, compressed_logs_are_refused);
+    tcase_add_test(tc, logs_are_read_up_to_a_limit);
     tcase_add_test(tc, other_options_are_refused);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
