@@ -148,7 +148,7 @@ static cmt_status write_state(const cmt_lsm_edit *edit, const cmt_lsm__table_met
 static cmt_status write_manifest(const cmt_lsm_edit *edit, cmt_error *err)
 {
     const cmt_lsm__version *v = &edit->view->version;
-    cmt_lsm__table_meta *tables = malloc((v->count + 1) * sizeof *tables);
+    cmt_lsm__table_meta *tables = calloc(v->count + 1, sizeof *tables);
     if (tables == NULL)
         return cmt_lsm__no_memory(err);
     if (v->count > 0)
