@@ -165,7 +165,7 @@ static cmt_status plan_prune(cmt_pruner *p, cmt_error *err)
     plan->sweeps = p->block_prune.leftovers || p->state_prune.leftovers;
     plan->search_complete = p->block_prune.search_complete && p->state_prune.search_complete;
     if (p->method == CMT_METHOD_ENGINE)
-        return CMT_OK;
+        return cmt_pruner__survey_end(p, err);
     cmt_lsm_edit_spec block_spec = cmt_pruner__block_spec(p);
     cmt_lsm_edit_spec state_spec = cmt_pruner__state_spec(p);
     CMT_TRY(cmt_pruner__survey_end(p, err));
