@@ -5,14 +5,16 @@
 #include "signals.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
-static volatile sig_atomic_t stop_requested;
+/* Other threads ask, too: see cmtstore/base.h, cmt_progress_hook. */
+static atomic_bool stop_requested;
 
 static void request_stop(int number)
 {
     (void)number;
-    stop_requested = 1;
+    atomic_store(&stop_requested, true);
 }
 
 static void catch_once(int number)
@@ -41,5 +43,5 @@ void cmd_signals_install(void)
 
 bool cmd_signals_stop_requested(void)
 {
-    return stop_requested != 0;
+    return atomic_load(&stop_requested);
 }

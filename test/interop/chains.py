@@ -84,7 +84,7 @@ class Chain:
         retain = self.rng.randint(base, self.height)
         force = ["--force"] if retain > self.height - 1 else []
         command = self.rng.choice(("prune", "prune", "prune-and-compact"))
-        method = self.rng.choice(("auto", "auto", "engine"))
+        method = self.rng.choice(("auto", "auto", "auto" if self.pebble else "engine"))
         report = self.run(command, "--no-sweep", "--retain-height", retain, "--method", method, *force)
         wanted = self.oracle.prune(self.theirs, retain)
         if retain > base:

@@ -157,6 +157,7 @@ class Node:
         _, latest = self.heights()
         for n in range(6):
             self.ask(f'broadcast_tx_sync?tx="push{latest}n{n}={"x" * 8000}"')
+        _, latest = self.heights()  # on a busy machine blocks have been made meanwhile
         self.wait_for_height(latest + 3)
 
     def stop(self, how=signal.SIGTERM):

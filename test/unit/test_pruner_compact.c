@@ -27,8 +27,8 @@ typedef enum behaviour {
 static struct {
     cmt_db base;
     behaviour behaviour;
-    char lo[CALLS]; /* first letters of what was compacted; '\0': an end that is open */
-    char hi[CALLS];
+    uint8_t lo[CALLS]; /* first letters of what was compacted; '\0': an end that is open */
+    uint8_t hi[CALLS];
     size_t calls;
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t changed;
@@ -69,8 +69,8 @@ static cmt_status compact(cmt_db *db, cmt_range range, cmt_error *e)
 {
     (void)db;
     ck_assert_uint_lt(engine.calls, CALLS);
-    engine.lo[engine.calls] = (char)range.lo.data[0];
-    engine.hi[engine.calls++] = range.hi.size > 0 ? (char)range.hi.data[0] : '\0';
+    engine.lo[engine.calls] = range.lo.data[0];
+    engine.hi[engine.calls++] = range.hi.size > 0 ? range.hi.data[0] : 0;
     pthread_mutex_lock(&engine.lock);
     cmt_status st = CMT_OK;
     switch (engine.behaviour) {
