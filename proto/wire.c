@@ -152,6 +152,16 @@ cmt_status cmt_wire_put_int64(cmt_buf *out, uint32_t number, int64_t value)
     return cmt_wire_put_uint64(out, number, (uint64_t)value);
 }
 
+cmt_status cmt_wire_put_fixed64(cmt_buf *out, uint32_t number, int64_t value)
+{
+    if (value == 0)
+        return CMT_OK;
+    CMT_TRY(cmt_buf_append_varint(out, tag_of(number, CMT_WIRE_FIXED64)));
+    uint8_t bytes[8];
+    cmt_store64(bytes, (uint64_t)value);
+    return cmt_buf_append(out, bytes, sizeof bytes);
+}
+
 cmt_status cmt_wire_put_bytes(cmt_buf *out, uint32_t number, cmt_slice bytes)
 {
     return bytes.size > 0 ? cmt_wire_put_message(out, number, bytes) : CMT_OK;
@@ -174,6 +184,11 @@ size_t cmt_wire_size_int64(uint32_t number, int64_t value)
     if (value == 0)
         return 0;
     return varint_size(tag_of(number, CMT_WIRE_VARINT)) + varint_size((uint64_t)value);
+}
+
+size_t cmt_wire_size_fixed64(uint32_t number, int64_t value)
+{
+    return value == 0 ? 0 : varint_size(tag_of(number, CMT_WIRE_FIXED64)) + 8;
 }
 
 size_t cmt_wire_size_bytes(uint32_t number, size_t size)

@@ -3,6 +3,7 @@
 // Vectors makes the test vectors of proposer priorities with CometBFT 0.38's own code.
 //
 //	vectors priorities > ../../unit/data/priority-vectors.txt
+//	vectors blocks > ../../unit/data/block-vectors.txt
 //	vectors load HOME HEIGHT...    one line per height whose validators record is a pointer
 //
 // A line of priorities is "KIND TIMES IN OUT": the ValidatorSet messages before and after, in hex.
@@ -225,10 +226,12 @@ func main() {
 	switch {
 	case len(os.Args) == 2 && os.Args[1] == "priorities":
 		priorities(out)
+	case len(os.Args) == 2 && os.Args[1] == "blocks":
+		blocks(out)
 	case len(os.Args) > 3 && os.Args[1] == "load":
 		load(out, os.Args[2], os.Args[3:])
 	default:
-		fmt.Fprintln(os.Stderr, "usage: vectors priorities | vectors load HOME HEIGHT...")
+		fmt.Fprintln(os.Stderr, "usage: vectors priorities | vectors blocks | vectors load HOME HEIGHT...")
 		os.Exit(2)
 	}
 	must(out.Flush())
