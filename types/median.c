@@ -4,7 +4,7 @@
  */
 #include "cmtstore/types_validators.h"
 
-#include "cleanup.h"
+#include "types_internal.h"
 
 #include <stdlib.h>
 
@@ -18,11 +18,6 @@ typedef struct votes {
     size_t count;
     int64_t total;
 } votes;
-
-static void free_votes(votes *v)
-{
-    free(v->list);
-}
 
 static int compare_times(const void *a, const void *b)
 {
@@ -57,21 +52,25 @@ static cmt_status collect(const cmt_commit *commit, const cmt_validator_set *set
 }
 
 /* Times that are equal may stand in any order: the result is the same. */
+static cmt_time median_of(votes *v)
+{
+    qsort(v->list, v->count, sizeof *v->list, compare_times);
+    int64_t median = v->total / 2;
+    for (size_t i = 0; i < v->count; i++) {
+        if (median <= v->list[i].weight)
+            return v->list[i].time;
+        median -= v->list[i].weight;
+    }
+    return CMT_GO_ZERO_TIME; /* nobody voted */
+}
+
 cmt_status cmt_commit_median_time(const cmt_commit *commit, const cmt_validator_set *set,
                                   cmt_time *out, cmt_error *err)
 {
-    CMT_AUTO(free_votes) votes v = {NULL, 0, 0};
-    CMT_TRY(collect(commit, set, &v, err));
-    qsort(v.list, v.count, sizeof *v.list, compare_times);
-    int64_t median = v.total / 2;
-    cmt_time found = {-62135596800, 0}; /* Go's zero time, when nobody voted */
-    for (size_t i = 0; i < v.count; i++) {
-        if (median <= v.list[i].weight) {
-            found = v.list[i].time;
-            break;
-        }
-        median -= v.list[i].weight;
-    }
-    *out = found;
-    return CMT_OK;
+    votes v = {NULL, 0, 0};
+    cmt_status st = collect(commit, set, &v, err);
+    if (st == CMT_OK)
+        *out = median_of(&v);
+    free(v.list);
+    return st;
 }

@@ -90,6 +90,8 @@ static void rescale(cmt_validator_set *set)
 /* shiftByAvgProposerPriority; big.Int's Div rounds down for a positive divisor. */
 static void centre(cmt_validator *validators, size_t count)
 {
+    if (count == 0)
+        return;
     int128 sum = 0;
     for (size_t i = 0; i < count; i++)
         sum += validators[i].proposer_priority;

@@ -4,7 +4,6 @@
  */
 #include "types_internal.h"
 
-#include "cleanup.h"
 #include "key.h"
 #include "wire.h"
 
@@ -219,10 +218,14 @@ static cmt_status update(cmt_validator_set *set, const cmt_validator_update *cha
 {
     if (count == 0)
         return CMT_OK;
-    CMT_AUTO(free_work) work w = {.set = set, .count = count};
-    CMT_TRY(prepare(&w, changes, may_remove, err));
-    cmt_validator_set result;
-    CMT_TRY(cmt_validator_set_copy(&w.next, generation, &result, err));
+    work w = {.set = set, .count = count};
+    cmt_validator_set result = {0};
+    cmt_status st = prepare(&w, changes, may_remove, err);
+    if (st == CMT_OK)
+        st = cmt_validator_set_copy(&w.next, generation, &result, err);
+    free_work(&w);
+    if (st != CMT_OK)
+        return st;
     cmt_validator_set_free(set);
     *set = result;
     return CMT_OK;

@@ -44,20 +44,20 @@ static size_t read_changes(cmt_slice bytes, cmt_validator_update *changes, size_
 
 static void visit_update(const test_line *line)
 {
-    if (strcmp(line->words[0], "update") != 0)
+    if (!test_is(line, "update"))
         return;
-    cmt_buf before = test_unhex(line->words[1]);
-    cmt_buf bytes = test_unhex(line->words[2]);
+    cmt_buf before = test_unhex(test_word(line, 1));
+    cmt_buf bytes = test_unhex(test_word(line, 2));
     cmt_validator_update changes[32];
     size_t count = read_changes(cmt_buf_slice(&bytes), changes, 32);
     cmt_validator_set set = decode(&before);
     cmt_error err = CMT_ERROR_INIT;
     cmt_status st = cmt_validator_set_update(&set, changes, count, CMT_GENERATION_0, &err);
-    bool refuse = strcmp(line->words[3], "-") == 0;
+    bool refuse = strcmp(test_word(line, 3), "-") == 0;
     ck_assert_msg(st == (refuse ? CMT_INVALID : CMT_OK), "%s", err.message);
     if (!refuse && count > 0)
         memset(before.data, 0xee, before.size); /* the set owns what it needs */
-    same_set(&set, refuse ? line->words[1] : line->words[3]);
+    same_set(&set, refuse ? test_word(line, 1) : test_word(line, 3));
     cmt_validator_set_free(&set);
     cmt_buf_free(&bytes);
     cmt_buf_free(&before);
@@ -164,13 +164,13 @@ END_TEST
 
 static void visit_set(const test_line *line)
 {
-    if (strcmp(line->words[0], "set") != 0)
+    if (!test_is(line, "set"))
         return;
-    cmt_buf bytes = test_unhex(line->words[1]);
+    cmt_buf bytes = test_unhex(test_word(line, 1));
     cmt_validator_set set = decode(&bytes);
     cmt_hash hash;
     ck_assert_int_eq(cmt_validator_set_hash(&set, &hash, NULL), CMT_OK);
-    test_same((cmt_slice){hash.bytes, hash.size}, line->words[2]);
+    test_same((cmt_slice){hash.bytes, hash.size}, test_word(line, 2));
     cmt_validator_set_free(&set);
     cmt_buf_free(&bytes);
     seen++;
@@ -186,17 +186,17 @@ END_TEST
 
 static void visit_median(const test_line *line)
 {
-    if (strcmp(line->words[0], "median") != 0)
+    if (!test_is(line, "median"))
         return;
-    cmt_buf commit_bytes = test_unhex(line->words[1]);
-    cmt_buf set_bytes = test_unhex(line->words[2]);
+    cmt_buf commit_bytes = test_unhex(test_word(line, 1));
+    cmt_buf set_bytes = test_unhex(test_word(line, 2));
     cmt_commit commit;
     ck_assert_int_eq(cmt_commit_read(cmt_buf_slice(&commit_bytes), &commit, NULL), CMT_OK);
     cmt_validator_set set = decode(&set_bytes);
     cmt_time time;
     ck_assert_int_eq(cmt_commit_median_time(&commit, &set, &time, NULL), CMT_OK);
-    ck_assert_int_eq(time.seconds, strtoll(line->words[3], NULL, 10));
-    ck_assert_int_eq(time.nanos, strtol(line->words[4], NULL, 10));
+    ck_assert_int_eq(time.seconds, test_number(line, 3));
+    ck_assert_int_eq(time.nanos, test_number(line, 4));
     set.count = 0;
     bool voted = time.seconds != -62135596800;
     ck_assert_int_eq(cmt_commit_median_time(&commit, &set, &time, NULL),

@@ -76,10 +76,10 @@ static void check_verify(cmt_merkle_proof *proof, cmt_hash root, cmt_slice item)
 
 static void visit_tree(const test_line *line)
 {
-    bool is_root = strcmp(line->words[0], "root") == 0;
-    if (!is_root && strcmp(line->words[0], "proof") != 0)
+    bool is_root = test_is(line, "root");
+    if (!is_root && !test_is(line, "proof"))
         return;
-    size_t n = strtoul(line->words[1], NULL, 10);
+    size_t n = (size_t)test_number(line, 1);
     TEST_MUST(n <= ITEMS_MAX);
     cmt_merkle_tree *tree = NULL;
     ck_assert_int_eq(cmt_merkle_tree_new(items, n, &tree, NULL), CMT_OK);
@@ -87,13 +87,13 @@ static void visit_tree(const test_line *line)
     if (is_root) {
         cmt_hash again;
         ck_assert_int_eq(cmt_merkle_root(items, n, &again, NULL), CMT_OK);
-        same_hash(&root, line->words[2]);
-        same_hash(&again, line->words[2]);
+        same_hash(&root, test_word(line, 2));
+        same_hash(&again, test_word(line, 2));
     } else {
-        size_t index = strtoul(line->words[2], NULL, 10);
+        size_t index = (size_t)test_number(line, 2);
         cmt_merkle_proof proof;
         ck_assert_int_eq(cmt_merkle_tree_prove(tree, index, &proof, NULL), CMT_OK);
-        cmt_buf want = test_unhex(line->words[3]);
+        cmt_buf want = test_unhex(test_word(line, 3));
         check_proof(&proof, cmt_buf_slice(&want));
         check_verify(&proof, root, items[index]);
         cmt_buf_free(&want);
@@ -260,9 +260,9 @@ static size_t results_seen;
 
 static void visit_results(const test_line *line)
 {
-    if (strcmp(line->words[0], "results") != 0)
+    if (!test_is(line, "results"))
         return;
-    cmt_buf bytes = test_unhex(line->words[1]);
+    cmt_buf bytes = test_unhex(test_word(line, 1));
     cmt_wire_reader r = cmt_wire_read("ResponseFinalizeBlock", cmt_buf_slice(&bytes));
     cmt_wire_field f;
     cmt_slice results[16];
@@ -273,7 +273,7 @@ static void visit_results(const test_line *line)
     }
     cmt_hash hash;
     ck_assert_int_eq(cmt_results_hash(results, count, &hash, NULL), CMT_OK);
-    same_hash(&hash, line->words[2]);
+    same_hash(&hash, test_word(line, 2));
     cmt_buf_free(&bytes);
     results_seen++;
 }

@@ -48,11 +48,11 @@ static void other_s(uint8_t signature[64])
 
 static void visit_key(const test_line *line)
 {
-    if (strcmp(line->words[0], "key") != 0)
+    if (!test_is(line, "key"))
         return;
-    cmt_buf message = test_unhex(line->words[1]);
-    cmt_buf signed_bytes = test_unhex(line->words[3]);
-    cmt_buf signature = test_unhex(line->words[4]);
+    cmt_buf message = test_unhex(test_word(line, 1));
+    cmt_buf signed_bytes = test_unhex(test_word(line, 3));
+    cmt_buf signature = test_unhex(test_word(line, 4));
     cmt_slice text = cmt_buf_slice(&signed_bytes);
     cmt_buf set_bytes = CMT_BUF_INIT;
     cmt_validator_set set;
@@ -61,7 +61,7 @@ static void visit_key(const test_line *line)
     cmt_hash address;
     ck_assert_int_eq(cmt_validator_public_key(&set.validators[0], &key, NULL), CMT_OK);
     ck_assert_int_eq(cmt_key_address(&key, &address, NULL), CMT_OK);
-    test_same((cmt_slice){address.bytes, address.size}, line->words[2]);
+    test_same((cmt_slice){address.bytes, address.size}, test_word(line, 2));
     ck_assert_int_eq(cmt_key_verify(&key, text, cmt_buf_slice(&signature), NULL), CMT_OK);
     for (size_t i = 0; i < signature.size; i++) {
         signature.data[i] ^= 4;

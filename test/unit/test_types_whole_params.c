@@ -12,24 +12,24 @@ static size_t refused;
 
 static void visit_update(const test_line *line)
 {
-    if (strcmp(line->words[0], "params") != 0)
+    if (!test_is(line, "params"))
         return;
     cmt_params_release release =
-        strcmp(line->words[1], "1.0") == 0 ? CMT_PARAMS_1_0 : CMT_PARAMS_0_38;
-    cmt_buf before = test_unhex(line->words[2]);
-    cmt_buf update = test_unhex(line->words[3]);
-    int64_t height = strtoll(line->words[4], NULL, 10);
+        strcmp(test_word(line, 1), "1.0") == 0 ? CMT_PARAMS_1_0 : CMT_PARAMS_0_38;
+    cmt_buf before = test_unhex(test_word(line, 2));
+    cmt_buf update = test_unhex(test_word(line, 3));
+    int64_t height = test_number(line, 4);
     cmt_params params;
     cmt_buf out = CMT_BUF_INIT;
     cmt_error err = CMT_ERROR_INIT;
     ck_assert_int_eq(cmt_params_decode(cmt_buf_slice(&before), release, &params, NULL), CMT_OK);
     ck_assert_int_eq(cmt_params_encode(&params, release, &out), CMT_OK);
-    test_same(cmt_buf_slice(&out), line->words[2]);
+    test_same(cmt_buf_slice(&out), test_word(line, 2));
     cmt_status st = cmt_params_update(&params, cmt_buf_slice(&update), height, release, &err);
-    bool refuse = strcmp(line->words[5], "-") == 0;
+    bool refuse = strcmp(test_word(line, 5), "-") == 0;
     ck_assert_msg(st == (refuse ? CMT_INVALID : CMT_OK), "line %zu: %s", seen, err.message);
     ck_assert_int_eq(cmt_params_encode(&params, release, &out), CMT_OK);
-    test_same(cmt_buf_slice(&out), refuse ? line->words[2] : line->words[5]);
+    test_same(cmt_buf_slice(&out), refuse ? test_word(line, 2) : test_word(line, 5));
     cmt_buf_free(&out);
     cmt_buf_free(&update);
     cmt_buf_free(&before);
