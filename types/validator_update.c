@@ -26,7 +26,7 @@ typedef struct work {
     change *changes; /* sorted by address */
     size_t count;
     const cmt_validator **old; /* the set's validators sorted by address */
-    cmt_validator_set next;    /* borrows from the set and from the changes */
+    cmt_validator *merged;     /* what the new set has; borrows from the set and the changes */
     int64_t added_priority;    /* of validators that join */
 } work;
 
@@ -34,7 +34,7 @@ static void free_work(work *w)
 {
     free(w->changes);
     free(w->old);
-    free(w->next.validators);
+    free(w->merged);
 }
 
 static cmt_slice address_of(const change *c)
@@ -85,8 +85,8 @@ static cmt_status take_changes(work *w, const cmt_validator_update *changes, cmt
     size_t room = w->set->count + w->count;
     w->changes = calloc(w->count, sizeof *w->changes);
     w->old = calloc(w->set->count + 1, sizeof *w->old);
-    w->next.validators = calloc(room, sizeof *w->next.validators);
-    if (w->changes == NULL || w->old == NULL || w->next.validators == NULL)
+    w->merged = calloc(room, sizeof *w->merged);
+    if (w->changes == NULL || w->old == NULL || w->merged == NULL)
         return no_memory(w->count, err);
     for (size_t i = 0; i < w->set->count; i++)
         w->old[i] = &w->set->validators[i];
@@ -174,9 +174,9 @@ static cmt_validator changed(const work *w, const change *c)
 }
 
 /* Source: types/validator_set.go applyUpdates, applyRemovals */
-static void merge(work *w)
+static size_t merge(const work *w, cmt_validator *out)
 {
-    cmt_validator_set *next = &w->next;
+    size_t count = 0;
     size_t o = 0;
     size_t c = 0;
     while (o < w->set->count || c < w->count) {
@@ -186,24 +186,25 @@ static void merge(work *w)
         else if (c < w->count)
             order = cmt_slice_compare(w->old[o]->address, address_of(&w->changes[c]));
         if (order < 0) {
-            next->validators[next->count++] = *w->old[o++];
+            out[count++] = *w->old[o++];
             continue;
         }
         if (w->changes[c].power > 0)
-            next->validators[next->count++] = changed(w, &w->changes[c]);
+            out[count++] = changed(w, &w->changes[c]);
         c++;
         o += order == 0 ? 1 : 0;
     }
+    return count;
 }
 
 static cmt_status prepare(work *w, const cmt_validator_update *changes, bool may_remove,
-                          cmt_error *err)
+                          cmt_validator_set *next, cmt_error *err)
 {
     CMT_TRY(take_changes(w, changes, err));
     CMT_TRY(check_each(w, may_remove, err));
     CMT_TRY(check_total(w, err));
-    merge(w);
-    cmt_validator_set *next = &w->next;
+    next->count = merge(w, w->merged);
+    next->validators = w->merged;
     CMT_TRY(cmt_types_total_power(next->validators, next->count, &next->total_voting_power, err));
     cmt_types_level_priorities(next);
     qsort(next->validators, next->count, sizeof *next->validators, compare_power);
@@ -219,10 +220,11 @@ static cmt_status update(cmt_validator_set *set, const cmt_validator_update *cha
     if (count == 0)
         return CMT_OK;
     work w = {.set = set, .count = count};
+    cmt_validator_set next = {0}; /* owns nothing */
     cmt_validator_set result = {0};
-    cmt_status st = prepare(&w, changes, may_remove, err);
+    cmt_status st = prepare(&w, changes, may_remove, &next, err);
     if (st == CMT_OK)
-        st = cmt_validator_set_copy(&w.next, generation, &result, err);
+        st = cmt_validator_set_copy(&next, generation, &result, err);
     free_work(&w);
     if (st != CMT_OK)
         return st;
