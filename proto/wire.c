@@ -23,13 +23,28 @@ static bool fail(cmt_wire_reader *r, const char *damage)
     return false;
 }
 
+/* A number of at most ten bytes; what is beyond 64 bits is dropped, as gogoproto drops it. */
+static const uint8_t *read_number(const uint8_t *p, const uint8_t *end, uint64_t *out)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; p < end && shift < 64; shift += 7) {
+        uint64_t byte = *p++;
+        value |= (byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *out = value;
+            return p;
+        }
+    }
+    return NULL;
+}
+
 /* Groups (types 3 and 4) end here too: they were gone before these messages were made. */
 static const uint8_t *read_value(const uint8_t *p, const uint8_t *end, cmt_wire_field *f)
 {
     size_t left = (size_t)(end - p);
     switch (f->type) {
     case CMT_WIRE_VARINT:
-        return cmt_varint_get(p, end, &f->value);
+        return read_number(p, end, &f->value);
     case CMT_WIRE_BYTES:
         return cmt_varint_get_bytes(p, end, &f->bytes);
     case CMT_WIRE_FIXED64:

@@ -113,6 +113,52 @@ START_TEST(flipped_bits_never_pass_unnoticed)
 }
 END_TEST
 
+/* '-': refused, '=': the block of this hash, '~': another one. */
+static char judge(cmt_slice bytes, const cmt_hash *good, cmt_error *err)
+{
+    cmt_block block;
+    cmt_hash hash;
+    if (cmt_block_decode(bytes, &block, err) != CMT_OK)
+        return '-';
+    TEST_MUST(cmt_header_hash(&block.header, &hash, NULL) == CMT_OK);
+    cmt_block_free(&block);
+    bool same = hash.size == good->size && memcmp(hash.bytes, good->bytes, hash.size) == 0;
+    return same ? '=' : '~';
+}
+
+static void visit_flips(const test_line *line)
+{
+    if (!test_is(line, "flips"))
+        return;
+    cmt_buf bytes = test_unhex(test_word(line, 1));
+    const char *verdicts = test_word(line, 2);
+    ck_assert_uint_eq(strlen(verdicts), 8 * bytes.size);
+    cmt_block block;
+    cmt_hash good;
+    cmt_error err = CMT_ERROR_INIT;
+    ck_assert_int_eq(cmt_block_decode(cmt_buf_slice(&bytes), &block, NULL), CMT_OK);
+    ck_assert_int_eq(cmt_header_hash(&block.header, &good, NULL), CMT_OK);
+    cmt_block_free(&block);
+    for (size_t i = 0; i < 8 * bytes.size; i++) {
+        bytes.data[i / 8] ^= (uint8_t)(1u << i % 8);
+        char verdict = judge(cmt_buf_slice(&bytes), &good, &err);
+        if (verdict != verdicts[i])
+            ck_abort_msg("bit %zu of byte %zu: %c instead of CometBFT's %c (%s)", i % 8, i / 8,
+                         verdict, verdicts[i], err.message);
+        bytes.data[i / 8] ^= (uint8_t)(1u << i % 8);
+    }
+    cmt_buf_free(&bytes);
+    seen++;
+}
+
+START_TEST(each_flipped_bit_is_judged_as_by_cometbft)
+{
+    seen = 0;
+    test_each_line("block-vectors.txt", visit_flips);
+    ck_assert_uint_eq(seen, 4);
+}
+END_TEST
+
 START_TEST(cut_blocks_are_refused)
 {
     cmt_buf good = test_unhex(V_BLOCK);
@@ -402,6 +448,7 @@ int main(void)
     TCase *tc = tcase_create("block");
     tcase_add_test(tc, blocks_are_cometbfts);
     tcase_add_test(tc, flipped_bits_never_pass_unnoticed);
+    tcase_add_test(tc, each_flipped_bit_is_judged_as_by_cometbft);
     tcase_add_test(tc, cut_blocks_are_refused);
     tcase_add_test(tc, reads_what_gogoproto_reads);
     tcase_add_test(tc, says_what_is_wrong_with_a_block);

@@ -171,6 +171,51 @@ func (w writer) chain(rng *rand.Rand, evidence []types.Evidence) {
 	}
 }
 
+// judge is what CometBFT makes of bytes: refused (-), the block of this hash (=), or another one (~).
+func judge(encoded []byte, hash []byte) byte {
+	pb := new(cmtproto.Block)
+	if pb.Unmarshal(encoded) != nil {
+		return '-'
+	}
+	block, err := types.BlockFromProto(pb)
+	if err != nil {
+		return '-'
+	}
+	if bytes.Equal(block.Hash(), hash) {
+		return '='
+	}
+	return '~'
+}
+
+// flips: "flips BLOCK VERDICTS", one for each bit of the block that is flipped alone, the lowest first.
+func (w writer) flips(rng *rand.Rand, evidence []types.Evidence) {
+	for i := 0; i < 4; i++ {
+		set := fresh(randomPowers(rng, 2+i, 100)...)
+		id := randomID(rng)
+		id.PartSetHeader.Total = 1
+		commit := randomCommit(rng, set, 5, id)
+		height := int64(6)
+		if i == 0 {
+			commit, height = &types.Commit{}, 1
+		}
+		block := types.MakeBlock(height, []types.Tx{{}, randomBytes(rng, 5)}[:i%3], commit, evidence[:i/2])
+		header := randomHeader(rng, height)
+		header.LastBlockID = id
+		header.LastCommitHash, header.DataHash, header.EvidenceHash = block.LastCommitHash, block.DataHash, block.EvidenceHash
+		block.Header = header
+		pb, err := block.ToProto()
+		must(err)
+		encoded := bytesOf(pb)
+		verdicts := make([]byte, 8*len(encoded))
+		for bit := range verdicts {
+			encoded[bit/8] ^= 1 << (bit % 8)
+			verdicts[bit] = judge(encoded, block.Hash())
+			encoded[bit/8] ^= 1 << (bit % 8)
+		}
+		fmt.Fprintf(w, "flips %x %s\n", encoded, verdicts)
+	}
+}
+
 // parts: "part SIZE TOTAL HASH INDEX SHA256", the last of the encoded part; byte i of SIZE is i*i/7.
 func (w writer) parts() {
 	for _, size := range []int{1, 65536, 65537, 196608, 200000, 720901} {
@@ -266,6 +311,7 @@ func blocks(w writer) {
 	evidence := append(w.votes(rng), attack(rng))
 	w.chain(rng, evidence)
 	w.parts()
+	w.flips(rng, []types.Evidence{evidence[4]})
 	w.changes(rng)
 	w.keys()
 	w.results(rng)
