@@ -42,9 +42,10 @@ START_TEST(updates_are_taken_as_by_cometbft)
     seen = 0;
     refused = 0;
     test_each_line("block-vectors.txt", visit_update);
-    ck_assert_uint_eq(seen, 80);
-    ck_assert_uint_gt(refused, 15);
-    ck_assert_uint_lt(refused, 65);
+    test_each_line("block-vectors-1.0.txt", visit_update);
+    ck_assert_uint_eq(seen, 160);
+    ck_assert_uint_gt(refused, 40);
+    ck_assert_uint_lt(refused, 120);
 }
 END_TEST
 

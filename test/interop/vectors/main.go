@@ -23,7 +23,6 @@ import (
 	"strconv"
 
 	dbm "github.com/cometbft/cometbft-db"
-	"github.com/cometbft/cometbft/crypto/ed25519"
 	cmtstate "github.com/cometbft/cometbft/proto/tendermint/state"
 	sm "github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/types"
@@ -38,28 +37,6 @@ func must(err error) {
 	}
 }
 
-func encode(set *types.ValidatorSet) []byte {
-	pb, err := set.ToProto()
-	must(err)
-	bytes, err := pb.Marshal()
-	must(err)
-	return bytes
-}
-
-// validators with these powers; keys, and so addresses, depend on the index only.
-func validators(powers ...int64) []*types.Validator {
-	list := make([]*types.Validator, len(powers))
-	for i, power := range powers {
-		key := ed25519.GenPrivKeyFromSecret([]byte(fmt.Sprintf("validator %d", i)))
-		list[i] = types.NewValidator(key.PubKey(), power)
-	}
-	return list
-}
-
-func fresh(powers ...int64) *types.ValidatorSet {
-	return types.NewValidatorSet(validators(powers...))
-}
-
 // A set as no chain makes it, but a database may hold it.
 func raw(powers, priorities []int64) *types.ValidatorSet {
 	list := validators(powers...)
@@ -68,16 +45,6 @@ func raw(powers, priorities []int64) *types.ValidatorSet {
 	}
 	return &types.ValidatorSet{Validators: list, Proposer: list[0].Copy()}
 }
-
-func randomPowers(rng *rand.Rand, n int, max int64) []int64 {
-	powers := make([]int64, n)
-	for i := range powers {
-		powers[i] = 1 + rng.Int63n(max)
-	}
-	return powers
-}
-
-type writer struct{ *bufio.Writer }
 
 func (w writer) increment(set *types.ValidatorSet, times int32) {
 	before := encode(set)
