@@ -440,6 +440,11 @@ START_TEST(a_block_is_put_together_from_its_parts_alone)
     ck_assert_ptr_nonnull(strstr(err.message, "Part 2"));
     ck_assert_uint_eq(out.size, 0);
     parts[2].data[parts[2].size / 2] ^= 1;
+    cmt_slice piece;
+    id.part_total = 5;
+    ck_assert_int_eq(cmt_part_verify(slices[0], 0, &id, &piece, &err), CMT_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(err.message, "one of 4"));
+    id.part_total = 4;
     id.part_hash.bytes[0] ^= 1;
     ck_assert_int_eq(cmt_block_assemble(slices, 4, &id, &out, &err), CMT_CORRUPT);
     ck_assert_int_eq(cmt_part_set_encode(set, 4, &out, &err), CMT_OUT_OF_RANGE);
