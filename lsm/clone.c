@@ -75,9 +75,9 @@ static cmt_status copy_log(const cmt_lsm_edit *edit, const cmt_lsm__file *file, 
 {
     CMT_AUTO(cmt_fd_close) int from = -1;
     CMT_AUTO(cmt_fd_close) int to = -1;
-    const cmt_lsm__recycled_log log = {
-        .number = file->number,
-        .strict = edit->view->dialect.strict_log_tail && file->number != newest};
+    const cmt_lsm__recycled_log log = {.number = file->number,
+                                       .strict = edit->view->dialect.strict_log_tail &&
+                                                 file->number != newest};
     uint64_t size;
     uint64_t end;
     cmt_status st = cmt_file_open_at(edit->view->dir_fd, file->name, &from, err);

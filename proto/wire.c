@@ -23,13 +23,28 @@ static bool fail(cmt_wire_reader *r, const char *damage)
     return false;
 }
 
+/* A number of at most ten bytes; what is beyond 64 bits is dropped, as gogoproto drops it. */
+static const uint8_t *read_number(const uint8_t *p, const uint8_t *end, uint64_t *out)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; p < end && shift < 64; shift += 7) {
+        uint64_t byte = *p++;
+        value |= (byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            *out = value;
+            return p;
+        }
+    }
+    return NULL;
+}
+
 /* Groups (types 3 and 4) end here too: they were gone before these messages were made. */
 static const uint8_t *read_value(const uint8_t *p, const uint8_t *end, cmt_wire_field *f)
 {
     size_t left = (size_t)(end - p);
     switch (f->type) {
     case CMT_WIRE_VARINT:
-        return cmt_varint_get(p, end, &f->value);
+        return read_number(p, end, &f->value);
     case CMT_WIRE_BYTES:
         return cmt_varint_get_bytes(p, end, &f->bytes);
     case CMT_WIRE_FIXED64:
@@ -152,6 +167,16 @@ cmt_status cmt_wire_put_int64(cmt_buf *out, uint32_t number, int64_t value)
     return cmt_wire_put_uint64(out, number, (uint64_t)value);
 }
 
+cmt_status cmt_wire_put_fixed64(cmt_buf *out, uint32_t number, int64_t value)
+{
+    if (value == 0)
+        return CMT_OK;
+    CMT_TRY(cmt_buf_append_varint(out, tag_of(number, CMT_WIRE_FIXED64)));
+    uint8_t bytes[8];
+    cmt_store64(bytes, (uint64_t)value);
+    return cmt_buf_append(out, bytes, sizeof bytes);
+}
+
 cmt_status cmt_wire_put_bytes(cmt_buf *out, uint32_t number, cmt_slice bytes)
 {
     return bytes.size > 0 ? cmt_wire_put_message(out, number, bytes) : CMT_OK;
@@ -174,6 +199,11 @@ size_t cmt_wire_size_int64(uint32_t number, int64_t value)
     if (value == 0)
         return 0;
     return varint_size(tag_of(number, CMT_WIRE_VARINT)) + varint_size((uint64_t)value);
+}
+
+size_t cmt_wire_size_fixed64(uint32_t number, int64_t value)
+{
+    return value == 0 ? 0 : varint_size(tag_of(number, CMT_WIRE_FIXED64)) + 8;
 }
 
 size_t cmt_wire_size_bytes(uint32_t number, size_t size)

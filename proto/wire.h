@@ -76,6 +76,8 @@ CMT_MUST_CHECK cmt_status cmt_wire_start(cmt_buf *out, size_t size);
 CMT_MUST_CHECK cmt_status cmt_wire_put_uint64(cmt_buf *out, uint32_t number, uint64_t value);
 /** Append a number (a negative one takes ten bytes); 0 is left out. */
 CMT_MUST_CHECK cmt_status cmt_wire_put_int64(cmt_buf *out, uint32_t number, int64_t value);
+/** Append an sfixed64, eight bytes; 0 is left out. */
+CMT_MUST_CHECK cmt_status cmt_wire_put_fixed64(cmt_buf *out, uint32_t number, int64_t value);
 /** Append bytes or a string; an empty one is left out. */
 CMT_MUST_CHECK cmt_status cmt_wire_put_bytes(cmt_buf *out, uint32_t number, cmt_slice bytes);
 /** Append a submessage, also when it is empty. */
@@ -85,6 +87,7 @@ CMT_MUST_CHECK cmt_status cmt_wire_put_head(cmt_buf *out, uint32_t number, size_
 
 /* How many bytes the calls above append. */
 size_t cmt_wire_size_int64(uint32_t number, int64_t value);
+size_t cmt_wire_size_fixed64(uint32_t number, int64_t value);
 size_t cmt_wire_size_bytes(uint32_t number, size_t size);
 size_t cmt_wire_size_message(uint32_t number, size_t size);
 

@@ -13,35 +13,36 @@
 /* Source: types/vote.go MaxVoteExtensionSize */
 #define EXTENSION_BYTES_MAX (1024 * 1024)
 
-enum { FLAG_ABSENT = 1, FLAG_COMMIT = 2, FLAG_NIL = 3 };
-
-/* CommitSig, or the same fields of an ExtendedCommitSig. */
-typedef struct signature {
-    int32_t flag;
-    size_t address_size;
-    const Cmt__Pb__Timestamp *timestamp;
-    size_t size;
-} signature;
-
-/* Source: types/block.go CommitSig.ValidateBasic */
-static cmt_status check_signature(const signature *s, cmt_error *err)
+cmt_status cmt_types_check_signature(const cmt_commit_sig *s, cmt_error *err)
 {
-    cmt_time time;
-    CMT_TRY(cmt_types_time("timestamp", s->timestamp, &time, err));
-    if (s->flag == FLAG_ABSENT) {
-        bool zero = time.seconds == CMT_GO_ZERO_TIME.seconds && time.nanos == 0;
-        if (s->address_size == 0 && s->size == 0 && zero)
+    if (s->flag == CMT_BLOCK_ID_ABSENT) {
+        bool zero = s->timestamp.seconds == CMT_GO_ZERO_TIME.seconds && s->timestamp.nanos == 0;
+        if (s->address.size == 0 && s->signature.size == 0 && zero)
             return CMT_OK;
         return cmt_error_set(err, CMT_CORRUPT, "marked absent, but not empty");
     }
-    if (s->flag != FLAG_COMMIT && s->flag != FLAG_NIL)
+    if (s->flag != CMT_BLOCK_ID_COMMIT && s->flag != CMT_BLOCK_ID_NIL)
         return cmt_error_set(err, CMT_CORRUPT, "unknown block id flag %d", (int)s->flag);
-    if (s->address_size != CMT_ADDRESS_SIZE)
+    if (s->address.size != CMT_ADDRESS_SIZE)
         return cmt_error_set(err, CMT_CORRUPT, "validator address of %zu bytes instead of %d",
-                             s->address_size, CMT_ADDRESS_SIZE);
-    if (s->size == 0 || s->size > SIGNATURE_BYTES_MAX)
-        return cmt_error_set(err, CMT_CORRUPT, "signature of %zu bytes", s->size);
+                             s->address.size, CMT_ADDRESS_SIZE);
+    if (s->signature.size == 0 || s->signature.size > SIGNATURE_BYTES_MAX)
+        return cmt_error_set(err, CMT_CORRUPT, "signature of %zu bytes", s->signature.size);
     return CMT_OK;
+}
+
+/* The fields that CommitSig and ExtendedCommitSig share. */
+static cmt_status check_fields(int32_t flag, ProtobufCBinaryData address,
+                               const Cmt__Pb__Timestamp *timestamp, ProtobufCBinaryData signature,
+                               cmt_error *err)
+{
+    cmt_commit_sig sig = {
+        .flag = flag,
+        .address = {address.data, address.len},
+        .signature = {signature.data, signature.len},
+    };
+    CMT_TRY(cmt_types_time("timestamp", timestamp, &sig.timestamp, err));
+    return cmt_types_check_signature(&sig, err);
 }
 
 /* Source: types/block.go ExtendedCommitSig.ValidateBasic */
@@ -49,7 +50,7 @@ static cmt_status check_extension(const Cmt__Pb__ExtendedCommitSig *s, cmt_error
 {
     size_t size = s->extension.len;
     size_t signature_size = s->extension_signature.len;
-    if (s->block_id_flag == FLAG_COMMIT) {
+    if (s->block_id_flag == CMT_BLOCK_ID_COMMIT) {
         if (size > EXTENSION_BYTES_MAX || signature_size > SIGNATURE_BYTES_MAX)
             return cmt_error_set(err, CMT_CORRUPT, "vote extension of %zu bytes, signed with %zu",
                                  size, signature_size);
@@ -63,9 +64,8 @@ static cmt_status check_signatures(const Cmt__Pb__Commit *c, cmt_error *err)
 {
     for (size_t i = 0; i < c->n_signatures; i++) {
         const Cmt__Pb__CommitSig *s = c->signatures[i];
-        signature common = {s->block_id_flag, s->validator_address.len, s->timestamp,
-                            s->signature.len};
-        cmt_status st = check_signature(&common, err);
+        cmt_status st =
+            check_fields(s->block_id_flag, s->validator_address, s->timestamp, s->signature, err);
         if (st != CMT_OK)
             return cmt_error_prefix(err, st, "Commit: signature %zu", i);
     }
@@ -76,9 +76,8 @@ static cmt_status check_extended_signatures(const Cmt__Pb__ExtendedCommit *c, cm
 {
     for (size_t i = 0; i < c->n_extended_signatures; i++) {
         const Cmt__Pb__ExtendedCommitSig *s = c->extended_signatures[i];
-        signature common = {s->block_id_flag, s->validator_address.len, s->timestamp,
-                            s->signature.len};
-        cmt_status st = check_signature(&common, err);
+        cmt_status st =
+            check_fields(s->block_id_flag, s->validator_address, s->timestamp, s->signature, err);
         if (st == CMT_OK)
             st = check_extension(s, err);
         if (st != CMT_OK)
@@ -87,7 +86,7 @@ static cmt_status check_extended_signatures(const Cmt__Pb__ExtendedCommit *c, cm
     return CMT_OK;
 }
 
-static bool is_zero(const cmt_block_id *id)
+bool cmt_types_block_id_is_zero(const cmt_block_id *id)
 {
     return id->hash.size == 0 && id->part_total == 0 && id->part_hash.size == 0;
 }
@@ -100,7 +99,7 @@ static cmt_status check_commit(const cmt_commit_info *c, cmt_error *err)
     CMT_TRY(cmt_types_bounds("Commit: round", c->round, 0, INT32_MAX, err));
     if (c->height == 0)
         return CMT_OK;
-    if (is_zero(&c->block_id))
+    if (cmt_types_block_id_is_zero(&c->block_id))
         return cmt_error_set(err, CMT_CORRUPT, "Commit: it is for no block");
     if (c->signatures == 0)
         return cmt_error_set(err, CMT_CORRUPT, "Commit: it has no signatures");

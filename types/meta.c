@@ -33,10 +33,10 @@ static cmt_status decode_hashes(const Cmt__Pb__Header *h, cmt_header *out, cmt_e
 }
 
 /* Source: types/block.go Header.ValidateBasic */
-static cmt_status decode_header(const Cmt__Pb__Header *h, cmt_header *out, cmt_error *err)
+cmt_status cmt_types_header(const Cmt__Pb__Header *h, cmt_header *out, cmt_error *err)
 {
     if (h == NULL || h->version == NULL)
-        return cmt_error_set(err, CMT_CORRUPT, "BlockMeta: it has no header with a version");
+        return cmt_error_set(err, CMT_CORRUPT, "Header: it is absent, or without a version");
     if (h->version->block != BLOCK_PROTOCOL)
         return cmt_error_set(err, CMT_CORRUPT, "Header: block protocol %" PRIu64 " instead of %d",
                              h->version->block, BLOCK_PROTOCOL);
@@ -61,7 +61,7 @@ cmt_status cmt_block_meta_decode(cmt_slice bytes, cmt_block_meta *out, cmt_error
     CMT_TRY(cmt_types_block_id("BlockMeta: block_id", m->block_id, &meta.block_id, err));
     CMT_TRY(cmt_types_bounds("BlockMeta: block_size", m->block_size, 0, CMT_BLOCK_BYTES_MAX, err));
     meta.block_size = m->block_size;
-    CMT_TRY(decode_header(m->header, &meta.header, err));
+    CMT_TRY(cmt_types_header(m->header, &meta.header, err));
     CMT_TRY(cmt_types_bounds("BlockMeta: num_txs", m->num_txs, 0, CMT_BLOCK_BYTES_MAX, err));
     meta.num_txs = m->num_txs;
     *out = meta;

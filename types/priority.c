@@ -8,6 +8,8 @@
  */
 #include "types_internal.h"
 
+#include "cmtstore/types_validators.h"
+
 #include <inttypes.h>
 
 __extension__ typedef __int128 int128;
@@ -88,6 +90,8 @@ static void rescale(cmt_validator_set *set)
 /* shiftByAvgProposerPriority; big.Int's Div rounds down for a positive divisor. */
 static void centre(cmt_validator *validators, size_t count)
 {
+    if (count == 0)
+        return;
     int128 sum = 0;
     for (size_t i = 0; i < count; i++)
         sum += validators[i].proposer_priority;
@@ -100,12 +104,28 @@ static void centre(cmt_validator *validators, size_t count)
     }
 }
 
+void cmt_types_level_priorities(cmt_validator_set *set)
+{
+    rescale(set);
+    centre(set->validators, set->count);
+}
+
 /* CompareProposerPriority: <0 when @p a proposes before @p b. */
 static int compare(const cmt_validator *a, const cmt_validator *b)
 {
     if (a->proposer_priority != b->proposer_priority)
         return a->proposer_priority > b->proposer_priority ? -1 : 1;
     return cmt_slice_compare(a->address, b->address);
+}
+
+const cmt_validator *cmt_validator_set_proposer(const cmt_validator_set *set)
+{
+    const cmt_validator *first = set->validators;
+    for (size_t i = 1; i < set->count; i++) {
+        if (compare(first, &set->validators[i]) > 0)
+            first = &set->validators[i];
+    }
+    return set->count > 0 ? first : NULL;
 }
 
 /* incrementProposerPriority: one round.  Returns who proposes, NULL if two cannot be told apart. */
@@ -135,8 +155,7 @@ cmt_status cmt_validator_set_increment(cmt_validator_set *set, int32_t times, cm
     if (count == 0)
         return cmt_error_set(err, CMT_INVALID, "move proposer priorities of an empty set");
     CMT_TRY(cmt_types_total_power(set->validators, count, &set->total_voting_power, err));
-    rescale(set);
-    centre(set->validators, count);
+    cmt_types_level_priorities(set);
     const cmt_validator *proposer = NULL;
     for (int32_t i = 0; i < times; i++) {
         proposer = step(set);

@@ -5,7 +5,7 @@
 #ifndef CMT_TYPES_INTERNAL_H
 #define CMT_TYPES_INTERNAL_H
 
-#include "cmtstore/types.h"
+#include "cmtstore/types_block.h"
 
 #include "cmtstore.pb-c.h"
 
@@ -46,5 +46,39 @@ CMT_MUST_CHECK cmt_status cmt_types_bounds(const char *what, int64_t value, int6
  *  @retval CMT_CORRUPT  one is negative, or the sum is above CMT_VOTING_POWER_MAX */
 CMT_MUST_CHECK cmt_status cmt_types_total_power(const cmt_validator *validators, size_t count,
                                                 int64_t *out, cmt_error *err);
+
+/** Rescale and centre the priorities of a set that is not empty and whose total is known. */
+void cmt_types_level_priorities(cmt_validator_set *set);
+
+/** A Part taken apart. */
+typedef struct cmt_types_part {
+    uint64_t index;
+    cmt_slice piece; /* borrowed */
+    size_t leaf_hash_size;
+    cmt_merkle_proof proof; /* aunt_count may exceed what is kept; cmt_merkle_verify() refuses it */
+} cmt_types_part;
+
+/** Read a Part and check all but its hashes. */
+CMT_MUST_CHECK cmt_status cmt_types_part_read(cmt_slice bytes, uint32_t index, cmt_types_part *out,
+                                              cmt_error *err);
+
+/** Check a signature of a commit as far as it goes without verifying it.
+ *  Source: types/block.go CommitSig.ValidateBasic */
+CMT_MUST_CHECK cmt_status cmt_types_check_signature(const cmt_commit_sig *sig, cmt_error *err);
+
+/** A header of a block or of a meta.  @p header may be NULL: absent. */
+CMT_MUST_CHECK cmt_status cmt_types_header(const Cmt__Pb__Header *header, cmt_header *out,
+                                           cmt_error *err);
+
+/** True for the id of no block. */
+bool cmt_types_block_id_is_zero(const cmt_block_id *id);
+
+/** Read and check one Validator message by itself. */
+CMT_MUST_CHECK cmt_status cmt_types_check_validator(cmt_slice bytes, cmt_error *err);
+
+static inline bool cmt_types_hash_equal(const cmt_hash *a, const cmt_hash *b)
+{
+    return cmt_slice_equal((cmt_slice){a->bytes, a->size}, (cmt_slice){b->bytes, b->size});
+}
 
 #endif

@@ -19,6 +19,7 @@ void cmt_validator_set_free(cmt_validator_set *set)
     if (set == NULL)
         return;
     free(set->validators);
+    free(set->storage);
     *set = (cmt_validator_set){0};
 }
 
@@ -68,6 +69,13 @@ static cmt_status check_validator(const cmt_validator *v, cmt_error *err)
         return cmt_error_set(err, CMT_CORRUPT, "voting power %" PRId64 " is negative",
                              v->voting_power);
     return CMT_OK;
+}
+
+cmt_status cmt_types_check_validator(cmt_slice bytes, cmt_error *err)
+{
+    cmt_validator v = {0};
+    CMT_TRY(read_validator(bytes, &v, err));
+    return check_validator(&v, err);
 }
 
 /* All but field 1, which is only counted: it is allocated for once the count is known. */

@@ -167,6 +167,7 @@ typedef struct cmt_validator_set {
     cmt_validator proposer;
     int64_t total_voting_power;
     int64_t stored_total; /* field 3 as stored; CometBFT writes 0 */
+    void *storage;        /* what slices point into, if the set owns it */
 } cmt_validator_set;
 
 CMT_API void cmt_validator_set_free(cmt_validator_set *set);

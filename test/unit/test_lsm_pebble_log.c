@@ -125,8 +125,9 @@ static uint64_t end_of(size_t size, bool strict)
     CMT_AUTO(cmt_fd_close) int fd = memfd_create("log", MFD_CLOEXEC);
     uint64_t end = 12345;
     ck_assert_int_eq(write(fd, bytes.data, bytes.size), (ssize_t)bytes.size);
-    cmt_status st = cmt_lsm__log_end_recycled(fd, "000007.log", size,
-                                              (cmt_lsm__recycled_log){.number = NUMBER, .strict = strict}, &end, &err);
+    cmt_status st = cmt_lsm__log_end_recycled(
+        fd, "000007.log", size, (cmt_lsm__recycled_log){.number = NUMBER, .strict = strict}, &end,
+        &err);
     ck_assert_msg(st == CMT_OK, "%s", err.message);
     return end;
 }

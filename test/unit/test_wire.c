@@ -49,6 +49,20 @@ START_TEST(reads_every_wire_type)
 }
 END_TEST
 
+START_TEST(drops_what_a_number_has_beyond_64_bits)
+{
+    cmt_buf bytes = test_unhex("08ffffffffffffffffff03 08ffffffffffffffffff7e");
+    cmt_wire_reader r = cmt_wire_read("Message", cmt_buf_slice(&bytes));
+    cmt_wire_field f;
+    ck_assert(cmt_wire_next(&r, &f));
+    ck_assert_uint_eq(f.value, UINT64_MAX);
+    ck_assert(cmt_wire_next(&r, &f));
+    ck_assert_uint_eq(f.value, UINT64_MAX >> 1);
+    ck_assert(!cmt_wire_next(&r, &f));
+    cmt_buf_free(&bytes);
+}
+END_TEST
+
 START_TEST(borrows_bytes_where_they_stand)
 {
     cmt_buf bytes = test_unhex("1203616263 1200");
@@ -95,7 +109,7 @@ START_TEST(refuses_what_is_no_field)
         "0c",                       /* the end of one */
         "0e00",                     /* wire type 6 */
         "0f00",                     /* wire type 7 */
-        "08ffffffffffffffffff02",   /* 65 bits */
+        "08ffffffffffffffffffff01", /* eleven bytes */
         "08ffffffffffffffffffff01", /* eleven bytes */
         "12ffffffffffffffffff0141", /* a length of 2^64-1 */
         "12ffffffff0741",           /* a length of 2^31-1 */
@@ -333,6 +347,7 @@ int main(void)
     Suite *suite = suite_create("wire");
     TCase *reader = tcase_create("reader");
     tcase_add_test(reader, reads_every_wire_type);
+    tcase_add_test(reader, drops_what_a_number_has_beyond_64_bits);
     tcase_add_test(reader, borrows_bytes_where_they_stand);
     tcase_add_test(reader, reads_an_empty_message);
     tcase_add_test(reader, refuses_every_cut);

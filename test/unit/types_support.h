@@ -85,6 +85,25 @@ typedef struct test_line {
     size_t count;
 } test_line;
 
+/* The word number @p i, which must be there. */
+static inline const char *test_word(const test_line *line, size_t i)
+{
+    const char *word = i < TEST_WORDS_MAX ? line->words[i] : NULL;
+    TEST_MUST(word != NULL);
+    return word != NULL ? word : "";
+}
+
+static inline int64_t test_number(const test_line *line, size_t i)
+{
+    return strtoll(test_word(line, i), NULL, 10);
+}
+
+/* True if the line begins with @p kind. */
+static inline bool test_is(const test_line *line, const char *kind)
+{
+    return strcmp(test_word(line, 0), kind) == 0;
+}
+
 /* Call @p visit for every line of data/@p name that is no comment; returns how many there were. */
 static inline size_t test_each_line(const char *name, void (*visit)(const test_line *line))
 {

@@ -4,6 +4,7 @@
 //
 //	vectors load HOME BACKEND HEIGHT...
 //	vectors keys
+//	vectors blocks > ../../unit/data/block-vectors-1.0.txt
 //
 // load is as in the program of the same name for 0.38; the home must have key layout v1.  keys notes what
 // the stores ask an empty database for.
@@ -120,10 +121,12 @@ func main() {
 	switch {
 	case len(os.Args) == 2 && os.Args[1] == "keys":
 		keys(out)
+	case len(os.Args) == 2 && os.Args[1] == "blocks":
+		blocks(writer{out})
 	case len(os.Args) > 4 && os.Args[1] == "load":
 		load(out, os.Args[2], os.Args[3], os.Args[4:])
 	default:
-		fmt.Fprintln(os.Stderr, "usage: vectors load HOME BACKEND HEIGHT... | vectors keys")
+		fmt.Fprintln(os.Stderr, "usage: vectors load HOME BACKEND HEIGHT... | vectors keys | vectors blocks")
 		os.Exit(2)
 	}
 	must(out.Flush())

@@ -3,6 +3,7 @@
 // Vectors makes the test vectors of proposer priorities with CometBFT 0.38's own code.
 //
 //	vectors priorities > ../../unit/data/priority-vectors.txt
+//	vectors blocks > ../../unit/data/block-vectors.txt
 //	vectors load HOME HEIGHT...    one line per height whose validators record is a pointer
 //
 // A line of priorities is "KIND TIMES IN OUT": the ValidatorSet messages before and after, in hex.
@@ -22,7 +23,6 @@ import (
 	"strconv"
 
 	dbm "github.com/cometbft/cometbft-db"
-	"github.com/cometbft/cometbft/crypto/ed25519"
 	cmtstate "github.com/cometbft/cometbft/proto/tendermint/state"
 	sm "github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/types"
@@ -37,28 +37,6 @@ func must(err error) {
 	}
 }
 
-func encode(set *types.ValidatorSet) []byte {
-	pb, err := set.ToProto()
-	must(err)
-	bytes, err := pb.Marshal()
-	must(err)
-	return bytes
-}
-
-// validators with these powers; keys, and so addresses, depend on the index only.
-func validators(powers ...int64) []*types.Validator {
-	list := make([]*types.Validator, len(powers))
-	for i, power := range powers {
-		key := ed25519.GenPrivKeyFromSecret([]byte(fmt.Sprintf("validator %d", i)))
-		list[i] = types.NewValidator(key.PubKey(), power)
-	}
-	return list
-}
-
-func fresh(powers ...int64) *types.ValidatorSet {
-	return types.NewValidatorSet(validators(powers...))
-}
-
 // A set as no chain makes it, but a database may hold it.
 func raw(powers, priorities []int64) *types.ValidatorSet {
 	list := validators(powers...)
@@ -67,16 +45,6 @@ func raw(powers, priorities []int64) *types.ValidatorSet {
 	}
 	return &types.ValidatorSet{Validators: list, Proposer: list[0].Copy()}
 }
-
-func randomPowers(rng *rand.Rand, n int, max int64) []int64 {
-	powers := make([]int64, n)
-	for i := range powers {
-		powers[i] = 1 + rng.Int63n(max)
-	}
-	return powers
-}
-
-type writer struct{ *bufio.Writer }
 
 func (w writer) increment(set *types.ValidatorSet, times int32) {
 	before := encode(set)
@@ -225,10 +193,12 @@ func main() {
 	switch {
 	case len(os.Args) == 2 && os.Args[1] == "priorities":
 		priorities(out)
+	case len(os.Args) == 2 && os.Args[1] == "blocks":
+		blocks(out)
 	case len(os.Args) > 3 && os.Args[1] == "load":
 		load(out, os.Args[2], os.Args[3:])
 	default:
-		fmt.Fprintln(os.Stderr, "usage: vectors priorities | vectors load HOME HEIGHT...")
+		fmt.Fprintln(os.Stderr, "usage: vectors priorities | vectors blocks | vectors load HOME HEIGHT...")
 		os.Exit(2)
 	}
 	must(out.Flush())

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The genesis document: what a chain begins with.
+ */
+#ifndef CMTSTORE_TYPES_GENESIS_H
+#define CMTSTORE_TYPES_GENESIS_H
+
+#include "cmtstore/types_params.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cmt_genesis {
+    bool has_time; /* CometBFT takes the time of day when the document has none */
+    cmt_time time;
+    char chain_id[CMT_CHAIN_ID_MAX + 1];
+    int64_t initial_height; /* 1 when the document says 0 or nothing */
+    cmt_params params;      /* the release's defaults when the document has none */
+    cmt_validator_update *validators;
+    size_t validator_count;
+    cmt_hash app_hash;
+    uint8_t *keys; /* what the validators' keys point into */
+} cmt_genesis;
+
+/**
+ * Decode a genesis.json and check it, as @p release would.  app_state is passed over.  Release with
+ * cmt_genesis_free().  Memory: several times the document while it is decoded.
+ *
+ * @retval CMT_INVALID      no JSON, or a field is missing, wrong or out of its limits; err names it
+ * @retval CMT_UNSUPPORTED  an app hash or a key type that cmtstore has no room for
+ * Source: types/genesis.go GenesisDocFromJSON, ValidateAndComplete, libs/json
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_genesis_decode(cmt_slice json, cmt_params_release release,
+                                                     cmt_genesis *out, cmt_error *err);
+CMT_API void cmt_genesis_free(cmt_genesis *genesis);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
