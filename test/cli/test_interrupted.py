@@ -19,7 +19,7 @@ from support.tally import Failed, Tally, expect, expect_equal, reason_to_skip
 WORK = homes.Workspace(in_memory=True)
 ROCKSDB, LEVELDB = "multi-0.38-rocksdb", "flush-0.38"
 RETAIN, FILL_MIB = 300, 160
-PRUNE = ("prune-and-compact", "--no-sweep", "--retain-height", RETAIN)
+PRUNE = ("prune-and-compact", "--no-sweep", "--retain-height", RETAIN, "--method", "engine")
 
 
 def filled_home():
@@ -123,7 +123,7 @@ def main():
     if reason:
         tally.skip(title, reason)
     else:
-        tally.run(title, stops_within_a_compaction, [(PRUNE, signal.SIGINT), (("compact",), signal.SIGTERM)], serial=True)
+        tally.run(title, stops_within_a_compaction, [(PRUNE, signal.SIGINT), (("compact", "--method", "engine"), signal.SIGTERM)], serial=True)
     tally.run("compacts what a prune left", compacts_what_a_prune_left, [()])
     tally.finish()
 
