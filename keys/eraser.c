@@ -26,6 +26,8 @@ cmt_status cmt_eraser_open(cmt_eraser *eraser, cmt_db *db, const cmt_erase_optio
         eraser->options.batch_bytes = BATCH_BYTES;
     if (eraser->options.step_heights <= 0)
         eraser->options.step_heights = STEP_HEIGHTS;
+    if (eraser->options.drop_bytes == 0)
+        eraser->options.drop_bytes = DROP_BYTES;
     unsigned capabilities = cmt_db_capabilities(db);
     if ((capabilities & CMT_DB_WRITABLE) == 0)
         return cmt_error_set(err, CMT_UNSUPPORTED, "%s: it is open for reading only", database);
@@ -120,7 +122,7 @@ cmt_status cmt_eraser_drop(cmt_eraser *eraser, const cmt_range_list *ranges, cmt
     for (size_t i = 0; i < ranges->count; i++) {
         uint64_t bytes;
         CMT_TRY(cmt_db_approximate_bytes(eraser->db, ranges->ranges[i], &bytes, err));
-        if (bytes >= DROP_BYTES)
+        if (bytes >= eraser->options.drop_bytes)
             CMT_TRY(cmt_db_drop_files(eraser->db, ranges->ranges[i], err));
     }
     return CMT_OK;

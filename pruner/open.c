@@ -175,7 +175,7 @@ static void free_rules(cmt_pruner *p)
 
 cmt_status cmt_pruner__use_engine(cmt_pruner *p, const char *why, cmt_error *err)
 {
-    cmt_log(p->options.logger, CMT_LOG_INFO, "the engine does it, slower  why=\"%s\"", why);
+    cmt_log(p->options.logger, CMT_LOG_DEBUG, "the engine does it, slower  why=\"%s\"", why);
     cmt_pruner__close_views(p);
     free_rules(p);
     p->method = CMT_METHOD_ENGINE;

@@ -283,7 +283,7 @@ def text_file(home):
         f.write("not a database")
 
 
-IMITATIONS = [(badger, "badgerdb"), (bolt, "boltdb"), (newer_pebble, "a pebble newer"), (mixed, "do not belong together"), (only_sst, ".sst"),
+IMITATIONS = [(badger, "badgerdb"), (bolt, "boltdb"), (newer_pebble, "newer than CometBFT's"), (mixed, "do not belong together"), (only_sst, ".sst"),
               (stranger, "CURRENT"), (text_file, "bolt")]
 
 

@@ -141,7 +141,7 @@ START_TEST(ranges_go_as_such_and_only_then_their_files)
     put_blocks(1, 200);
     put_state(1, 200);
     cmt_block_prune_request request = request_for(150, 200, 0);
-    cmt_erase_options options = {.progress = &looking};
+    cmt_erase_options options = {.drop_bytes = 1, .progress = &looking};
     ck_assert_int_eq(run(RANGES, &request, options), CMT_OK);
     ck_assert_int_eq(reports, 1);
     ck_assert_uint_eq(record.unsynced, 0);
@@ -166,7 +166,7 @@ START_TEST(steps_by_ranges_are_bounded_and_may_be_stopped)
     put_state(95, 300);
     cmt_block_prune_request request = request_for(250, 300, 80); /* evidence from 220 on */
     stop_at = 2;
-    cmt_erase_options options = {.step_heights = 40, .progress = &looking};
+    cmt_erase_options options = {.step_heights = 40, .drop_bytes = 1, .progress = &looking};
     ck_assert_int_eq(run(RANGES, &request, options), CMT_CANCELLED);
     ck_assert_int_eq(result.base, 95 + 80);
     stop_at = 0;

@@ -460,7 +460,7 @@ static const struct {
     {fill_log, CMT_CORRUPT, "log alone"},
     {add_blob_file, CMT_UNSUPPORTED, "attribute 4"},
     {add_foreign_table, CMT_CORRUPT, "nowhere"},
-    {add_column_family, CMT_UNSUPPORTED, "field 200"},
+    {add_column_family, CMT_UNSUPPORTED, "column family"},
     {lower_sequence, CMT_CORRUPT, "sequence"},
     {cut_manifest, CMT_CORRUPT, "cut"},
 };

@@ -550,6 +550,31 @@ START_TEST(other_options_are_refused)
 }
 END_TEST
 
+static void add_option(const char *line)
+{
+    cmt_buf text = files_read(dir, "OPTIONS-000007");
+    ck_assert_int_eq(cmt_buf_append(&text, line, strlen(line)), CMT_OK);
+    files_write(dir, "OPTIONS-000007", cmt_buf_slice(&text));
+    cmt_buf_free(&text);
+}
+
+/* Older versions name the directory itself, wherever it was then. */
+START_TEST(logs_elsewhere_are_refused)
+{
+    rocksdb_dir_init(&db, dir, "");
+    rocksdb_dir_put(&db, "a", "1");
+    rocksdb_dir_close(&db);
+    cmt_buf text = files_read(dir, "OPTIONS-000007");
+    add_option("  wal_dir=/where/it/was/before/x.db/\n");
+    pairs_must(read_all(), &err);
+    files_write(dir, "OPTIONS-000007", cmt_buf_slice(&text));
+    add_option("  wal_dir=/fast/disk/wal\n");
+    ck_assert_int_eq(read_all(), CMT_UNSUPPORTED);
+    ck_assert_msg(strstr(err.message, "wal_dir") != NULL, "%s", err.message);
+    cmt_buf_free(&text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lsm_rocksdb");
@@ -569,6 +594,7 @@ int main(void)
     tcase_add_test(tc, compressed_logs_are_refused);
     tcase_add_test(tc, logs_are_read_up_to_a_limit);
     tcase_add_test(tc, other_options_are_refused);
+    tcase_add_test(tc, logs_elsewhere_are_refused);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -174,10 +174,11 @@ START_TEST(ranges_go_in_one_batch_with_the_records)
     put_heights(40, true);
     chain_put_text(db, "\x02", "lastABCIResponsesRetainHeight");
     retain = 330;
-    ck_assert_int_eq(run(RANGES, 1, (cmt_erase_options){.progress = &looking}), CMT_OK);
+    ck_assert_int_eq(run(RANGES, 1, (cmt_erase_options){.drop_bytes = 1, .progress = &looking}),
+                     CMT_OK);
     ck_assert_uint_eq(record.writes, 1);
     ck_assert_uint_eq(record.flushes, 1);
-    ck_assert_uint_eq(record.drops, result.touched.count);
+    ck_assert(record.drops > 0 && record.drops <= result.touched.count);
     ck_assert_uint_eq(record.drops_unflushed, 0);
     expect_done();
     ck_assert_int_eq(run(RANGES, retain, (cmt_erase_options){0}), CMT_OK);
