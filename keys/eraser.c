@@ -122,7 +122,7 @@ cmt_status cmt_eraser_drop(cmt_eraser *eraser, const cmt_range_list *ranges, cmt
     for (size_t i = 0; i < ranges->count; i++) {
         uint64_t bytes;
         CMT_TRY(cmt_db_approximate_bytes(eraser->db, ranges->ranges[i], &bytes, err));
-        if (bytes >= eraser->options.drop_bytes)
+        if (bytes + 1 >= eraser->options.drop_bytes)
             CMT_TRY(cmt_db_drop_files(eraser->db, ranges->ranges[i], err));
     }
     return CMT_OK;

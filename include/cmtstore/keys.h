@@ -195,7 +195,7 @@ typedef struct cmt_erase_options {
     bool points;             /* single deletions also where the engine deletes ranges */
     int64_t step_heights;    /* by ranges: blocks that go in one step; 0: 100,000 */
     uint64_t
-        drop_bytes; /* a range with less in it is not looked through for whole files; 0: 256 KiB */
+        drop_bytes; /* ranges with less in them are not looked through for whole files; 0: 256 KiB; 1: all are */
     const cmt_progress_hook *progress; /* asked between batches; may be NULL */
 } cmt_erase_options;
 

@@ -126,7 +126,7 @@ def tells_of_rocksdb():
     plan = run("plan", "-b", 10, "--home", home, "-o", "json").expect_code(tools.OK).json()
     expect_equal((plan["method"], plan["blocks_to_prune"], plan["nothing_to_do"]), ("edit", 590, False), "plan")
     plan = run("plan", "-b", 10, "--method", "engine", "--home", home, "-o", "json").expect_code(tools.OK).json()
-    expect_equal((plan["method"], plan["blocks_to_prune"], plan["nothing_to_do"]), ("edit", 590, False), "plan")
+    expect_equal((plan["method"], plan["blocks_to_prune"], plan["nothing_to_do"]), ("engine", 590, False), "plan")
     expect_equal(homes.fingerprint(home), before, "the directory")
     WORK.discard(home)
 
