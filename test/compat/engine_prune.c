@@ -12,6 +12,7 @@
  *           batch=N      changes in a batch
  *           stop=N       stop after every N batches, close the databases and begin again
  *           compact      compact what was touched
+ *           copy         of DATA_DIR's databases, whatever wrote them: ENGINE works on copies in OUT_DIR
  *
  * OUT_DIR/{blockstore,state}.lines: key in hex, length and SHA-256 of the value.  On stdout one line of
  * figures.
@@ -36,6 +37,7 @@ typedef struct setting {
     int64_t stop_every;
     bool sweep;
     bool compact;
+    bool copy;
     cmt_erase_options options;
 } setting;
 
@@ -77,6 +79,39 @@ static void copy_all(cmt_db *from, cmt_db *to)
         check(cmt_db_memory_put(to, cmt_db_iter_key(iter), cmt_db_iter_value(iter)), &err, "copy");
     check(st == CMT_NOT_FOUND ? CMT_OK : st, &err, "copy");
     cmt_db_iter_free(iter);
+}
+
+/* A new database in OUT_DIR with all pairs of the old one. */
+static void copy_database(const setting *s, int which)
+{
+    char path[4096];
+    cmt_error err = CMT_ERROR_INIT;
+    const cmt_db_open_options options = {.engine = cmt_engine_from_name(s->engine), .create = true};
+    cmt_db *from;
+    cmt_db *to;
+    cmt_db_batch *batch;
+    cmt_db_iter *iter;
+    snprintf(path, sizeof path, "%s/%s.db", s->data_dir, names[which]);
+    check(cmt_db_open_view(path, NULL, &from, &err), &err, path);
+    snprintf(path, sizeof path, "%s/%s.db", s->out_dir, names[which]);
+    check(cmt_db_open(path, &options, &to, &err), &err, path);
+    check(cmt_db_batch_new(&batch, &err), &err, "batch");
+    check(cmt_db_iter_new(from, NULL, &iter, &err), &err, "iterate");
+    cmt_status st = cmt_db_iter_first(iter, &err);
+    for (; st == CMT_OK; st = cmt_db_iter_next(iter, &err)) {
+        check(cmt_db_batch_put(batch, cmt_db_iter_key(iter), cmt_db_iter_value(iter), &err), &err,
+              "copy");
+        if (cmt_db_batch_bytes(batch) < (size_t)1 << 20)
+            continue;
+        check(cmt_db_write(to, batch, false, &err), &err, "copy");
+        cmt_db_batch_clear(batch);
+    }
+    check(st == CMT_NOT_FOUND ? CMT_OK : st, &err, "copy");
+    check(cmt_db_write(to, batch, true, &err), &err, "copy");
+    cmt_db_iter_free(iter);
+    cmt_db_batch_free(batch);
+    cmt_db_close(to);
+    cmt_db_close(from);
 }
 
 static cmt_db *open_database(const setting *s, int which)
@@ -217,6 +252,8 @@ static void read_option(setting *s, const char *text)
         s->options.points = true;
     else if (strcmp(text, "compact") == 0)
         s->compact = true;
+    else if (strcmp(text, "copy") == 0)
+        s->copy = true;
     else if (strncmp(text, "batch=", 6) == 0)
         s->options.batch_operations = strtoul(text + 6, NULL, 10);
     else if (strncmp(text, "stop=", 5) == 0)
@@ -237,6 +274,10 @@ int main(int argc, char **argv)
                  .options = {.progress = &hook}};
     for (int i = 5; i < argc; i++)
         read_option(&s, argv[i]);
+    for (int which = 0; which < 2 && s.copy; which++)
+        copy_database(&s, which);
+    if (s.copy)
+        s.data_dir = s.out_dir;
     figures f = {0};
     cmt_error err = CMT_ERROR_INIT;
     cmt_status st = CMT_CANCELLED;

@@ -3,7 +3,7 @@
 """The height-wise prune on open engines against the golden dumps of CometBFT's own prunes: on memory, on
 LevelDB and on RocksDB, by points and by ranges, at once and stopped after every few batches.
 
-Environment: CMT_TEST_ENGINE_PRUNE (the helper), CMT_TEST_JOBS (2).  Arguments: only these fixtures.
+Environment: CMT_TEST_ENGINE_PRUNE (the helper), CMT_TEST_JOBS (2), CMT_TEST_FULL=1 (more heights).  Arguments: only these fixtures.
 """
 
 import json
@@ -14,7 +14,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from support import homes  # noqa: E402
-from support.tally import Tally, expect, expect_equal  # noqa: E402
+from support.tally import Tally, expect, expect_equal, full  # noqa: E402
 
 WORK = homes.Workspace(in_memory=True)
 ROCKSDB = "multi-0.38-rocksdb"
@@ -66,6 +66,10 @@ def main():
               [(*h, "cleveldb", "batch=200", "stop=1") for h in stopped if h in level])
     if not sys.argv[1:]:
         WORK.fixture(ROCKSDB)
+        every = heights + [(ROCKSDB, r) for r in homes.golden_heights(ROCKSDB)]
+        some = every if full() else [h for h in every if h[1] == homes.golden_heights(h[0])[-1]]
+        for engine in ("cleveldb", "rocksdb"):
+            tally.run(f"every fixture, copied to {engine}", equals_golden, [(*h, engine, "copy", "compact") for h in some])
         rocks = [(ROCKSDB, r) for r in homes.golden_heights(ROCKSDB)]
         tally.run("RocksDB, by ranges", equals_golden, [(*h, "rocksdb") for h in rocks])
         tally.run("RocksDB, by ranges, compacted", equals_golden, [(*h, "rocksdb", "compact") for h in rocks])
