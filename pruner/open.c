@@ -175,11 +175,12 @@ static void free_rules(cmt_pruner *p)
 
 cmt_status cmt_pruner__use_engine(cmt_pruner *p, const char *why, cmt_error *err)
 {
-    cmt_log(p->options.logger, CMT_LOG_DEBUG, "the engine does it, slower  why=\"%s\"", why);
     cmt_pruner__close_views(p);
     free_rules(p);
     p->method = CMT_METHOD_ENGINE;
-    return open_sides(p, err);
+    CMT_TRY(open_sides(p, err)); /* where it refuses too, its reason is the one to tell */
+    cmt_log(p->options.logger, CMT_LOG_INFO, "the engine does it, slower  why=\"%s\"", why);
+    return CMT_OK;
 }
 
 static cmt_status open_all(cmt_pruner *p, cmt_error *err)

@@ -62,7 +62,10 @@ static char *options_text(void)
     }
     ck_assert_ptr_nonnull(name);
     cmt_buf bytes = files_read(dir, name);
-    char *text = strndup((const char *)bytes.data, bytes.size);
+    char *text = malloc(bytes.size + 1);
+    ck_assert_ptr_nonnull(text);
+    memcpy(text, bytes.data, bytes.size);
+    text[bytes.size] = '\0';
     cmt_buf_free(&bytes);
     free(name);
     return text;
