@@ -301,7 +301,7 @@ cmt_status cmt_lsm__edit_finish_table(cmt_lsm_edit *edit, cmt_lsm__builder *buil
 void cmt_lsm__edit_count_bytes(cmt_lsm_edit *edit, uint64_t bytes_read, uint64_t bytes_written)
 {
     pthread_mutex_lock(&edit->lock);
-    edit->view->cache.bytes_read += bytes_read;
+    edit->bytes_read_by_jobs += bytes_read;
     edit->counts.bytes_written += bytes_written;
     pthread_mutex_unlock(&edit->lock);
 }
@@ -479,7 +479,7 @@ cmt_status cmt_lsm_edit_prepare(cmt_lsm_edit *edit, cmt_error *err)
     cmt_status st = check_space(edit, &cause);
     if (st == CMT_OK) {
         st = write_new_state(edit, &cause);
-        edit->counts.bytes_read = edit->view->cache.bytes_read;
+        edit->counts.bytes_read = edit->view->cache.bytes_read + edit->bytes_read_by_jobs;
         if (st != CMT_OK)
             cmt_lsm__edit_undo(edit);
     }

@@ -93,6 +93,7 @@ struct cmt_lsm_edit {
     uint64_t log_number;             /* of the new state */
 
     uint64_t bytes_to_write;     /* estimate, for progress */
+    uint64_t bytes_read_by_jobs; /* through caches of their own */
     uint64_t bytes_gone_through; /* of it */
     cmt_lsm_edit_counts counts;
 };
