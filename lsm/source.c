@@ -303,13 +303,16 @@ cmt_status cmt_lsm__source_last(cmt_lsm__source *s, cmt_error *err)
     return go_back(s, err);
 }
 
-/* Is the first entry >= `internal` in the block the source stands in, at or behind where it stands?  A
- * search that goes forward in small steps then needs neither the tables' bounds nor the index. */
+/* Is the first entry >= `internal` in the block the source stands in, at or behind where it stands, or else
+ * the first one behind the block?  A search that goes forward in small steps then needs neither the other
+ * tables' bounds nor the index.  The separator of a table's last block may lie far behind the table's largest
+ * key, with whole tables in between. */
 static bool seek_stays_in_block(const cmt_lsm__source *s, cmt_slice internal)
 {
     return s->valid && s->data.valid && s->index.valid &&
            cmt_lsm__internal_compare(s->key, internal) <= 0 &&
-           cmt_lsm__internal_compare(internal, cmt_buf_slice(&s->index.key)) <= 0;
+           cmt_lsm__internal_compare(internal, cmt_buf_slice(&s->index.key)) <= 0 &&
+           cmt_lsm__internal_compare(internal, s->table->meta->largest) <= 0;
 }
 
 /* The first entry >= `internal` from here on in the block: near by it is found step by step. */
@@ -364,6 +367,7 @@ cmt_status cmt_lsm__source_next(cmt_lsm__source *s, cmt_error *err)
 {
     if (s->journal != NULL)
         return journal_at(s, s->entry + 1);
+    s->valid = false;
     CMT_TRY(cmt_lsm__cursor_next(&s->data, err));
     return go_on(s, err);
 }
@@ -372,6 +376,7 @@ cmt_status cmt_lsm__source_prev(cmt_lsm__source *s, cmt_error *err)
 {
     if (s->journal != NULL)
         return journal_at(s, s->entry == 0 ? s->journal->count : s->entry - 1);
+    s->valid = false;
     CMT_TRY(cmt_lsm__cursor_prev(&s->data, err));
     return go_back(s, err);
 }
