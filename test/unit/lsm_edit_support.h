@@ -6,82 +6,20 @@
 #ifndef CMT_TEST_LSM_EDIT_SUPPORT_H
 #define CMT_TEST_LSM_EDIT_SUPPORT_H
 
-#include "edit_internal.h"
+#include "carry_out.h"
 #include "engine.h"
-#include "files.h"
-#include "pairs.h"
-#include "shape.h"
-
-#include <check.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 #define TEXT(literal)                                                                              \
     {                                                                                              \
         (const uint8_t *)(literal), sizeof(literal) - 1                                            \
     }
 
-static char *top;
-static char *dir;
-static shape db;
-static cmt_error err;
-
 static inline void setup(void)
 {
-    err = (cmt_error)CMT_ERROR_INIT;
-    top = files_temp();
-    dir = files_make_dir(top, "x.db");
-    pairs_must(shape_begin(&db, dir, &err), &err);
-}
-
-static inline void teardown(void)
-{
-    shape_end(&db);
-    free(dir);
-    files_remove(top);
-}
-
-#define TABLE(level, ...)                                                                          \
-    do {                                                                                           \
-        const shape_entry entries[] = {__VA_ARGS__};                                               \
-        pairs_must(shape_table(&db, (level), entries, COUNT(entries), &err), &err);                \
-    } while (0)
-
-#define LOG(...)                                                                                   \
-    do {                                                                                           \
-        const shape_entry entries[] = {__VA_ARGS__};                                               \
-        pairs_must(shape_log(&db, entries, COUNT(entries), &err), &err);                           \
-    } while (0)
-
-static inline void finish(void)
-{
-    pairs_must(shape_finish(&db, &err), &err);
-}
-
-/* Carry an edit out after its plan. */
-static inline void carry_out(cmt_lsm_edit *edit)
-{
-    cmt_lsm_trash *trash;
-    cmt_lsm_retired left;
-    pairs_must(cmt_lsm_trash_open(dir, &trash, &err), &err);
-    pairs_must(cmt_lsm_edit_prepare(edit, &err), &err);
-    pairs_must(cmt_lsm_edit_commit(edit, &err), &err);
-    pairs_must(cmt_lsm_edit_retire(edit, trash, &left, &err), &err);
-    ck_assert_uint_eq(left.left_behind, 0);
-    pairs_must(cmt_lsm_trash_empty(trash, 1, NULL, &err), &err);
-    cmt_lsm_trash_close(trash);
-}
-
-static inline cmt_lsm_edit *open_edit(void)
-{
-    static const cmt_lsm_edit_options options = {.name = "test", .min_free_bytes = 1};
-    cmt_lsm_edit *edit;
-    pairs_must(cmt_lsm_edit_open(dir, &options, &edit, &err), &err);
-    return edit;
+    begin_database(shape_begin);
 }
 
 static inline void expect(const char *pairs)

@@ -3,15 +3,10 @@
  * pebble by RocksDB: what a clone holds, what is taken back from it and what is not, and that until the commit
  * nothing changes.
  */
+#include "carry_out.h"
 #include "cmtstore/db.h"
-#include "edit_internal.h"
-#include "files.h"
 #include "log.h"
-#include "pairs.h"
-#include "shape.h"
 #include "version_fields.h"
-
-#include <check.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,12 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static char *top;
-static char *dir;
-static shape db;
-static cmt_error err;
 static cmt_lsm_trash *work;
 static cmt_lsm_edit *edit;
 static cmt_db *cloned;
@@ -33,10 +22,7 @@ static cmt_buf path;
 
 static void setup(void)
 {
-    err = (cmt_error)CMT_ERROR_INIT;
-    top = files_temp();
-    dir = files_make_dir(top, "x.db");
-    pairs_must(shape_begin_pebble(&db, dir, &err), &err);
+    begin_database(shape_begin_pebble);
 }
 
 static void end_run(void)
@@ -52,25 +38,11 @@ static void end_run(void)
     work = NULL;
 }
 
-static void teardown(void)
+static void end_case(void)
 {
     end_run();
-    shape_end(&db);
-    free(dir);
-    files_remove(top);
+    teardown();
 }
-
-#define TABLE(level, ...)                                                                          \
-    do {                                                                                           \
-        const shape_entry entries[] = {__VA_ARGS__};                                               \
-        pairs_must(shape_table(&db, (level), entries, COUNT(entries), &err), &err);                \
-    } while (0)
-
-#define LOG(...)                                                                                   \
-    do {                                                                                           \
-        const shape_entry entries[] = {__VA_ARGS__};                                               \
-        pairs_must(shape_log(&db, entries, COUNT(entries), &err), &err);                           \
-    } while (0)
 
 /* What most cases begin with. */
 static void lay_out(void)
@@ -80,13 +52,12 @@ static void lay_out(void)
     TABLE(6, {"c", 0, "1"}, {"d", 0, "1"});
     TABLE(0, {"b2", 3, "2"}, {"d", 4, NULL});
     LOG({"e", 5, "1"}, {"b4", 6, "1"});
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
 }
 
 static cmt_status make_clone(void)
 {
-    static const cmt_lsm_edit_options options = {.name = "test", .min_free_bytes = 1};
-    pairs_must(cmt_lsm_edit_open(dir, &options, &edit, &err), &err);
+    edit = open_edit();
     pairs_must(cmt_lsm_work_open(dir, &work, &err), &err);
     return cmt_lsm_edit_clone(edit, work, &path, &err);
 }
@@ -207,7 +178,7 @@ START_TEST(level_0_that_interleaves_is_opened_and_keeps_its_sequences)
     TABLE(0, {"k", 3, "1"}, {"l", 8, "1"});
     TABLE(0, {"x", 2, "1"}, {"y", 10, "1"});
     TABLE(6, {"a", 0, "0"}, {"z", 0, "0"});
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     open_clone();
     cmt_db_batch *batch;
     pairs_must(cmt_db_batch_new(&batch, &err), &err);
@@ -217,8 +188,7 @@ START_TEST(level_0_that_interleaves_is_opened_and_keeps_its_sequences)
     close_clone();
     commit();
     expect("a=1\nb=1\nl=1\nx=1\ny=1\nz=0\n");
-    static const cmt_lsm_edit_options options = {.name = "test"};
-    pairs_must(cmt_lsm_edit_open(dir, &options, &edit, &err), &err);
+    edit = open_edit();
     const cmt_lsm__table_meta *t = edit->view->version.tables;
     ck_assert_uint_eq(edit->view->version.level_start[1], 4);
     const uint64_t wanted[][3] = {{0, 11, 11}, {4, 2, 10}, {2, 1, 9}, {3, 3, 8}};
@@ -239,7 +209,7 @@ START_TEST(level_0_is_opened_where_sequences_cannot_fall)
     TABLE(0, {"o", 3, "1"}, {"p", 7, "1"});
     TABLE(0, {"s", 4, "1"}, {"t", 6, "1"});
     LOG({"k", 10, "2"}, {"p", 11, NULL});
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     open_clone();
     char *seen = pairs_of_clone();
     ck_assert_str_eq(seen, "a=1\nb=1\nk=2\nl=1\no=1\ns=1\nt=1\n");
@@ -247,8 +217,7 @@ START_TEST(level_0_is_opened_where_sequences_cannot_fall)
     close_clone();
     commit();
     expect("a=1\nbase=7\nk=2\nl=1\no=1\ns=1\nt=1\n");
-    static const cmt_lsm_edit_options options = {.name = "test"};
-    pairs_must(cmt_lsm_edit_open(dir, &options, &edit, &err), &err);
+    edit = open_edit();
     const cmt_lsm__version *v = &edit->view->version;
     for (size_t i = v->level_start[1] - 4; i < v->level_start[1]; i++)
         ck_assert_uint_eq(v->tables[i].smallest_sequence + v->tables[i].largest_sequence, 10);
@@ -260,7 +229,7 @@ START_TEST(level_0_without_an_order_is_refused)
 {
     TABLE(0, {"a", 0, "1"}, {"b", 9, "1"});
     TABLE(0, {"k", 0, "1"}, {"l", 9, "1"});
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     uint64_t before = files_hash(dir);
     ck_assert_int_eq(make_clone(), CMT_UNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(err.message, "level 0"));
@@ -289,7 +258,7 @@ START_TEST(only_pebble_is_cloned)
     shape_end(&db);
     pairs_must(shape_begin(&db, dir, &err), &err);
     TABLE(2, {"a", 1, "1"});
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     ck_assert_int_eq(make_clone(), CMT_INVALID);
 }
 END_TEST
@@ -484,8 +453,7 @@ END_TEST
 START_TEST(steps_out_of_order_are_refused)
 {
     lay_out();
-    static const cmt_lsm_edit_options options = {.name = "test"};
-    pairs_must(cmt_lsm_edit_open(dir, &options, &edit, &err), &err);
+    edit = open_edit();
     ck_assert_int_eq(cmt_lsm_edit_adopt(edit, &err), CMT_INVALID);
     pairs_must(cmt_lsm_work_open(dir, &work, &err), &err);
     pairs_must(cmt_lsm_edit_clone(edit, work, &path, &err), &err);
@@ -524,7 +492,7 @@ int main(void)
 {
     Suite *s = suite_create("lsm_clone");
     TCase *tc = tcase_create("clone");
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, setup, end_case);
     tcase_add_test(tc, a_clone_shows_the_same_and_changes_nothing);
     tcase_add_test(tc, of_a_log_only_what_pebble_replays_is_cloned);
     tcase_add_test(tc, level_0_that_interleaves_is_opened_and_keeps_its_sequences);

@@ -8,12 +8,8 @@
 #include "cleanup.h"
 #include "engine.h"
 #include "file.h"
-#include "files.h"
+#include "laid_out.h"
 #include "log.h"
-#include "pairs.h"
-#include "shape.h"
-
-#include <check.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,39 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static char *top;
-static char *dir;
-static shape db;
-static cmt_error err;
-
 static void setup(void)
 {
-    err = (cmt_error)CMT_ERROR_INIT;
-    top = files_temp();
-    dir = files_make_dir(top, "x.db");
-    pairs_must(shape_begin(&db, dir, &err), &err);
+    begin_database(shape_begin);
 }
-
-static void teardown(void)
-{
-    shape_end(&db);
-    free(dir);
-    files_remove(top);
-}
-
-#define TABLE(level, ...)                                                                          \
-    do {                                                                                           \
-        const shape_entry entries[] = {__VA_ARGS__};                                               \
-        pairs_must(shape_table(&db, (level), entries, COUNT(entries), &err), &err);                \
-    } while (0)
-
-#define LOG(...)                                                                                   \
-    do {                                                                                           \
-        const shape_entry entries[] = {__VA_ARGS__};                                               \
-        pairs_must(shape_log(&db, entries, COUNT(entries), &err), &err);                           \
-    } while (0)
 
 static void expect_pairs(const char *pairs)
 {
@@ -84,7 +51,7 @@ START_TEST(a_log_is_newer_than_the_tables)
 {
     TABLE(1, {"a", 1, "1"}, {"b", 2, "2"}, {"c", 3, "3"});
     LOG({"b", 4, NULL}, {"c", 5, "three"}, {"d", 6, "4"});
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     expect_pairs("a=1\nc=three\nd=4\n");
     ck_assert_uint_eq(stats().journal_entries, 3);
 }
@@ -94,7 +61,7 @@ START_TEST(two_live_logs_count_in_the_order_of_their_entries)
 {
     LOG({"a", 1, "first"}, {"b", 2, "first"}, {"c", 3, "first"});
     LOG({"a", 4, "second"}, {"b", 5, NULL});
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     expect_pairs("a=second\nc=first\n");
     ck_assert_uint_eq(stats().journals, 2);
 }
@@ -105,7 +72,7 @@ START_TEST(logs_below_the_log_number_do_not_count)
     LOG({"a", 1, "old"});
     LOG({"b", 2, "live"});
     db.counters.log_number = db.counters.next_file_number - 1;
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     expect_pairs("b=live\n");
     ck_assert_uint_eq(stats().journals, 1);
 }
@@ -119,7 +86,7 @@ START_TEST(the_previous_log_counts_by_its_number)
     LOG({"d", 4, "live"});
     db.counters.log_number = db.counters.next_file_number - 1;
     db.counters.prev_log_number = db.counters.next_file_number - 3;
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     expect_pairs("b=previous\nd=live\n");
 }
 END_TEST
@@ -130,7 +97,7 @@ START_TEST(batches_below_the_sequence_of_the_manifest_count_and_are_told)
     cmt_lsm__listing listing;
     LOG({"a", 4, "1"}, {"b", 9, "2"});
     db.counters.last_sequence = 5;
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     expect_pairs("a=1\nb=2\n");
     pairs_must(cmt_lsm__list(db.dir_fd, dir, &listing, &err), &err);
     pairs_must(cmt_lsm__journal_read(db.dir_fd, &listing, 1, 0, 5, &journal, &err), &err);
@@ -148,7 +115,7 @@ START_TEST(an_empty_log_holds_nothing)
 {
     TABLE(1, {"a", 1, "1"});
     files_write(dir, "000009.log", CMT_SLICE(""));
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     expect_pairs("a=1\n");
 }
 END_TEST
@@ -169,7 +136,7 @@ END_TEST
 START_TEST(logs_larger_than_the_limit_are_unsupported)
 {
     LOG({"a", 1, "1"});
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     files_write(dir, "000008.log", CMT_SLICE(""));
     files_write(dir, "000009.log", CMT_SLICE(""));
     char *path = files_path(dir, "000009.log");
@@ -261,7 +228,7 @@ END_TEST
 START_TEST(a_torn_tail_is_told)
 {
     LOG({"a", 1, "1"}, {"b", 2, "2"});
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     ck_assert(!stats().torn_tail);
     char *path = files_path(dir, "000002.log");
     cmt_buf log = files_read(dir, "000002.log");
@@ -276,7 +243,7 @@ END_TEST
 START_TEST(damage_before_the_tail_of_a_log_is_refused)
 {
     LOG({"a", 1, "1"}, {"b", 2, "2"});
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     cmt_buf log = files_read(dir, "000002.log");
     log.data[10] ^= 1;
     files_write(dir, "000002.log", cmt_buf_slice(&log));
@@ -290,7 +257,7 @@ START_TEST(the_tail_of_an_older_log_may_be_torn_too)
 {
     LOG({"a", 1, "1"}, {"b", 2, "2"});
     LOG({"c", 3, "3"});
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     char *path = files_path(dir, "000002.log");
     cmt_buf log = files_read(dir, "000002.log");
     ck_assert_int_eq(truncate(path, (off_t)log.size - 1), 0);
@@ -316,7 +283,7 @@ static const uint8_t batch[] = {1, 0, 0, 0,   0, 0,   0, 0, 2,   0,  0,
 
 START_TEST(a_batch_is_read_whole_or_refused)
 {
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     write_record(batch, sizeof batch);
     expect_pairs("a=1\n");
     ck_assert_uint_eq(stats().journal_entries, 2);
@@ -330,7 +297,7 @@ END_TEST
 START_TEST(a_batch_with_more_or_fewer_entries_than_it_says_is_refused)
 {
     uint8_t wrong[sizeof batch + 1];
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     memcpy(wrong, batch, sizeof batch);
     wrong[8] = 3;
     write_record(wrong, sizeof batch);
@@ -351,7 +318,7 @@ END_TEST
 START_TEST(an_empty_batch_is_fine)
 {
     static const uint8_t empty[12] = {7};
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     write_record(empty, sizeof empty);
     expect_pairs("");
 }
@@ -361,7 +328,7 @@ START_TEST(a_kind_of_entry_that_leveldb_does_not_have_is_refused)
 {
     static const uint8_t kinds[] = {2, 3, 4, 5, 7, 15, 16, 127, 128, 255};
     uint8_t wrong[sizeof batch];
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     for (size_t i = 0; i < COUNT(kinds); i++) {
         memcpy(wrong, batch, sizeof batch);
         wrong[12] = kinds[i];
@@ -374,7 +341,7 @@ END_TEST
 START_TEST(a_sequence_number_beyond_the_last_is_refused)
 {
     uint8_t wrong[sizeof batch];
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     memcpy(wrong, batch, sizeof batch);
     const uint64_t sequences[] = {CMT_LSM_SEQUENCE_MAX, CMT_LSM_SEQUENCE_MAX - 2, UINT64_MAX,
                                   UINT64_C(1) << 56};
@@ -392,7 +359,7 @@ END_TEST
 START_TEST(a_key_that_no_table_could_hold_is_refused)
 {
     uint8_t *record = calloc(1, 70000);
-    pairs_must(shape_finish(&db, &err), &err);
+    finish();
     for (size_t size = CMT_LSM_KEY_MAX - 8; size <= CMT_LSM_KEY_MAX + 1; size++) {
         memset(record, 0, 70000);
         record[0] = record[8] = 1;

@@ -3,76 +3,17 @@
  * Views and edits of pebble's directories laid out by hand: level 0 in the order of sequences, what an edit
  * leaves for pebble to read, and what it does not touch.
  */
-#include "edit_internal.h"
-#include "files.h"
-#include "pairs.h"
-#include "shape.h"
-
-#include <check.h>
+#include "carry_out.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static char *top;
-static char *dir;
-static shape db;
-static cmt_error err;
-
 static const cmt_range dead_b = {{(const uint8_t *)"b", 1}, {(const uint8_t *)"c", 1}};
 
 static void setup(void)
 {
-    err = (cmt_error)CMT_ERROR_INIT;
-    top = files_temp();
-    dir = files_make_dir(top, "x.db");
-    pairs_must(shape_begin_pebble(&db, dir, &err), &err);
-}
-
-static void teardown(void)
-{
-    shape_end(&db);
-    free(dir);
-    files_remove(top);
-}
-
-#define TABLE(level, ...)                                                                          \
-    do {                                                                                           \
-        const shape_entry entries[] = {__VA_ARGS__};                                               \
-        pairs_must(shape_table(&db, (level), entries, COUNT(entries), &err), &err);                \
-    } while (0)
-
-#define LOG(...)                                                                                   \
-    do {                                                                                           \
-        const shape_entry entries[] = {__VA_ARGS__};                                               \
-        pairs_must(shape_log(&db, entries, COUNT(entries), &err), &err);                           \
-    } while (0)
-
-static void finish(void)
-{
-    pairs_must(shape_finish(&db, &err), &err);
-}
-
-static cmt_lsm_edit *open_edit(void)
-{
-    static const cmt_lsm_edit_options options = {.name = "test", .min_free_bytes = 1};
-    cmt_lsm_edit *edit;
-    pairs_must(cmt_lsm_edit_open(dir, &options, &edit, &err), &err);
-    return edit;
-}
-
-static void carry_out(cmt_lsm_edit *edit)
-{
-    cmt_lsm_trash *trash;
-    cmt_lsm_retired left;
-    pairs_must(cmt_lsm_trash_open(dir, &trash, &err), &err);
-    pairs_must(cmt_lsm_edit_prepare(edit, &err), &err);
-    pairs_must(cmt_lsm_edit_commit(edit, &err), &err);
-    pairs_must(cmt_lsm_edit_retire(edit, trash, &left, &err), &err);
-    pairs_must(cmt_lsm_trash_empty(trash, 1, NULL, &err), &err);
-    cmt_lsm_trash_close(trash);
+    begin_database(shape_begin_pebble);
 }
 
 static cmt_lsm_edit_counts prune(const cmt_lsm_edit_spec *spec)
