@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,23 +19,7 @@ import (
 // shapePebble is shared.Shape for pebble: the pairs of both databases, written with options that give small
 // tables, several levels, indexes of two levels, flushes cut in pieces and logs used again, and with a past.
 func shapePebble(r *shared.Request) (shared.Reply, error) {
-	rng := rand.New(rand.NewSource(r.Chain.Seed))
-	for _, name := range shared.Databases {
-		in, out := *r, *r
-		in.DB, out.DB = name, name
-		out.Home = r.Out
-		pairs, err := readPairs(&in)
-		if err != nil {
-			return nil, err
-		}
-		if err := os.MkdirAll(filepath.Dir(out.Dir()), 0o755); err != nil {
-			return nil, err
-		}
-		if err := writeShaped(&out, pairs, rng); err != nil {
-			return nil, err
-		}
-	}
-	return shared.Reply{}, shared.CopyConfig(r.Home, r.Out)
+	return shared.Reshape(r, readPairs, writeShaped)
 }
 
 func readPairs(r *shared.Request) (pairs []shared.Pair, err error) {

@@ -7,8 +7,6 @@ package main
 import (
 	"fmt"
 	"math/rand"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/linxGnu/grocksdb"
@@ -19,23 +17,7 @@ import (
 // shapeRocks is shared.Shape for RocksDB: cometbft-db's settings, but small tables and many levels, and a
 // past of older versions, deletes and deletes of ranges.  The last writes stay in the write-ahead log.
 func shapeRocks(r *shared.Request) (shared.Reply, error) {
-	rng := rand.New(rand.NewSource(r.Chain.Seed))
-	for _, name := range shared.Databases {
-		in, out := *r, *r
-		in.DB, out.DB = name, name
-		out.Home = r.Out
-		pairs, err := readRocks(&in)
-		if err != nil {
-			return nil, err
-		}
-		if err := os.MkdirAll(filepath.Dir(out.Dir()), 0o755); err != nil {
-			return nil, err
-		}
-		if err := writeShapedRocks(out.Dir(), pairs, rng); err != nil {
-			return nil, err
-		}
-	}
-	return shared.Reply{}, shared.CopyConfig(r.Home, r.Out)
+	return shared.Reshape(r, readRocks, writeShapedRocks)
 }
 
 func shapeRocksOptions(rng *rand.Rand) *grocksdb.Options {
@@ -56,10 +38,10 @@ func shapeRocksOptions(rng *rand.Rand) *grocksdb.Options {
 	return o
 }
 
-func writeShapedRocks(dir string, pairs []shared.Pair, rng *rand.Rand) error {
+func writeShapedRocks(r *shared.Request, pairs []shared.Pair, rng *rand.Rand) error {
 	options := shapeRocksOptions(rng)
 	defer options.Destroy()
-	db, err := grocksdb.OpenDb(options, dir)
+	db, err := grocksdb.OpenDb(options, r.Dir())
 	if err != nil {
 		return err
 	}

@@ -25,27 +25,35 @@ type Pair struct{ Key, Value []byte }
 // options that give small tables and many levels, and with a past: older versions, deletes, keys
 // written again, keys that came and went.
 func Shape(r *Request) (Reply, error) {
+	return Reshape(r, readAll, func(out *Request, pairs []Pair, rng *rand.Rand) error {
+		return writeShaped(out.Dir(), pairs, shapeOptions(r, rng), rng, r.Crash)
+	})
+}
+
+// Reshape writes the pairs of both databases of a home into another home, the way that write chooses.
+func Reshape(r *Request, read func(*Request) ([]Pair, error),
+	write func(*Request, []Pair, *rand.Rand) error) (Reply, error) {
 	rng := rand.New(rand.NewSource(r.Chain.Seed))
 	for _, name := range Databases {
 		in, out := *r, *r
 		in.DB, out.DB = name, name
 		out.Home = r.Out
-		pairs, err := readAll(in.Dir())
+		pairs, err := read(&in)
 		if err != nil {
 			return nil, err
 		}
 		if err := os.MkdirAll(filepath.Dir(out.Dir()), 0o755); err != nil {
 			return nil, err
 		}
-		if err := writeShaped(out.Dir(), pairs, shapeOptions(r, rng), rng, r.Crash); err != nil {
+		if err := write(&out, pairs, rng); err != nil {
 			return nil, err
 		}
 	}
 	return Reply{}, CopyConfig(r.Home, r.Out)
 }
 
-func readAll(dir string) ([]Pair, error) {
-	db, err := leveldb.OpenFile(dir, &opt.Options{ReadOnly: true, ErrorIfMissing: true})
+func readAll(r *Request) ([]Pair, error) {
+	db, err := leveldb.OpenFile(r.Dir(), &opt.Options{ReadOnly: true, ErrorIfMissing: true})
 	if err != nil {
 		return nil, err
 	}
