@@ -42,6 +42,17 @@ cmt_status cmt_dir_open(const char *path, int *fd_out, cmt_error *err)
     return CMT_OK;
 }
 
+cmt_status cmt_dir_list(int dir_fd, const char *path, DIR **out, cmt_error *err)
+{
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *out = fd >= 0 ? fdopendir(fd) : NULL;
+    if (*out != NULL)
+        return CMT_OK;
+    int error_number = errno;
+    cmt_fd_close(&fd);
+    return cmt_error_set(err, CMT_IO, "list %s: %s", path, strerror(error_number));
+}
+
 cmt_status cmt_dir_make_at(int dir_fd, const char *name, const cmt_file_owner *owner, int *fd_out,
                            cmt_error *err)
 {

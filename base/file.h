@@ -7,6 +7,7 @@
 #ifndef CMT_BASE_FILE_H
 #define CMT_BASE_FILE_H
 
+#include <dirent.h>
 #include <sys/types.h>
 
 #include "cmtstore/base.h"
@@ -27,6 +28,10 @@ void cmt_fd_close(int *fd);
 /** Open the directory @p path for the calls below.
  *  @retval CMT_NOT_FOUND  it is absent (with a message) */
 CMT_MUST_CHECK cmt_status cmt_dir_open(const char *path, int *fd_out, cmt_error *err);
+
+/** Begin to list the directory @p dir_fd, with a position of its own; closedir ends it.  @p path is for the
+ *  message. */
+CMT_MUST_CHECK cmt_status cmt_dir_list(int dir_fd, const char *path, DIR **out, cmt_error *err);
 
 /** Open the directory @p name in @p dir_fd; if it is not there, make it with the given owner and mode. */
 CMT_MUST_CHECK cmt_status cmt_dir_make_at(int dir_fd, const char *name, const cmt_file_owner *owner,

@@ -3,7 +3,6 @@
  * Telling an engine from its files.  Opening a directory with the wrong engine writes into it before
  * it fails, so nothing is ever found out by trying.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -97,13 +96,8 @@ static void note(signs *s, const char *name)
 static cmt_status read_signs(int dir_fd, const char *path, signs *out, cmt_error *err)
 {
     *out = (signs){0};
-    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (dir == NULL) {
-        int error_number = errno;
-        cmt_fd_close(&fd);
-        return cmt_error_set(err, CMT_IO, "list %s: %s", path, strerror(error_number));
-    }
+    DIR *dir;
+    CMT_TRY(cmt_dir_list(dir_fd, path, &dir, err));
     struct dirent *entry;
     while ((entry = readdir(dir)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)

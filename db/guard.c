@@ -4,7 +4,6 @@
  */
 #include "guard.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -176,13 +175,8 @@ static cmt_status restore_one(const cmt_db__guard *guard, const char *name, bool
 
 cmt_status cmt_db__guard_restore_owner(const cmt_db__guard *guard, cmt_error *err)
 {
-    int fd = openat(guard->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (dir == NULL) {
-        int error_number = errno;
-        cmt_fd_close(&fd);
-        return cmt_error_set(err, CMT_IO, "list %s: %s", guard->dir, strerror(error_number));
-    }
+    DIR *dir;
+    CMT_TRY(cmt_dir_list(guard->dir_fd, guard->dir, &dir, err));
     unsigned files = 0;
     cmt_status st = CMT_OK;
     struct dirent *entry;
@@ -204,13 +198,8 @@ cmt_status cmt_db__guard_restore_owner(const cmt_db__guard *guard, cmt_error *er
 cmt_status cmt_db__guard_logs(const cmt_db__guard *guard, uint64_t *bytes, uint64_t *newest,
                               cmt_error *err)
 {
-    int fd = openat(guard->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (dir == NULL) {
-        int error_number = errno;
-        cmt_fd_close(&fd);
-        return cmt_error_set(err, CMT_IO, "list %s: %s", guard->dir, strerror(error_number));
-    }
+    DIR *dir;
+    CMT_TRY(cmt_dir_list(guard->dir_fd, guard->dir, &dir, err));
     *bytes = 0;
     *newest = 0;
     struct dirent *entry;

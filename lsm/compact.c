@@ -218,7 +218,6 @@ typedef struct writer {
     unsigned placed_level;
     cmt_slice placed_limit; /* user key: the output must stay below; empty: no limit */
     gaps gaps;
-    uint64_t done;
     uint64_t steps;
 } writer;
 
@@ -291,7 +290,6 @@ static cmt_status write_entries(writer *w, cmt_lsm__merge *merge, cmt_error *err
             else
                 CMT_TRY(put_back(w, s, table, err));
         }
-        w->done += s->key.size + s->value.size;
         if (++w->steps % 4096 == 0)
             CMT_TRY(cmt_lsm__edit_progress(w->edit, "write", w->edit->counts.bytes_written,
                                            w->edit->bytes_to_write, err));
@@ -303,47 +301,17 @@ static cmt_status write_entries(writer *w, cmt_lsm__merge *merge, cmt_error *err
     return CMT_OK;
 }
 
-static bool dirty(const cmt_lsm_edit *edit, size_t i)
+static bool dirty(const void *context, size_t i)
 {
+    const cmt_lsm_edit *edit = context;
     return edit->plans[i].fate == CMT_LSM_REWRITE || edit->plans[i].fate == CMT_LSM_MERGE;
-}
-
-static cmt_status add_run(cmt_lsm_edit *edit, size_t from, size_t to, cmt_lsm__merge *merge,
-                          cmt_error *err)
-{
-    size_t count = 0;
-    for (size_t i = from; i < to; i++)
-        count += dirty(edit, i);
-    if (count == 0)
-        return CMT_OK;
-    const cmt_lsm__table_meta **metas = malloc(count * sizeof *metas);
-    cmt_lsm__source *source = cmt_lsm__merge_add(merge);
-    if (metas == NULL || source == NULL) {
-        free(metas);
-        return cmt_lsm__no_memory(err);
-    }
-    size_t n = 0;
-    for (size_t i = from; i < to; i++)
-        if (dirty(edit, i))
-            metas[n++] = &edit->view->version.tables[i];
-    cmt_lsm__source_init_tables(source, &edit->view->cache, metas, count, (cmt_slice){NULL, 0});
-    return CMT_OK;
 }
 
 static cmt_status open_sources(cmt_lsm_edit *edit, cmt_lsm__merge *merge, cmt_error *err)
 {
-    const cmt_lsm__version *v = &edit->view->version;
-    if (edit->view->journal.count > 0) {
-        cmt_lsm__source *source = cmt_lsm__merge_add(merge);
-        if (source == NULL)
-            return cmt_lsm__no_memory(err);
-        cmt_lsm__source_init_journal(source, &edit->view->journal);
-    }
-    for (size_t i = 0; i < v->level_start[1]; i++)
-        CMT_TRY(add_run(edit, i, i + 1, merge, err));
-    for (unsigned level = 1; level < CMT_LSM_LEVELS; level++)
-        CMT_TRY(add_run(edit, v->level_start[level], v->level_start[level + 1], merge, err));
-    return CMT_OK;
+    const cmt_lsm__selection selection = {dirty, edit, {NULL, 0}};
+    CMT_TRY(cmt_lsm__view_add_journal(edit->view, merge, err));
+    return cmt_lsm__view_add_tables(edit->view, &selection, merge, err);
 }
 
 /* Clean tables stay; dirty ones are numbered by runs of neighbours. */

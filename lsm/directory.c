@@ -4,11 +4,10 @@
  */
 #include "directory.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "file.h"
 
 /* Decimal digits from p; returns what stands behind them, NULL if there are none or too many. */
 static const char *parse_number(const char *p, uint64_t *number)
@@ -104,14 +103,8 @@ static cmt_status add_name(cmt_lsm__listing *listing, const char *name)
 cmt_status cmt_lsm__list(int dir_fd, const char *path, cmt_lsm__listing *out, cmt_error *err)
 {
     *out = (cmt_lsm__listing){0};
-    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (dir == NULL) {
-        int error_number = errno;
-        if (fd >= 0)
-            close(fd);
-        return cmt_error_set(err, CMT_IO, "list %s: %s", path, strerror(error_number));
-    }
+    DIR *dir;
+    CMT_TRY(cmt_dir_list(dir_fd, path, &dir, err));
     cmt_status st = CMT_OK;
     struct dirent *entry;
     errno = 0;

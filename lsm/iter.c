@@ -6,7 +6,6 @@
  */
 #include <stdlib.h>
 
-#include "cleanup.h"
 #include "lsm_internal.h"
 
 struct cmt_lsm_iter {
@@ -123,14 +122,6 @@ static cmt_status find_backward(cmt_lsm_iter *iter, cmt_error *err)
     return have ? CMT_OK : CMT_NOT_FOUND;
 }
 
-static cmt_status seek_merge(cmt_lsm_iter *iter, cmt_slice user, cmt_error *err)
-{
-    CMT_AUTO(cmt_buf_free) cmt_buf target = CMT_BUF_INIT;
-    if (cmt_lsm__make_internal(user, CMT_LSM_SEQUENCE_MAX, CMT_LSM_TYPE_PUT, &target) != CMT_OK)
-        return cmt_lsm__no_memory(err);
-    return cmt_lsm__merge_seek(&iter->merge, cmt_buf_slice(&target), err);
-}
-
 cmt_status cmt_lsm_iter_first(cmt_lsm_iter *iter, cmt_error *err)
 {
     return cmt_lsm_iter_seek(iter, cmt_buf_slice(&iter->lo), err);
@@ -144,7 +135,7 @@ cmt_status cmt_lsm_iter_seek(cmt_lsm_iter *iter, cmt_slice key, cmt_error *err)
     if (key.size == 0)
         CMT_TRY(cmt_lsm__merge_first(&iter->merge, err));
     else
-        CMT_TRY(seek_merge(iter, key, err));
+        CMT_TRY(cmt_lsm__merge_seek_user(&iter->merge, key, err));
     return find_forward(iter, false, err);
 }
 
@@ -154,7 +145,7 @@ cmt_status cmt_lsm_iter_seek_before(cmt_lsm_iter *iter, cmt_slice key, cmt_error
     cmt_slice hi = cmt_buf_slice(&iter->hi);
     if (hi.size > 0 && cmt_slice_compare(key, hi) > 0)
         key = hi;
-    CMT_TRY(seek_merge(iter, key, err));
+    CMT_TRY(cmt_lsm__merge_seek_user(&iter->merge, key, err));
     if (iter->merge.current != NULL)
         CMT_TRY(cmt_lsm__merge_prev(&iter->merge, err));
     else
@@ -177,7 +168,7 @@ cmt_status cmt_lsm_iter_next(cmt_lsm_iter *iter, cmt_error *err)
         return cmt_error_set(err, CMT_INVALID, "the iterator stands nowhere");
     iter->valid = false;
     if (iter->backwards)
-        CMT_TRY(seek_merge(iter, cmt_buf_slice(&iter->key), err));
+        CMT_TRY(cmt_lsm__merge_seek_user(&iter->merge, cmt_buf_slice(&iter->key), err));
     return find_forward(iter, true, err);
 }
 
@@ -187,7 +178,7 @@ cmt_status cmt_lsm_iter_prev(cmt_lsm_iter *iter, cmt_error *err)
         return cmt_error_set(err, CMT_INVALID, "the iterator stands nowhere");
     iter->valid = false;
     if (!iter->backwards) {
-        CMT_TRY(seek_merge(iter, cmt_buf_slice(&iter->key), err));
+        CMT_TRY(cmt_lsm__merge_seek_user(&iter->merge, cmt_buf_slice(&iter->key), err));
         CMT_TRY(cmt_lsm__merge_prev(&iter->merge, err));
     }
     return find_backward(iter, err);

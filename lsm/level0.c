@@ -41,52 +41,29 @@ typedef struct writer {
 
 /* ---- streams -------------------------------------------------------------------------------- */
 
-static cmt_status add_table_source(stream *s, size_t from, size_t to, cmt_lsm__fate fate,
-                                   cmt_error *err)
+typedef struct fated {
+    const cmt_lsm_edit *edit;
+    cmt_lsm__fate fate;
+} fated;
+
+static bool has_fate(const void *context, size_t table)
 {
-    cmt_lsm_view *view = s->view;
-    size_t count = 0;
-    for (size_t i = from; i < to; i++)
-        count += s->edit->plans[i].fate == fate;
-    if (count == 0)
-        return CMT_OK;
-    const cmt_lsm__table_meta **metas = malloc(count * sizeof *metas);
-    cmt_lsm__source *source = cmt_lsm__merge_add(&s->merge);
-    if (metas == NULL || source == NULL) {
-        free(metas);
-        return cmt_lsm__no_memory(err);
-    }
-    size_t n = 0;
-    for (size_t i = from; i < to; i++)
-        if (s->edit->plans[i].fate == fate)
-            metas[n++] = &view->version.tables[i];
-    cmt_lsm__source_init_tables(source, &view->cache, metas, count, (cmt_slice){NULL, 0});
-    return CMT_OK;
+    const fated *f = context;
+    return f->edit->plans[table].fate == f->fate;
+}
+
+static cmt_status add_fated(stream *s, cmt_lsm__fate fate, cmt_error *err)
+{
+    const fated of = {s->edit, fate};
+    const cmt_lsm__selection selection = {has_fate, &of, {NULL, 0}};
+    return cmt_lsm__view_add_tables(s->view, &selection, &s->merge, err);
 }
 
 static cmt_status open_base(writer *w, cmt_error *err)
 {
-    const cmt_lsm__version *v = &w->base.view->version;
-    for (size_t i = 0; i < v->level_start[1]; i++)
-        CMT_TRY(add_table_source(&w->base, i, i + 1, CMT_LSM_MERGE, err));
-    if (w->base.view->journal.count > 0) {
-        cmt_lsm__source *source = cmt_lsm__merge_add(&w->base.merge);
-        if (source == NULL)
-            return cmt_lsm__no_memory(err);
-        cmt_lsm__source_init_journal(source, &w->base.view->journal);
-    }
+    CMT_TRY(add_fated(&w->base, CMT_LSM_MERGE, err)); /* of level 0 only */
+    CMT_TRY(cmt_lsm__view_add_journal(w->base.view, &w->base.merge, err));
     return cmt_lsm__merge_first(&w->base.merge, err);
-}
-
-static cmt_status open_dead(writer *w, cmt_error *err)
-{
-    const cmt_lsm__version *v = &w->base.view->version;
-    for (size_t i = 0; i < v->level_start[1]; i++)
-        CMT_TRY(add_table_source(&w->dead, i, i + 1, CMT_LSM_MARK, err));
-    for (unsigned level = 1; level < CMT_LSM_LEVELS; level++)
-        CMT_TRY(add_table_source(&w->dead, v->level_start[level], v->level_start[level + 1],
-                                 CMT_LSM_MARK, err));
-    return CMT_OK;
 }
 
 /* The base's next live key; the merge then stands on its newest entry. */
@@ -127,14 +104,6 @@ static void merge_ranges(const cmt_lsm_edit_spec *spec, const cmt_range **out)
     }
 }
 
-static cmt_status seek_user(cmt_lsm__merge *m, cmt_slice user, cmt_error *err)
-{
-    CMT_AUTO(cmt_buf_free) cmt_buf target = CMT_BUF_INIT;
-    if (cmt_lsm__make_internal(user, CMT_LSM_SEQUENCE_MAX, CMT_LSM_TYPE_PUT, &target) != CMT_OK)
-        return cmt_lsm__no_memory(err);
-    return cmt_lsm__merge_seek(m, cmt_buf_slice(&target), err);
-}
-
 /* The next dead key of the marked tables, going from range to range. */
 static cmt_status next_dead(writer *w, const cmt_range **ranges, size_t range_count, cmt_error *err)
 {
@@ -169,7 +138,7 @@ static cmt_status next_dead(writer *w, const cmt_range **ranges, size_t range_co
         w->range++;
         if (w->range < range_count &&
             cmt_slice_compare(cmt_lsm__user_key(m->current->key), ranges[w->range]->lo) < 0)
-            CMT_TRY(seek_user(m, ranges[w->range]->lo, err));
+            CMT_TRY(cmt_lsm__merge_seek_user(m, ranges[w->range]->lo, err));
     }
     return CMT_OK;
 }
@@ -304,10 +273,10 @@ static cmt_status write_all(writer *w, const cmt_range **ranges, size_t range_co
     CMT_AUTO(cmt_buf_free) cmt_buf key = CMT_BUF_INIT;
     cmt_slice next;
     CMT_TRY(open_base(w, err));
-    CMT_TRY(open_dead(w, err));
+    CMT_TRY(add_fated(&w->dead, CMT_LSM_MARK, err));
     CMT_TRY(next_base(&w->base, err));
     if (w->dead.merge.count > 0 && range_count > 0) {
-        CMT_TRY(seek_user(&w->dead.merge, ranges[0]->lo, err));
+        CMT_TRY(cmt_lsm__merge_seek_user(&w->dead.merge, ranges[0]->lo, err));
         CMT_TRY(next_dead(w, ranges, range_count, err));
     }
     while (smallest_key(w, &next)) {

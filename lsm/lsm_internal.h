@@ -26,6 +26,20 @@ struct cmt_lsm_view {
 CMT_MUST_CHECK cmt_status cmt_lsm__snapshot(const char *dir, const cmt_lsm_view_options *options,
                                             cmt_lsm_view **out, cmt_error *err);
 
+/** Some of a view's tables, told by their places in its version. */
+typedef struct cmt_lsm__selection {
+    bool (*wants)(const void *context, size_t table);
+    const void *context;
+    cmt_slice upper; /* user key that bounds reading ahead; empty: none; borrowed */
+} cmt_lsm__selection;
+
+/** Add sources over the selected tables to @p merge: one per table of level 0, one per deeper level. */
+CMT_MUST_CHECK cmt_status cmt_lsm__view_add_tables(cmt_lsm_view *view,
+                                                   const cmt_lsm__selection *selection,
+                                                   cmt_lsm__merge *merge, cmt_error *err);
+/** Add the journal to @p merge, if it holds anything. */
+CMT_MUST_CHECK cmt_status cmt_lsm__view_add_journal(cmt_lsm_view *view, cmt_lsm__merge *merge,
+                                                    cmt_error *err);
 /** Add the sources of @p view to @p merge that can hold keys of @p bounds (user keys; NULL: all). */
 CMT_MUST_CHECK cmt_status cmt_lsm__view_sources(cmt_lsm_view *view, const cmt_range *bounds,
                                                 cmt_lsm__merge *merge, cmt_error *err);

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "cleanup.h"
 #include "source.h"
 
 void cmt_lsm__merge_init(cmt_lsm__merge *m)
@@ -79,6 +80,14 @@ cmt_status cmt_lsm__merge_seek(cmt_lsm__merge *m, cmt_slice internal, cmt_error 
         CMT_TRY(cmt_lsm__source_seek(&m->sources[i], internal, err));
     choose(m);
     return CMT_OK;
+}
+
+cmt_status cmt_lsm__merge_seek_user(cmt_lsm__merge *m, cmt_slice user, cmt_error *err)
+{
+    CMT_AUTO(cmt_buf_free) cmt_buf target = CMT_BUF_INIT;
+    if (cmt_lsm__make_internal(user, CMT_LSM_SEQUENCE_MAX, CMT_LSM_TYPE_PUT, &target) != CMT_OK)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a key");
+    return cmt_lsm__merge_seek(m, cmt_buf_slice(&target), err);
 }
 
 /* Put every other source on the near side of `key` for the new direction. */

@@ -101,12 +101,7 @@ static cmt_status judge_to(cmt_lsm__judge *j, cmt_slice user, cmt_error *err)
             return CMT_OK;
         CMT_TRY(cmt_lsm__merge_next(m, err));
     }
-    cmt_buf target = CMT_BUF_INIT;
-    cmt_status st = cmt_lsm__make_internal(user, CMT_LSM_SEQUENCE_MAX, CMT_LSM_TYPE_PUT, &target);
-    st = st != CMT_OK ? cmt_lsm__no_memory(err)
-                      : cmt_lsm__merge_seek(m, cmt_buf_slice(&target), err);
-    cmt_buf_free(&target);
-    return st;
+    return cmt_lsm__merge_seek_user(m, user, err);
 }
 
 static cmt_status judge_key(cmt_lsm_edit *edit, cmt_lsm__judge *j, cmt_slice user, bool *dead,
@@ -217,17 +212,14 @@ static cmt_status measure_blocks(cmt_lsm_edit *edit, cmt_lsm__table *table,
         plan->block_bytes += handle.size;
         if (cmt_lsm__inside_dead(edit, low, hi)) {
             plan->dead_bytes += handle.size;
-            plan->skip_bytes += handle.size;
+            plan->skip_bytes += handle.size; /* unread */
         } else {
             plan->need_from = plan->need_to == 0 ? handle.offset : plan->need_from;
             plan->need_to = handle.offset + handle.size + CMT_LSM_BLOCK_TRAILER;
-        }
-        if (cmt_lsm__inside_dead(edit, low, hi)) {
-            /* unread */
-        } else if (cmt_lsm__touches_dead(edit, low, hi)) {
-            st = measure_block(edit, table, handle, &plan->dead_bytes, err);
-        } else if (cmt_lsm__touches_judged(edit, low, hi)) {
-            plan->dead_bytes += 1 + (uint64_t)((double)handle.size * edit->spec.judged_share);
+            if (cmt_lsm__touches_dead(edit, low, hi))
+                st = measure_block(edit, table, handle, &plan->dead_bytes, err);
+            else if (cmt_lsm__touches_judged(edit, low, hi))
+                plan->dead_bytes += 1 + (uint64_t)((double)handle.size * edit->spec.judged_share);
         }
         if (st == CMT_OK && cmt_buf_set(&lo, hi) != CMT_OK)
             st = cmt_lsm__no_memory(err);

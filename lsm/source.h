@@ -79,6 +79,9 @@ CMT_MUST_CHECK cmt_status cmt_lsm__merge_first(cmt_lsm__merge *merge, cmt_error 
 CMT_MUST_CHECK cmt_status cmt_lsm__merge_last(cmt_lsm__merge *merge, cmt_error *err);
 CMT_MUST_CHECK cmt_status cmt_lsm__merge_seek(cmt_lsm__merge *merge, cmt_slice internal,
                                               cmt_error *err);
+/** To the newest entry of the first user key >= @p user. */
+CMT_MUST_CHECK cmt_status cmt_lsm__merge_seek_user(cmt_lsm__merge *merge, cmt_slice user,
+                                                   cmt_error *err);
 CMT_MUST_CHECK cmt_status cmt_lsm__merge_next(cmt_lsm__merge *merge, cmt_error *err);
 CMT_MUST_CHECK cmt_status cmt_lsm__merge_prev(cmt_lsm__merge *merge, cmt_error *err);
 

@@ -283,12 +283,14 @@ bool cmt_lsm__table_overlaps(const cmt_lsm__table_meta *table, const cmt_range *
             cmt_slice_compare(cmt_lsm__user_key(table->smallest), range->hi) < 0);
 }
 
-static cmt_status add_tables(cmt_lsm_view *view, size_t from, size_t to, const cmt_range *bounds,
-                             cmt_lsm__merge *merge, cmt_error *err)
+/* One source over those of the tables [from,to) that are selected. */
+static cmt_status add_run(cmt_lsm_view *view, size_t from, size_t to,
+                          const cmt_lsm__selection *selection, cmt_lsm__merge *merge,
+                          cmt_error *err)
 {
     size_t count = 0;
     for (size_t i = from; i < to; i++)
-        count += cmt_lsm__table_overlaps(&view->version.tables[i], bounds);
+        count += selection->wants(selection->context, i);
     if (count == 0)
         return CMT_OK;
     const cmt_lsm__table_meta **metas = malloc(count * sizeof *metas);
@@ -299,28 +301,53 @@ static cmt_status add_tables(cmt_lsm_view *view, size_t from, size_t to, const c
     }
     size_t n = 0;
     for (size_t i = from; i < to; i++)
-        if (cmt_lsm__table_overlaps(&view->version.tables[i], bounds))
+        if (selection->wants(selection->context, i))
             metas[n++] = &view->version.tables[i];
-    cmt_slice upper = bounds != NULL ? bounds->hi : (cmt_slice){NULL, 0};
-    cmt_lsm__source_init_tables(source, &view->cache, metas, count, upper);
+    cmt_lsm__source_init_tables(source, &view->cache, metas, count, selection->upper);
     return CMT_OK;
+}
+
+cmt_status cmt_lsm__view_add_tables(cmt_lsm_view *view, const cmt_lsm__selection *selection,
+                                    cmt_lsm__merge *merge, cmt_error *err)
+{
+    const size_t *start = view->version.level_start;
+    for (size_t i = start[0]; i < start[1]; i++)
+        CMT_TRY(add_run(view, i, i + 1, selection, merge, err));
+    for (unsigned level = 1; level < CMT_LSM_LEVELS; level++)
+        CMT_TRY(add_run(view, start[level], start[level + 1], selection, merge, err));
+    return CMT_OK;
+}
+
+cmt_status cmt_lsm__view_add_journal(cmt_lsm_view *view, cmt_lsm__merge *merge, cmt_error *err)
+{
+    if (view->journal.count == 0)
+        return CMT_OK;
+    cmt_lsm__source *source = cmt_lsm__merge_add(merge);
+    if (source == NULL)
+        return cmt_lsm__no_memory(err);
+    cmt_lsm__source_init_journal(source, &view->journal);
+    return CMT_OK;
+}
+
+typedef struct overlap {
+    const cmt_lsm_view *view;
+    const cmt_range *bounds;
+} overlap;
+
+static bool overlaps(const void *context, size_t table)
+{
+    const overlap *o = context;
+    return cmt_lsm__table_overlaps(&o->view->version.tables[table], o->bounds);
 }
 
 cmt_status cmt_lsm__view_sources(cmt_lsm_view *view, const cmt_range *bounds, cmt_lsm__merge *merge,
                                  cmt_error *err)
 {
-    if (view->journal.count > 0) {
-        cmt_lsm__source *source = cmt_lsm__merge_add(merge);
-        if (source == NULL)
-            return cmt_lsm__no_memory(err);
-        cmt_lsm__source_init_journal(source, &view->journal);
-    }
-    const size_t *start = view->version.level_start;
-    for (size_t i = start[0]; i < start[1]; i++)
-        CMT_TRY(add_tables(view, i, i + 1, bounds, merge, err));
-    for (unsigned level = 1; level < CMT_LSM_LEVELS; level++)
-        CMT_TRY(add_tables(view, start[level], start[level + 1], bounds, merge, err));
-    return CMT_OK;
+    const overlap with = {view, bounds};
+    const cmt_lsm__selection selection = {overlaps, &with,
+                                          bounds != NULL ? bounds->hi : (cmt_slice){NULL, 0}};
+    CMT_TRY(cmt_lsm__view_add_journal(view, merge, err));
+    return cmt_lsm__view_add_tables(view, &selection, merge, err);
 }
 
 cmt_status cmt_lsm_view_get(cmt_lsm_view *view, cmt_slice key, cmt_buf *value, cmt_error *err)

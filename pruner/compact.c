@@ -95,9 +95,10 @@ static cmt_status join_near(cmt_db *db, cmt_range *ranges, size_t *count, cmt_er
     return CMT_OK;
 }
 
-static cmt_status bytes_of_all(cmt_db *db, const cmt_range *ranges, size_t count, uint64_t *bytes,
-                               cmt_error *err)
+cmt_status cmt_pruner__bytes_of(cmt_db *db, const cmt_range *ranges, size_t count, uint64_t *bytes,
+                                cmt_error *err)
 {
+    *bytes = 0;
     for (size_t i = 0; i < count; i++) {
         uint64_t n;
         CMT_TRY(cmt_db_approximate_bytes(db, ranges[i], &n, err));
@@ -157,7 +158,7 @@ static cmt_status compact(const cmt_pruner *p, const cmt_pruner__side *side, cmt
         .progress = {.phase = "compact", .database = side->name, .bytes = true},
     };
     CMT_TRY(join_near(side->db, ranges, &count, err));
-    CMT_TRY(bytes_of_all(side->db, ranges, count, &c.progress.total, err));
+    CMT_TRY(cmt_pruner__bytes_of(side->db, ranges, count, &c.progress.total, err));
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -27,14 +27,18 @@ static bool any_is(const cmt_pruner *p, cmt_engine engine)
     return p->blocks.engine == engine || p->states.engine == engine;
 }
 
+static bool both_are(const cmt_pruner *p, cmt_engine engine)
+{
+    return p->blocks.engine == engine && p->states.engine == engine;
+}
+
 cmt_status cmt_pruner__choose_method(cmt_pruner *p, cmt_error *err)
 {
-    bool both_pebble =
-        p->blocks.engine == CMT_ENGINE_PEBBLEDB && p->states.engine == CMT_ENGINE_PEBBLEDB;
     p->method = p->options.method;
     if (p->method == CMT_METHOD_AUTO)
         p->method = CMT_METHOD_EDIT;
-    if (p->method == CMT_METHOD_ENGINE && any_is(p, CMT_ENGINE_PEBBLEDB) && !both_pebble)
+    if (p->method == CMT_METHOD_ENGINE && any_is(p, CMT_ENGINE_PEBBLEDB) &&
+        !both_are(p, CMT_ENGINE_PEBBLEDB))
         return cmt_error_set(err, CMT_UNSUPPORTED,
                              "%s holds one pebble database and one of another engine: not what a "
                              "node leaves, and not worked on by the method engine",
@@ -45,8 +49,7 @@ cmt_status cmt_pruner__choose_method(cmt_pruner *p, cmt_error *err)
 bool cmt_pruner__may_use_engine(const cmt_pruner *p, cmt_status st)
 {
     return st == CMT_UNSUPPORTED && p->options.method == CMT_METHOD_AUTO &&
-           p->method == CMT_METHOD_EDIT && p->blocks.engine == CMT_ENGINE_ROCKSDB &&
-           p->states.engine == CMT_ENGINE_ROCKSDB;
+           p->method == CMT_METHOD_EDIT && both_are(p, CMT_ENGINE_ROCKSDB);
 }
 
 bool cmt_pruner__works_in_place(const cmt_pruner *p)
@@ -56,8 +59,8 @@ bool cmt_pruner__works_in_place(const cmt_pruner *p)
 
 bool cmt_pruner__turn_to_engine(cmt_pruner *p)
 {
-    bool both = p->blocks.engine == CMT_ENGINE_PEBBLEDB && p->states.engine == CMT_ENGINE_PEBBLEDB;
-    if (!both || p->options.method != CMT_METHOD_AUTO || p->method == CMT_METHOD_ENGINE ||
+    if (!both_are(p, CMT_ENGINE_PEBBLEDB) || p->options.method != CMT_METHOD_AUTO ||
+        p->method == CMT_METHOD_ENGINE ||
         (!cmt_lsm_edit_needs_engine(p->blocks.edit) && !cmt_lsm_edit_needs_engine(p->states.edit)))
         return false;
     p->method = CMT_METHOD_ENGINE;
@@ -103,17 +106,6 @@ static cmt_status open_to_write(cmt_pruner *p, cmt_error *err)
 
 /* ---- the plan ------------------------------------------------------------------------------- */
 
-static cmt_status bytes_of(cmt_db *db, const cmt_range_list *ranges, uint64_t *bytes,
-                           cmt_error *err)
-{
-    for (size_t i = 0; i < ranges->count; i++) {
-        uint64_t n;
-        CMT_TRY(cmt_db_approximate_bytes(db, ranges->ranges[i], &n, err));
-        *bytes += n;
-    }
-    return CMT_OK;
-}
-
 /* What a clone takes up besides: the copies of pebble's logs, and the tables that they become. */
 static cmt_status clone_bytes(const cmt_pruner *p, uint64_t *bytes, cmt_error *err)
 {
@@ -154,11 +146,12 @@ cmt_status cmt_pruner__plan_engine(cmt_pruner *p, cmt_error *err)
     if (plan->nothing_to_do && p->options.action == CMT_ACTION_PRUNE)
         return CMT_OK;
     const cmt_block_prune *b = &p->block_prune;
+    const cmt_range_list *s = &p->state_prune.ranges;
     uint64_t hashes = 0;
-    uint64_t blocks = 0;
-    uint64_t states = 0;
-    CMT_TRY(bytes_of(p->blocks.db, &b->ranges, &blocks, err));
-    CMT_TRY(bytes_of(p->states.db, &p->state_prune.ranges, &states, err));
+    uint64_t blocks;
+    uint64_t states;
+    CMT_TRY(cmt_pruner__bytes_of(p->blocks.db, b->ranges.ranges, b->ranges.count, &blocks, err));
+    CMT_TRY(cmt_pruner__bytes_of(p->states.db, s->ranges, s->count, &states, err));
     if (plan->nothing_to_do) {
         p->blocks.has_work = blocks >= REST_BYTES;
         p->states.has_work = states >= REST_BYTES;

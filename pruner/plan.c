@@ -171,7 +171,7 @@ static cmt_status plan_prune(cmt_pruner *p, cmt_error *err)
     CMT_TRY(cmt_pruner__survey_end(p, err));
     cmt_pruner__log_step(p, "waited for the size", &since);
     if (p->method == CMT_METHOD_ENGINE)
-        return cmt_pruner__survey_end(p, err);
+        return CMT_OK;
     cmt_lsm_edit_spec block_spec = cmt_pruner__block_spec(p);
     cmt_lsm_edit_spec state_spec = cmt_pruner__state_spec(p);
     CMT_TRY(cmt_lsm_edit_plan(p->blocks.edit, &block_spec, err));

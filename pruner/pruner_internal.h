@@ -129,6 +129,9 @@ CMT_MUST_CHECK cmt_status cmt_pruner__prepare_clones(cmt_pruner *pruner, cmt_err
 cmt_status cmt_pruner__remove_clones(cmt_pruner *pruner, const cmt_progress_hook *progress,
                                      cmt_error *err);
 
+/** About how many stored bytes lie in the ranges. */
+CMT_MUST_CHECK cmt_status cmt_pruner__bytes_of(cmt_db *db, const cmt_range *ranges, size_t count,
+                                               uint64_t *bytes, cmt_error *err);
 /** Compact where @p touched says, which may overlap, or everything; shows progress, and stops when the host
  *  asks for it.  @retval CMT_CANCELLED  the message says how far it came */
 CMT_MUST_CHECK cmt_status cmt_pruner__compact_ranges(const cmt_pruner *pruner,
