@@ -76,7 +76,7 @@ static cmt_status read_since_1_0(const json_t *params, cmt_params *out, cmt_erro
     return cmt_json_int64(feature, "pbts_enable_height", path, &out->pbts_enable_height, err);
 }
 
-static cmt_status read_until_0_40(const json_t *params, cmt_params_release release, cmt_params *out,
+static cmt_status read_until_0_40(const json_t *params, cmt_release release, cmt_params *out,
                                   cmt_error *err)
 {
     const json_t *abci;
@@ -84,14 +84,14 @@ static cmt_status read_until_0_40(const json_t *params, cmt_params_release relea
     CMT_TRY(cmt_json_object(params, "abci", PARAMS, &abci, err));
     CMT_TRY(cmt_json_int64(abci, "vote_extensions_enable_height", PARAMS "abci.",
                            &out->core.vote_extensions_enable_height, err));
-    if (release != CMT_PARAMS_0_40)
+    if (release != CMT_RELEASE_0_40)
         return CMT_OK;
     CMT_TRY(cmt_json_object(params, "authority", PARAMS, &authority, err));
     return cmt_json_text(authority, "authority", PARAMS "authority.", out->authority,
                          sizeof out->authority, err);
 }
 
-static cmt_status read_params(const json_t *root, cmt_params_release release, cmt_params *out,
+static cmt_status read_params(const json_t *root, cmt_release release, cmt_params *out,
                               cmt_error *err)
 {
     const json_t *params;
@@ -109,7 +109,7 @@ static cmt_status read_params(const json_t *root, cmt_params_release release, cm
     if (app < 0)
         return cmt_error_set(err, CMT_INVALID, PARAMS "version.app is negative");
     out->core.version_app = (uint64_t)app;
-    if (release == CMT_PARAMS_1_0)
+    if (release == CMT_RELEASE_1_0)
         CMT_TRY(read_since_1_0(params, out, err));
     else
         CMT_TRY(read_until_0_40(params, release, out, err));
@@ -197,7 +197,7 @@ static cmt_status read_validators(const json_t *root, cmt_genesis *out, cmt_erro
 
 /* ---- the document ------------------------------------------------------------------------ */
 
-static cmt_status read_document(const json_t *root, cmt_params_release release, cmt_genesis *out,
+static cmt_status read_document(const json_t *root, cmt_release release, cmt_genesis *out,
                                 cmt_error *err)
 {
     if (!json_is_object(root))
@@ -218,8 +218,7 @@ static cmt_status read_document(const json_t *root, cmt_params_release release, 
     return read_validators(root, out, err);
 }
 
-static cmt_status decode(cmt_slice json, cmt_params_release release, cmt_genesis *out,
-                         cmt_error *err)
+static cmt_status decode(cmt_slice json, cmt_release release, cmt_genesis *out, cmt_error *err)
 {
     /* app_state may hold numbers of any size; all of ours stand in quotes. */
     json_error_t where;
@@ -231,8 +230,7 @@ static cmt_status decode(cmt_slice json, cmt_params_release release, cmt_genesis
     return read_document(root, release, out, err);
 }
 
-cmt_status cmt_genesis_decode(cmt_slice json, cmt_params_release release, cmt_genesis *out,
-                              cmt_error *err)
+cmt_status cmt_genesis_decode(cmt_slice json, cmt_release release, cmt_genesis *out, cmt_error *err)
 {
     *out = (cmt_genesis){0};
     cmt_status st = decode(json, release, out, err);

@@ -26,6 +26,11 @@ static const type_row rows[] = {
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
+cmt_generation cmt_release_generation(cmt_release release)
+{
+    return release >= CMT_RELEASE_1_0 ? CMT_GENERATION_1 : CMT_GENERATION_0;
+}
+
 const char *cmt_key_type_name(cmt_key_type type)
 {
     return (size_t)type < ROWS ? rows[type].name : "unknown";

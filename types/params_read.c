@@ -151,7 +151,7 @@ static cmt_status read_feature(cmt_slice bytes, cmt_params_reading *out, cmt_err
 }
 
 /* The first time a section comes, what was there before is gone. */
-static void reset(uint32_t number, cmt_params_release release, cmt_params *p)
+static void reset(uint32_t number, cmt_release release, cmt_params *p)
 {
     switch (number) {
     case 1:
@@ -171,7 +171,7 @@ static void reset(uint32_t number, cmt_params_release release, cmt_params *p)
         p->core.version_app = 0;
         break;
     case 6:
-        if (release == CMT_PARAMS_0_40)
+        if (release == CMT_RELEASE_0_40)
             memset(p->authority, 0, sizeof p->authority);
         break;
     default:
@@ -179,7 +179,7 @@ static void reset(uint32_t number, cmt_params_release release, cmt_params *p)
     }
 }
 
-static cmt_status read_section(uint32_t number, cmt_slice bytes, cmt_params_release release,
+static cmt_status read_section(uint32_t number, cmt_slice bytes, cmt_release release,
                                cmt_params_reading *out, cmt_error *err)
 {
     cmt_params *p = &out->params;
@@ -199,15 +199,15 @@ static cmt_status read_section(uint32_t number, cmt_slice bytes, cmt_params_rele
         out->abci.seen = true;
         return read_number("ABCIParams", bytes, &out->abci.height, err);
     case 6:
-        if (release == CMT_PARAMS_0_40)
+        if (release == CMT_RELEASE_0_40)
             return read_authority(bytes, p, err);
-        return release == CMT_PARAMS_1_0 ? read_synchrony(bytes, p, err) : CMT_OK;
+        return release == CMT_RELEASE_1_0 ? read_synchrony(bytes, p, err) : CMT_OK;
     default:
-        return release == CMT_PARAMS_1_0 ? read_feature(bytes, out, err) : CMT_OK;
+        return release == CMT_RELEASE_1_0 ? read_feature(bytes, out, err) : CMT_OK;
     }
 }
 
-cmt_status cmt_params_read(cmt_slice bytes, cmt_params_release release, cmt_params_reading *out,
+cmt_status cmt_params_read(cmt_slice bytes, cmt_release release, cmt_params_reading *out,
                            cmt_error *err)
 {
     cmt_wire_reader r = cmt_wire_read("ConsensusParams", bytes);

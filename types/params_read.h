@@ -23,7 +23,7 @@ typedef struct cmt_params_reading {
 
 /** Read @p bytes over out->params: what a section holds replaces the section.  The heights are left
  *  for the caller to put in place. */
-CMT_MUST_CHECK cmt_status cmt_params_read(cmt_slice bytes, cmt_params_release release,
+CMT_MUST_CHECK cmt_status cmt_params_read(cmt_slice bytes, cmt_release release,
                                           cmt_params_reading *out, cmt_error *err);
 
 #endif

@@ -46,22 +46,22 @@ static cmt_status check_pbts(const cmt_params *p, cmt_error *err)
 }
 
 /* Types that a release can be built with. */
-static bool known_type(const char *name, cmt_params_release release)
+static bool known_type(const char *name, cmt_release release)
 {
     if (strcmp(name, "ed25519") == 0 || strcmp(name, "secp256k1") == 0)
         return true;
-    if (release == CMT_PARAMS_0_38)
+    if (release == CMT_RELEASE_0_38)
         return strcmp(name, "ml_dsa_65") == 0;
-    if (release == CMT_PARAMS_1_0)
+    if (release == CMT_RELEASE_1_0)
         return strcmp(name, "bls12_381") == 0;
     return strcmp(name, "bls12_381") == 0 || strcmp(name, "ml_dsa_65") == 0 ||
            strcmp(name, "secp256k1eth") == 0;
 }
 
-cmt_status cmt_params_validate(const cmt_params *params, cmt_params_release release, cmt_error *err)
+cmt_status cmt_params_validate(const cmt_params *params, cmt_release release, cmt_error *err)
 {
     CMT_TRY(check_core(&params->core, err));
-    if (release == CMT_PARAMS_1_0)
+    if (release == CMT_RELEASE_1_0)
         CMT_TRY(check_pbts(params, err));
     if (params->key_type_count == 0)
         return cmt_error_set(err, CMT_INVALID, "ConsensusParams: validator.pub_key_types is empty");

@@ -11,7 +11,7 @@
 
 #define SECOND 1000000000LL
 
-void cmt_params_default(cmt_params_release release, cmt_params *out)
+void cmt_params_default(cmt_release release, cmt_params *out)
 {
     *out = (cmt_params){
         .core =
@@ -25,7 +25,7 @@ void cmt_params_default(cmt_params_release release, cmt_params *out)
         .key_types = {"ed25519"},
         .key_type_count = 1,
     };
-    if (release == CMT_PARAMS_1_0) {
+    if (release == CMT_RELEASE_1_0) {
         out->core.block_max_bytes = 4194304;
         out->core.block_max_gas = 10000000;
         out->precision_ns = SECOND / 1000 * 505;
@@ -34,15 +34,14 @@ void cmt_params_default(cmt_params_release release, cmt_params *out)
 }
 
 /* Source: types/params.go ConsensusParamsFromProto */
-cmt_status cmt_params_decode(cmt_slice bytes, cmt_params_release release, cmt_params *out,
-                             cmt_error *err)
+cmt_status cmt_params_decode(cmt_slice bytes, cmt_release release, cmt_params *out, cmt_error *err)
 {
     cmt_params_reading in = {0};
     CMT_TRY(cmt_params_read(bytes, release, &in, err));
     if (in.abci.height > 0 && in.extensions.height > 0)
         return cmt_error_set(err, CMT_CORRUPT,
                              "ConsensusParams: two heights that enable vote extensions");
-    bool use_abci = release != CMT_PARAMS_1_0 || in.abci.height > 0;
+    bool use_abci = release != CMT_RELEASE_1_0 || in.abci.height > 0;
     in.params.core.vote_extensions_enable_height = use_abci ? in.abci.height : in.extensions.height;
     in.params.pbts_enable_height = in.pbts.height;
     *out = in.params;
@@ -78,11 +77,11 @@ static cmt_status move_height(const char *what, const cmt_params_height *update,
 }
 
 cmt_status cmt_params_update(cmt_params *params, cmt_slice update, int64_t height,
-                             cmt_params_release release, cmt_error *err)
+                             cmt_release release, cmt_error *err)
 {
     cmt_params_reading in = {.params = *params};
     CMT_TRY(cmt_params_read(update, release, &in, err));
-    bool old = release != CMT_PARAMS_1_0;
+    bool old = release != CMT_RELEASE_1_0;
     CMT_TRY(move_height("vote extensions", old ? &in.abci : &in.extensions, height,
                         &in.params.core.vote_extensions_enable_height, err));
     CMT_TRY(move_height("PBTS", &in.pbts, height, &in.params.pbts_enable_height, err));
@@ -116,7 +115,7 @@ static cmt_status put_number(cmt_buf *out, uint32_t number, int64_t value)
 }
 
 /* Write the fields of section @p number. */
-static cmt_status put_fields(const cmt_params *p, uint32_t number, cmt_params_release release,
+static cmt_status put_fields(const cmt_params *p, uint32_t number, cmt_release release,
                              cmt_buf *out)
 {
     const cmt_consensus_params *core = &p->core;
@@ -137,7 +136,7 @@ static cmt_status put_fields(const cmt_params *p, uint32_t number, cmt_params_re
     case 5:
         return cmt_wire_put_int64(out, 1, core->vote_extensions_enable_height);
     case 6:
-        if (release == CMT_PARAMS_0_40)
+        if (release == CMT_RELEASE_0_40)
             return cmt_wire_put_bytes(out, 1, text(p->authority));
         CMT_TRY(put_duration(out, 1, p->precision_ns));
         return put_duration(out, 2, p->message_delay_ns);
@@ -147,16 +146,16 @@ static cmt_status put_fields(const cmt_params *p, uint32_t number, cmt_params_re
     }
 }
 
-static bool has_section(uint32_t number, cmt_params_release release)
+static bool has_section(uint32_t number, cmt_release release)
 {
     if (number == 5)
-        return release != CMT_PARAMS_1_0;
+        return release != CMT_RELEASE_1_0;
     if (number == 6)
-        return release != CMT_PARAMS_0_38;
-    return number != 7 || release == CMT_PARAMS_1_0;
+        return release != CMT_RELEASE_0_38;
+    return number != 7 || release == CMT_RELEASE_1_0;
 }
 
-static cmt_status put_all(const cmt_params *params, cmt_params_release release, cmt_buf *section,
+static cmt_status put_all(const cmt_params *params, cmt_release release, cmt_buf *section,
                           cmt_buf *out)
 {
     for (uint32_t number = 1; number <= 7; number++) {
@@ -169,7 +168,7 @@ static cmt_status put_all(const cmt_params *params, cmt_params_release release, 
     return CMT_OK;
 }
 
-cmt_status cmt_params_encode(const cmt_params *params, cmt_params_release release, cmt_buf *out)
+cmt_status cmt_params_encode(const cmt_params *params, cmt_release release, cmt_buf *out)
 {
     cmt_buf section = CMT_BUF_INIT;
     cmt_buf made = CMT_BUF_INIT;

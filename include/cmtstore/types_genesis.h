@@ -31,7 +31,7 @@ typedef struct cmt_genesis {
  * @retval CMT_UNSUPPORTED  an app hash or a key type that cmtstore has no room for
  * Source: types/genesis.go GenesisDocFromJSON, ValidateAndComplete, libs/json
  */
-CMT_API CMT_MUST_CHECK cmt_status cmt_genesis_decode(cmt_slice json, cmt_params_release release,
+CMT_API CMT_MUST_CHECK cmt_status cmt_genesis_decode(cmt_slice json, cmt_release release,
                                                      cmt_genesis *out, cmt_error *err);
 CMT_API void cmt_genesis_free(cmt_genesis *genesis);
 

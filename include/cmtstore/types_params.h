@@ -11,13 +11,6 @@
 extern "C" {
 #endif
 
-/** Which parameters there are, and how they are encoded. */
-typedef enum cmt_params_release {
-    CMT_PARAMS_0_38, /* with ABCIParams */
-    CMT_PARAMS_0_40, /* 0.39 and 0.40: with an authority too */
-    CMT_PARAMS_1_0   /* with SynchronyParams and FeatureParams instead */
-} cmt_params_release;
-
 #define CMT_PARAMS_KEY_TYPES_MAX 16
 #define CMT_PARAMS_KEY_TYPE_SIZE 32
 #define CMT_PARAMS_AUTHORITY_MAX 256
@@ -34,22 +27,22 @@ typedef struct cmt_params {
 
 /** What CometBFT puts into a genesis that says nothing.
  *  Source: types/params.go DefaultConsensusParams */
-CMT_API void cmt_params_default(cmt_params_release release, cmt_params *out);
+CMT_API void cmt_params_default(cmt_release release, cmt_params *out);
 
 /** Decode a whole ConsensusParams; field 6 is read as @p release has it.
  *  @retval CMT_CORRUPT      undecodable
  *  @retval CMT_UNSUPPORTED  more or longer key types than a cmt_params holds */
-CMT_API CMT_MUST_CHECK cmt_status cmt_params_decode(cmt_slice bytes, cmt_params_release release,
+CMT_API CMT_MUST_CHECK cmt_status cmt_params_decode(cmt_slice bytes, cmt_release release,
                                                     cmt_params *out, cmt_error *err);
 /** Encode as @p release does.  Source: types/params.go ConsensusParams.ToProto */
-CMT_API CMT_MUST_CHECK cmt_status cmt_params_encode(const cmt_params *params,
-                                                    cmt_params_release release, cmt_buf *out);
+CMT_API CMT_MUST_CHECK cmt_status cmt_params_encode(const cmt_params *params, cmt_release release,
+                                                    cmt_buf *out);
 
 /** Check that every value is within its limits.
  *  @retval CMT_INVALID  one is not; err names it
  *  Source: types/params.go ConsensusParams.ValidateBasic */
-CMT_API CMT_MUST_CHECK cmt_status cmt_params_validate(const cmt_params *params,
-                                                      cmt_params_release release, cmt_error *err);
+CMT_API CMT_MUST_CHECK cmt_status cmt_params_validate(const cmt_params *params, cmt_release release,
+                                                      cmt_error *err);
 
 /**
  * Apply what an application answered after block @p height: the ConsensusParams message @p update, of
@@ -61,7 +54,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_params_validate(const cmt_params *params,
  * Source: types/params.go ConsensusParams.ValidateUpdate, .Update, state/execution.go updateState
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_params_update(cmt_params *params, cmt_slice update,
-                                                    int64_t height, cmt_params_release release,
+                                                    int64_t height, cmt_release release,
                                                     cmt_error *err);
 
 #ifdef __cplusplus

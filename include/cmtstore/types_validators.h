@@ -57,6 +57,16 @@ typedef enum cmt_generation {
     CMT_GENERATION_1  /* 1.0 and later: key type and key bytes */
 } cmt_generation;
 
+/** A release line that cmtstore writes as: which parameters there are, and how everything is encoded. */
+typedef enum cmt_release {
+    CMT_RELEASE_0_38, /* with ABCIParams */
+    CMT_RELEASE_0_40, /* 0.39 and 0.40: with an authority too */
+    CMT_RELEASE_1_0   /* with SynchronyParams and FeatureParams instead */
+} cmt_release;
+
+/** How @p release encodes validators. */
+CMT_API cmt_generation cmt_release_generation(cmt_release release);
+
 /** One change of a set: a validator with this power from now on; 0 removes it. */
 typedef struct cmt_validator_update {
     cmt_public_key key;

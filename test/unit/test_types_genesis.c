@@ -25,8 +25,7 @@
 #define VALIDATORS "\"validators\":[" VALIDATOR "],"
 #define GOOD "{" TIME CHAIN "\"initial_height\":\"5\"," PARAMS VALIDATORS REST "}"
 
-static cmt_status decode(const char *json, cmt_params_release release, cmt_genesis *out,
-                         cmt_error *err)
+static cmt_status decode(const char *json, cmt_release release, cmt_genesis *out, cmt_error *err)
 {
     cmt_buf bytes = test_copy((const uint8_t *)json, strlen(json));
     cmt_status st = cmt_genesis_decode(cmt_buf_slice(&bytes), release, out, err);
@@ -38,7 +37,7 @@ START_TEST(reads_every_field)
 {
     cmt_genesis g;
     cmt_error err = CMT_ERROR_INIT;
-    cmt_status st = decode(GOOD, CMT_PARAMS_0_38, &g, &err);
+    cmt_status st = decode(GOOD, CMT_RELEASE_0_38, &g, &err);
     ck_assert_msg(st == CMT_OK, "%s", err.message);
     ck_assert(g.has_time);
     ck_assert_int_eq(g.time.seconds, 1709175845);
@@ -61,7 +60,7 @@ START_TEST(fills_in_what_may_be_left_out)
     cmt_genesis g;
     cmt_error err = CMT_ERROR_INIT;
     static const char json[] = "{\"chain_id\":\"c\",\"consensus_params\":null,\"validators\":[]}";
-    ck_assert_int_eq(decode(json, CMT_PARAMS_1_0, &g, &err), CMT_OK);
+    ck_assert_int_eq(decode(json, CMT_RELEASE_1_0, &g, &err), CMT_OK);
     ck_assert(!g.has_time);
     ck_assert_int_eq(g.initial_height, 1);
     ck_assert_int_eq(g.params.core.block_max_bytes, 4194304);
@@ -76,7 +75,7 @@ static void refuses(const char *json, const char *word)
 {
     cmt_genesis g;
     cmt_error err = CMT_ERROR_INIT;
-    cmt_status st = decode(json, CMT_PARAMS_0_38, &g, &err);
+    cmt_status st = decode(json, CMT_RELEASE_0_38, &g, &err);
     ck_assert_msg(st == CMT_INVALID || st == CMT_UNSUPPORTED, "%s: %s", json, err.message);
     ck_assert_msg(strstr(err.message, word) != NULL, "\"%s\" does not say \"%s\"", err.message,
                   word);
@@ -173,7 +172,7 @@ START_TEST(a_genesis_set_is_made_of_it)
     cmt_error err = CMT_ERROR_INIT;
     cmt_validator_set set;
     cmt_buf out = CMT_BUF_INIT;
-    ck_assert_int_eq(decode(GOOD, CMT_PARAMS_0_38, &g, &err), CMT_OK);
+    ck_assert_int_eq(decode(GOOD, CMT_RELEASE_0_38, &g, &err), CMT_OK);
     ck_assert_int_eq(
         cmt_validator_set_new(g.validators, g.validator_count, CMT_GENERATION_0, &set, &err),
         CMT_OK);

@@ -14,8 +14,8 @@ static void visit_update(const test_line *line)
 {
     if (!test_is(line, "params"))
         return;
-    cmt_params_release release =
-        strcmp(test_word(line, 1), "1.0") == 0 ? CMT_PARAMS_1_0 : CMT_PARAMS_0_38;
+    cmt_release release =
+        strcmp(test_word(line, 1), "1.0") == 0 ? CMT_RELEASE_1_0 : CMT_RELEASE_0_38;
     cmt_buf before = test_unhex(test_word(line, 2));
     cmt_buf update = test_unhex(test_word(line, 3));
     int64_t height = test_number(line, 4);
@@ -57,17 +57,16 @@ START_TEST(each_release_encodes_its_own_defaults)
         cmt_params again;
         cmt_buf message = CMT_BUF_INIT;
         cmt_buf info = CMT_BUF_INIT;
-        cmt_params_default((cmt_params_release)i, &params);
+        cmt_params_default((cmt_release)i, &params);
         params.core.block_max_bytes = 22020096; /* the vectors' */
         params.core.block_max_gas = -1;
-        ck_assert_int_eq(cmt_params_validate(&params, (cmt_params_release)i, NULL), CMT_OK);
-        ck_assert_int_eq(cmt_params_encode(&params, (cmt_params_release)i, &message), CMT_OK);
+        ck_assert_int_eq(cmt_params_validate(&params, (cmt_release)i, NULL), CMT_OK);
+        ck_assert_int_eq(cmt_params_encode(&params, (cmt_release)i, &message), CMT_OK);
         ck_assert_int_eq(cmt_params_info_encode(cmt_buf_slice(&message), 1, &info), CMT_OK);
         test_same(cmt_buf_slice(&info), infos[i]);
-        ck_assert_int_eq(
-            cmt_params_decode(cmt_buf_slice(&message), (cmt_params_release)i, &again, NULL),
-            CMT_OK);
-        ck_assert_int_eq(cmt_params_encode(&again, (cmt_params_release)i, &message), CMT_OK);
+        ck_assert_int_eq(cmt_params_decode(cmt_buf_slice(&message), (cmt_release)i, &again, NULL),
+                         CMT_OK);
+        ck_assert_int_eq(cmt_params_encode(&again, (cmt_release)i, &message), CMT_OK);
         ck_assert_int_eq(cmt_params_info_encode(cmt_buf_slice(&message), 1, &info), CMT_OK);
         test_same(cmt_buf_slice(&info), infos[i]);
         cmt_buf_free(&info);
@@ -79,14 +78,14 @@ END_TEST
 static void refuses(const cmt_params *params, const char *word)
 {
     cmt_error err = CMT_ERROR_INIT;
-    ck_assert_int_eq(cmt_params_validate(params, CMT_PARAMS_1_0, &err), CMT_INVALID);
+    ck_assert_int_eq(cmt_params_validate(params, CMT_RELEASE_1_0, &err), CMT_INVALID);
     ck_assert_msg(strstr(err.message, word) != NULL, "%s", err.message);
 }
 
 START_TEST(names_each_value_out_of_its_limits)
 {
     cmt_params good;
-    cmt_params_default(CMT_PARAMS_1_0, &good);
+    cmt_params_default(CMT_RELEASE_1_0, &good);
     cmt_params p = good;
     p.core.block_max_bytes = 0;
     refuses(&p, "block.max_bytes cannot be 0");
@@ -105,7 +104,7 @@ START_TEST(names_each_value_out_of_its_limits)
     p.core.evidence_max_bytes = p.core.block_max_bytes + 1;
     refuses(&p, "evidence.max_bytes");
     p.core.block_max_bytes = -1;
-    ck_assert_int_eq(cmt_params_validate(&p, CMT_PARAMS_1_0, NULL), CMT_OK);
+    ck_assert_int_eq(cmt_params_validate(&p, CMT_RELEASE_1_0, NULL), CMT_OK);
     p = good;
     p.core.vote_extensions_enable_height = -1;
     refuses(&p, "vote_extensions_enable_height");
@@ -117,7 +116,7 @@ START_TEST(names_each_value_out_of_its_limits)
     refuses(&p, "sr25519");
     p = good;
     p.message_delay_ns = 0;
-    ck_assert_int_eq(cmt_params_validate(&p, CMT_PARAMS_1_0, NULL), CMT_OK);
+    ck_assert_int_eq(cmt_params_validate(&p, CMT_RELEASE_1_0, NULL), CMT_OK);
     p.pbts_enable_height = 1;
     refuses(&p, "synchrony.message_delay");
     p = good;
@@ -133,19 +132,19 @@ START_TEST(pbts_moves_only_while_it_has_not_begun)
 {
     cmt_params params;
     cmt_error err = CMT_ERROR_INIT;
-    cmt_params_default(CMT_PARAMS_1_0, &params);
+    cmt_params_default(CMT_RELEASE_1_0, &params);
     cmt_buf at_20 = test_unhex("3a04 1202 0814");
     cmt_buf never = test_unhex("3a02 1200");
     cmt_slice to_20 = cmt_buf_slice(&at_20);
     cmt_slice off = cmt_buf_slice(&never);
-    ck_assert_int_eq(cmt_params_update(&params, to_20, 20, CMT_PARAMS_1_0, &err), CMT_INVALID);
+    ck_assert_int_eq(cmt_params_update(&params, to_20, 20, CMT_RELEASE_1_0, &err), CMT_INVALID);
     ck_assert_ptr_nonnull(strstr(err.message, "past"));
-    ck_assert_int_eq(cmt_params_update(&params, to_20, 19, CMT_PARAMS_1_0, &err), CMT_OK);
+    ck_assert_int_eq(cmt_params_update(&params, to_20, 19, CMT_RELEASE_1_0, &err), CMT_OK);
     ck_assert_int_eq(params.pbts_enable_height, 20);
-    ck_assert_int_eq(cmt_params_update(&params, off, 20, CMT_PARAMS_1_0, &err), CMT_INVALID);
+    ck_assert_int_eq(cmt_params_update(&params, off, 20, CMT_RELEASE_1_0, &err), CMT_INVALID);
     ck_assert_ptr_nonnull(strstr(err.message, "cannot be changed"));
-    ck_assert_int_eq(cmt_params_update(&params, to_20, 25, CMT_PARAMS_1_0, &err), CMT_OK);
-    ck_assert_int_eq(cmt_params_update(&params, off, 19, CMT_PARAMS_1_0, &err), CMT_OK);
+    ck_assert_int_eq(cmt_params_update(&params, to_20, 25, CMT_RELEASE_1_0, &err), CMT_OK);
+    ck_assert_int_eq(cmt_params_update(&params, off, 19, CMT_RELEASE_1_0, &err), CMT_OK);
     ck_assert_int_eq(params.pbts_enable_height, 0);
     cmt_buf_free(&never);
     cmt_buf_free(&at_20);
