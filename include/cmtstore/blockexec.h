@@ -63,7 +63,7 @@ typedef struct cmt_block_executor_options {
      *  cmt_block_executor_validate(). */
     const cmt_evidence_pool *evidence;
     const cmt_block_listener *listener;   /* NULL: none */
-    const cmt_compaction_sink *compactor; /* NULL: the fallback below */
+    const cmt_compact_handover *handover; /* who compacts what a prune has deleted; NULL: nobody */
     bool keep_residue;         /* a prune leaves what CometBFT's leaves below base */
     bool never_prune;          /* the application's retain height is not looked at */
     int64_t time_tolerance_ns; /* see cmt_validate_options */
