@@ -38,7 +38,6 @@ extern "C" {
     X(CMT_FAIL_AFTER_COMMIT, "after the application committed")                                    \
     X(CMT_FAIL_AFTER_STATE, "after the state was saved")                                           \
     X(CMT_FAIL_PRUNE_BLOCKS, "a batch of blocks was pruned")                                       \
-    X(CMT_FAIL_BETWEEN_PRUNES, "after the blocks were pruned")                                     \
     X(CMT_FAIL_PRUNE_STATES, "a batch of states was pruned")                                       \
     X(CMT_FAIL_AFTER_PRUNE, "after the states were pruned")                                        \
     X(CMT_FAIL_AFTER_COMPACTION, "after compaction was asked for")                                 \
