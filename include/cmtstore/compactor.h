@@ -120,14 +120,16 @@ typedef struct cmt_compact_report {
     cmt_compact_result state;
 } cmt_compact_report;
 
-/** Calls since the flight was made, by what became of them; all but the last four count calls, not databases. */
+/** What happened since the flight was made. */
 typedef struct cmt_compact_counts {
+    /* calls */
     uint64_t started;  /* got the flag and had something to do */
     uint64_t finished; /* of these: everything done */
     uint64_t partly;
-    uint64_t stopped;
-    uint64_t failed; /* in at least one database */
-    uint64_t busy;   /* did not get the flag */
+    uint64_t failed;  /* in at least one database */
+    uint64_t stopped; /* on the way, or before they began */
+    uint64_t busy;    /* did not get the flag */
+    /* databases in calls of the fallback */
     uint64_t skipped_policy;
     uint64_t skipped_interval;
     uint64_t skipped_work;
