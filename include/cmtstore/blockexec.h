@@ -63,6 +63,7 @@ typedef struct cmt_block_executor_options {
     const cmt_evidence_pool *evidence;
     const cmt_block_listener *listener;   /* NULL: none */
     const cmt_compact_handover *handover; /* who compacts what a prune has deleted; NULL: nobody */
+    bool data_companion;       /* 1.0: what one has not given up stays, as configured */
     bool keep_residue;         /* a prune leaves what CometBFT's leaves below base */
     bool never_prune;          /* the application's retain height is not looked at */
     int64_t time_tolerance_ns; /* see cmt_validate_options */
