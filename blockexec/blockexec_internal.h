@@ -29,7 +29,12 @@ typedef struct cmt_blockexec__updates {
 
 void cmt_blockexec__updates_free(cmt_blockexec__updates *updates);
 
-/** Check what the application wants of validators.
+/** Take ValidatorUpdate messages apart.  @retval CMT_INVALID  one is none */
+CMT_MUST_CHECK cmt_status cmt_blockexec__updates_decode(const cmt_slice *messages, size_t count,
+                                                        cmt_blockexec__updates *out,
+                                                        cmt_error *err);
+
+/** The same of a block's results, and check what the application wants.
  *  @retval CMT_INVALID  what it may not */
 CMT_MUST_CHECK cmt_status cmt_blockexec__updates_read(const cmt_chain_state *state,
                                                       const cmt_results *results,

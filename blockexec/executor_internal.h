@@ -66,6 +66,13 @@ CMT_MUST_CHECK cmt_status cmt_blockexec__apply(cmt_block_executor *executor,
 void cmt_blockexec__prune(cmt_block_executor *executor, const cmt_chain_state *state,
                           int64_t retain_height);
 
+/** Tell the application of the genesis.  A state that no block has followed takes its answer and is saved.
+ *  @p app_hash: as answered. */
+CMT_MUST_CHECK cmt_status cmt_blockexec__init_chain(cmt_block_executor *executor,
+                                                    const cmt_genesis *genesis, cmt_slice app_state,
+                                                    cmt_chain_state *state, cmt_hash *app_hash,
+                                                    cmt_error *err);
+
 /** Verify evidence against the stores. */
 CMT_MUST_CHECK cmt_status cmt_blockexec__check_evidence(cmt_block_executor *executor,
                                                         const cmt_chain_state *state,

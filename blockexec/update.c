@@ -43,28 +43,39 @@ static cmt_status check_update(const cmt_chain_state *state, const cmt_validator
                          cmt_key_type_name(update->key.type));
 }
 
-cmt_status cmt_blockexec__updates_read(const cmt_chain_state *state, const cmt_results *results,
-                                       cmt_blockexec__updates *out, cmt_error *err)
+cmt_status cmt_blockexec__updates_decode(const cmt_slice *messages, size_t count,
+                                         cmt_blockexec__updates *out, cmt_error *err)
 {
     *out = (cmt_blockexec__updates){NULL, 0};
-    if (results->update_count == 0)
+    if (count == 0)
         return CMT_OK;
-    out->list = calloc(results->update_count, sizeof *out->list);
+    out->list = calloc(count, sizeof *out->list);
     if (out->list == NULL)
-        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for %zu validator updates",
-                             results->update_count);
-    for (size_t i = 0; i < results->update_count; i++) {
-        cmt_validator_update *update = &out->list[i];
-        cmt_status st = cmt_validator_update_decode(results->validator_updates[i], update, err);
-        if (st == CMT_OK)
-            st = check_update(state, update, err);
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for %zu validator updates", count);
+    for (size_t i = 0; i < count; i++) {
+        cmt_status st = cmt_validator_update_decode(messages[i], &out->list[i], err);
         if (st != CMT_OK) {
             cmt_blockexec__updates_free(out);
             st = cmt_error_prefix(err, st, "error in validator updates: update %zu", i);
             return cmt_blockexec__refuse(st, err);
         }
     }
-    out->count = results->update_count;
+    out->count = count;
+    return CMT_OK;
+}
+
+cmt_status cmt_blockexec__updates_read(const cmt_chain_state *state, const cmt_results *results,
+                                       cmt_blockexec__updates *out, cmt_error *err)
+{
+    CMT_TRY(cmt_blockexec__updates_decode(results->validator_updates, results->update_count, out,
+                                          err));
+    for (size_t i = 0; i < out->count; i++) {
+        cmt_status st = check_update(state, &out->list[i], err);
+        if (st != CMT_OK) {
+            cmt_blockexec__updates_free(out);
+            return cmt_error_prefix(err, st, "error in validator updates: update %zu", i);
+        }
+    }
     return CMT_OK;
 }
 
