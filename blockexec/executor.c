@@ -56,7 +56,10 @@ cmt_time cmt_blockexec__now(const cmt_block_executor *executor)
 static cmt_status validate(const cmt_block_executor *executor, const cmt_chain_state *state,
                            const cmt_block *block, cmt_error *err)
 {
-    cmt_validate_options options = {.time_tolerance_ns = executor->options.time_tolerance_ns};
+    cmt_validate_options options = {
+        .time_tolerance_ns = executor->options.time_tolerance_ns,
+        .as_0_39 = executor->options.as_0_39,
+    };
     if (options.time_tolerance_ns > 0)
         options.now = cmt_blockexec__now(executor);
     cmt_status st = cmt_block_validate(state, block, &options, err);

@@ -48,10 +48,8 @@ static cmt_status start(const cmt_block_executor *executor, making *m, cmt_error
         return CMT_OK;
     }
     m->time = s->last_block_time; /* of the genesis */
-    if (first)
-        return CMT_OK;
-    cmt_status st = cmt_commit_median_time(&m->commit, &s->last_validators, &m->time, err);
-    return cmt_blockexec__refuse(st, err);
+    return first ? CMT_OK : cmt_blockexec__median_time(s, &m->commit, executor->options.as_0_39,
+                                                          &m->time, err);
 }
 
 /* An evidence pool and a mempool that are not there have nothing. */

@@ -67,6 +67,7 @@ typedef struct cmt_block_executor_options {
     bool keep_residue;         /* a prune leaves what CometBFT's leaves below base */
     bool never_prune;          /* the application's retain height is not looked at */
     int64_t time_tolerance_ns; /* see cmt_validate_options */
+    bool as_0_39;              /* likewise */
     cmt_time (*now)(void *context); /* NULL: the system's clock */
     void (*fail_point)(void *context, cmt_fail_point point, const char *text); /* NULL: none */
     void *context; /* of the two above */
@@ -157,6 +158,14 @@ typedef struct cmt_decided_block {
     const cmt_commit *seen_commit;    /* who signed it */
     const cmt_ext_commit *ext_commit; /* instead, where extensions are enabled */
 } cmt_decided_block;
+
+/** Save a block, unless the store has it already.  Durable on return.
+ *  @retval CMT_INVALID  no commit of the kind that the height asks for, or not the next height
+ *  Source: consensus/state.go finalizeCommit */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_save(cmt_block_executor *executor,
+                                                          const cmt_chain_state *state,
+                                                          const cmt_decided_block *decided,
+                                                          cmt_error *err);
 
 /**
  * Save a block, unless the store has it already, and apply it: all that is to be done for a height.
