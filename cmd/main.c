@@ -125,6 +125,13 @@ static cmt_status run(const cmd_options *options, cmt_error *err)
     return status;
 }
 
+/* Who stops between two batches or blocks says where; then something was changed. */
+static bool says_how_far(const cmt_error *err)
+{
+    return strncmp(err->message, "stopped w", 9) == 0 ||
+           strncmp(err->message, "stopped behind", 14) == 0;
+}
+
 int main(int argc, char **argv)
 {
     cmt_error err = CMT_ERROR_INIT;
@@ -136,9 +143,7 @@ int main(int argc, char **argv)
     cmt_status status = cmd_options_parse(argc, argv, &options, &err);
     if (status == CMT_OK)
         status = run(&options, &err);
-    /* Unless something was: who stops between two batches or blocks says how far it came. */
-    if (status == CMT_CANCELLED && cmd_signals_stop_requested() &&
-        strncmp(err.message, "stopped ", 8) != 0)
+    if (status == CMT_CANCELLED && cmd_signals_stop_requested() && !says_how_far(&err))
         cmt_error_set(&err, status, "interrupted; nothing was changed");
     return status == CMT_OK ? CMD_EXIT_DONE : cmd_fail(status, &err);
 }

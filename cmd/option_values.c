@@ -7,6 +7,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Sums of two of them are heights. */
+#define HEIGHT_MAX ((int64_t)1 << 60)
+/* Source: types/validator_set.go MaxVotesCount */
+#define VALIDATORS_MAX 10000
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static cmt_status read_output(const char *text, cmd_options *out, cmt_error *err)
@@ -109,15 +114,15 @@ static cmt_status read_maker_option(int key, const char *text, cmd_options *out,
     case KEY_UNTIL:
         return cmd_parse_count("--until", text, &out->until, err);
     case KEY_BLOCKS:
-        return cmd_parse_count("--blocks", text, &out->blocks, err);
+        return cmd_parse_number("--blocks", text, 1, HEIGHT_MAX, &out->blocks, err);
     case KEY_VALIDATORS:
-        return cmd_parse_count("--validators", text, &out->validators, err);
+        return cmd_parse_number("--validators", text, 1, VALIDATORS_MAX, &out->validators, err);
     case KEY_SEED:
         return cmd_parse_number("--seed", text, 0, INT64_MAX, &out->seed, err);
     case KEY_CHAIN_ID:
         return read_name("--chain-id", text, &out->chain_id, err);
     case KEY_INITIAL_HEIGHT:
-        return cmd_parse_count("--initial-height", text, &out->initial_height, err);
+        return cmd_parse_number("--initial-height", text, 1, HEIGHT_MAX, &out->initial_height, err);
     case KEY_TXS:
         return cmd_parse_number("--txs", text, 0, 100000, &out->txs, err);
     case KEY_TX_BYTES:

@@ -334,6 +334,8 @@ static cmt_status check_given(const parsing *p, const cmd_options *out, cmt_erro
     if (out->retain_height > 0 && out->keep_blocks > 0)
         return cmt_error_set(err, CMT_INVALID,
                              "give either --retain-height or --keep-blocks, not both");
+    if (out->command == CMD_GEN && out->data_dir != NULL)
+        return cmt_error_set(err, CMT_INVALID, "gen makes a whole home; give it with --home");
     if (out->home != NULL && out->data_dir != NULL)
         return cmt_error_set(err, CMT_INVALID, "give either --home or a data directory, not both");
     return check_required(out, err);

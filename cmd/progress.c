@@ -53,13 +53,14 @@ static cmd_words time_left(const cmd_shown *shown, double share)
     return words;
 }
 
-/* "  812/s" of things that are counted, once that can be told; else nothing. */
+/* "  812 blocks/s", once that can be told; nothing of other things. */
 static cmd_words rate(const cmd_shown *shown, const cmt_progress *progress)
 {
     cmd_words words = {""};
     int64_t spent_ns = shown->heard_ns - shown->began_ns;
-    if (!progress->bytes && spent_ns > SOON_NS / 4)
-        snprintf(words.text, sizeof words.text, "  %.0f/s",
+    bool blocks = strcmp(progress->phase, "replay") == 0 || strcmp(progress->phase, "gen") == 0;
+    if (blocks && spent_ns > SOON_NS / 4)
+        snprintf(words.text, sizeof words.text, "  %.0f blocks/s",
                  (double)progress->done * 1e9 / (double)spent_ns);
     return words;
 }
