@@ -18,7 +18,7 @@ static const char program_text[] =
     "  compact            give space back without removing anything\n"
     "  prune-and-compact  both; the main job\n"
     "  dump               every pair of one database, one line each\n"
-    "  rollback           the state one block back, for a node that stopped at a wrong app hash\n"
+    "  rollback           the state one block back, as CometBFT's rollback\n"
     "  replay             the blocks of a home executed into a new one\n"
     "  gen                a new home with a chain that is made up\n"
     "\n"
@@ -125,7 +125,7 @@ static const char replay_text[] =
     "\v"
     "Examples:\n"
     "  cmtstore replay --home ~/.gaia --to /data/again\n"
-    "  cmtstore replay --home ~/.gaia --to /data/rocks --db-backend rocksdb --until 100000\n"
+    "  cmtstore replay --home ~/.gaia --to /data/rocks --db-backend rocksdb\n"
     "  cmtstore /backup/data replay --to /data/short --retain-blocks 1000\n"
     "\n" EXIT_CODES;
 
@@ -145,7 +145,9 @@ static const char gen_text[] =
 const char *cmd_help_arguments(cmd_command command)
 {
     if (command == CMD_GEN)
-        return "";
+        return "--home=DIR --blocks=N";
+    if (command == CMD_REPLAY)
+        return "--to=DIR [DATA_DIR]";
     return command == CMD_NONE ? "[DATA_DIR] COMMAND" : "[DATA_DIR]";
 }
 

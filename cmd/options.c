@@ -36,9 +36,14 @@ static const option_rule rules[] = {
     {{"home", KEY_HOME, "DIR", 0, "Home of the node: config/config.toml and data/ are below it", 0},
      EVERYWHERE},
     {{"db-backend", KEY_BACKEND, "NAME", 0,
-      "The engine that the databases must have; of replay and gen: that they get", 0},
+      "The engine that the databases must have, or that those of a new home get", 0},
      EVERYWHERE},
     {{"backend", KEY_BACKEND, NULL, OPTION_ALIAS, NULL, 0}, EVERYWHERE},
+
+    {TITLE("What to keep:", 2), MAKERS},
+    {{"retain-blocks", KEY_RETAIN_BLOCKS, "N", 0,
+      "The application asks at each commit to keep the last N blocks only", 0},
+     MAKERS},
 
     {TITLE("What to keep (--keep-blocks or --retain-height):", 2), PRUNERS},
     {{"retain-height", KEY_RETAIN_HEIGHT, "H", 0, "Lowest height to keep", 0}, PRUNERS},
@@ -90,16 +95,14 @@ static const option_rule rules[] = {
      ON(CMD_GEN)},
     {{"extensions-from", KEY_EXTENSIONS_FROM, "H", 0, "Votes carry extensions from height H on", 0},
      ON(CMD_GEN)},
-    {{"retain-blocks", KEY_RETAIN_BLOCKS, "N", 0,
-      "The application asks at each commit to keep the last N blocks only", 0},
-     MAKERS},
     {{"release", KEY_RELEASE, "NAME", 0,
-      "0.38, 0.39, 0.40 or 1.0: which CometBFT to be (replay: as the chain was; only 0.39 cannot "
-      "be "
-      "told from its databases)",
+      "Which CometBFT to be: 0.38, 0.39, 0.40 or 1.0 (default: as the source was, else 0.38); that "
+      "a "
+      "source was 0.39 and not 0.40 its databases do not tell",
       0},
      MAKERS},
-    {{"key-layout", KEY_LAYOUT, "NAME", 0, "v1, or v2 (1.0) (default: as the source, else v1)", 0},
+    {{"key-layout", KEY_LAYOUT, "NAME", 0, "v1, or with 1.0 v2 (default: as the source, else v1)",
+      0},
      MAKERS},
     {{"discard-results", KEY_DISCARD, NULL, 0,
       "Keep the results of the last block only, as discard_abci_responses does", 0},

@@ -146,6 +146,8 @@ static cmt_status open_destination(job *j, cmt_error *err)
 static cmt_status execute(job *j, cmt_error *err)
 {
     const cmd_options *options = j->context->options;
+    bool sweep = options->sweep == CMD_ON ||
+                 (options->sweep == CMD_UNSET && j->context->target->config.sweep);
     const cmt_replay_options replay = {
         .source_blocks = j->source.blocks,
         .source_states = j->source.states,
@@ -154,7 +156,7 @@ static cmt_status execute(job *j, cmt_error *err)
         .genesis = &j->genesis,
         .until = options->until,
         .retain_blocks = options->retain_blocks,
-        .keep_residue = options->sweep == CMD_OFF,
+        .keep_residue = !sweep,
         .as_0_39 = options->release_name != NULL && strcmp(options->release_name, "0.39") == 0,
         .handover = &j->made.handover,
         .logger = &j->made.executor_log,
