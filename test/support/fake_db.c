@@ -157,8 +157,8 @@ size_t fake_expect(const fake_db *db, unsigned lo, unsigned hi, unsigned times)
 
 cmt_slice fake_key(unsigned place)
 {
-    static uint8_t keys[5][2];
-    static unsigned next;
+    static _Thread_local uint8_t keys[5][2];
+    static _Thread_local unsigned next;
     uint8_t *key = keys[next++ % 5];
     key[0] = (uint8_t)(place >> 8);
     key[1] = (uint8_t)place;

@@ -48,7 +48,7 @@ void fake_let_go(fake_db *db);
 size_t fake_expect(const fake_db *db, unsigned lo, unsigned hi, unsigned times);
 /** The place of a key. */
 unsigned fake_place(cmt_slice key);
-/** The key of a place, 2 bytes, in memory that lasts until the fifth call from now. */
+/** The key of a place, 2 bytes, in memory that lasts until the fifth call of the thread from now. */
 cmt_slice fake_key(unsigned place);
 
 #endif
