@@ -105,14 +105,9 @@ func rollback(r *shared.Request) (reply shared.Reply, err error) {
 }
 
 func main() {
-<<<<<<< HEAD
-	commands := map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load,
-		"take-back": takeBack}
-=======
 	commands := map[string]shared.Command{
-		"gen": gen, "append": extend, "prune": prune, "rollback": rollback, "load": load,
+		"gen": gen, "append": extend, "prune": prune, "rollback": rollback, "load": load, "take-back": takeBack,
 	}
->>>>>>> part-state
 	for name, command := range engineCommands {
 		commands[name] = command
 	}

@@ -4,11 +4,8 @@
 //
 //	vectors priorities > ../../unit/data/priority-vectors.txt
 //	vectors blocks > ../../unit/data/block-vectors.txt
-<<<<<<< HEAD
 //	vectors extended > ../../unit/data/extended-vectors.txt
-=======
 //	vectors states > ../../unit/data/state-vectors.txt
->>>>>>> part-state
 //	vectors load HOME HEIGHT...    one line per height whose validators record is a pointer
 //
 // A line of priorities is "KIND TIMES IN OUT": the ValidatorSet messages before and after, in hex.
@@ -200,14 +197,8 @@ func main() {
 		priorities(out)
 	case len(os.Args) == 2 && os.Args[1] == "blocks":
 		blocks(out)
-<<<<<<< HEAD
 	case len(os.Args) == 2 && os.Args[1] == "extended":
 		extendedCommits(out)
-	case len(os.Args) > 3 && os.Args[1] == "load":
-		load(out, os.Args[2], os.Args[3:])
-	default:
-		fmt.Fprintln(os.Stderr, "usage: vectors priorities | vectors blocks | vectors extended | vectors load HOME HEIGHT...")
-=======
 	case len(os.Args) == 2 && os.Args[1] == "states":
 		states(out)
 		out.legacies(rand.New(rand.NewSource(20261130)))
@@ -215,8 +206,7 @@ func main() {
 	case len(os.Args) > 3 && os.Args[1] == "load":
 		load(out, os.Args[2], os.Args[3:])
 	default:
-		fmt.Fprintln(os.Stderr, "usage: vectors priorities | vectors blocks | vectors states | vectors load HOME HEIGHT...")
->>>>>>> part-state
+		fmt.Fprintln(os.Stderr, "usage: vectors priorities | vectors blocks | vectors extended | vectors states | vectors load HOME HEIGHT...")
 		os.Exit(2)
 	}
 	must(out.Flush())
