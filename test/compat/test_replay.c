@@ -117,15 +117,124 @@ START_TEST(a_node_of_1_0)
 }
 END_TEST
 
-START_TEST(the_other_fixtures)
+START_TEST(keys_that_change_their_length)
 {
     replay_fixture("digits-0.38", CMT_RELEASE_0_38, 200);
     replay_fixture("checkpoint-0.38", CMT_RELEASE_0_38, 300);
+}
+END_TEST
+
+START_TEST(the_other_fixtures)
+{
     replay_fixture("parts-0.38", CMT_RELEASE_0_38, 40);
     replay_fixture("multi-1.0-v1-pebble", CMT_RELEASE_1_0, 300);
     replay_fixture("multi-1.0-v2-pebble", CMT_RELEASE_1_0, 300);
     replay_fixture("flush-0.38", CMT_RELEASE_0_38, 2500);
     replay_fixture("levels-0.38", CMT_RELEASE_0_38, 3000);
+}
+END_TEST
+
+/* ---- in parts ---------------------------------------------------------------------------- */
+
+START_TEST(goes_on_where_it_was_stopped)
+{
+    source_chain source = source_open("multi-0.38", CMT_RELEASE_0_38);
+    made_chain made = made_open(&source, false);
+    cmt_replay_options options = options_for(&source, &made);
+    cmt_replay_result result;
+    options.until = 200;
+    MUST(cmt_replay_run(&options, &result, &error));
+    ck_assert_int_eq(result.last, 200);
+    ck_assert_int_eq(cmt_block_store_height(made.blocks), 200);
+    options.until = 601;
+    ck_assert_int_eq(cmt_replay_run(&options, &result, &error), CMT_OUT_OF_RANGE);
+    options.until = 0;
+    MUST(cmt_replay_run(&options, &result, &error));
+    ck_assert_int_eq(result.first, 201);
+    ck_assert_int_eq(result.blocks, 400);
+    expect_same(&source, &made);
+    MUST(cmt_replay_run(&options, &result, &error)); /* nothing left */
+    ck_assert_int_eq(result.blocks, 0);
+    expect_same(&source, &made);
+    made_close(&made);
+    source_close(&source);
+}
+END_TEST
+
+static bool stop_at_ten(void *context, const cmt_progress *progress)
+{
+    uint64_t *seen = context;
+    ck_assert_str_eq(progress->phase, "replay");
+    ck_assert_uint_eq(progress->done, ++*seen);
+    ck_assert_uint_eq(progress->total, 600);
+    return progress->done == 10;
+}
+
+START_TEST(stops_when_asked)
+{
+    source_chain source = source_open("multi-0.38", CMT_RELEASE_0_38);
+    made_chain made = made_open(&source, false);
+    cmt_replay_options options = options_for(&source, &made);
+    uint64_t seen = 0;
+    const cmt_progress_hook hook = {stop_at_ten, &seen};
+    cmt_replay_result result;
+    options.progress = &hook;
+    ck_assert_int_eq(cmt_replay_run(&options, &result, &error), CMT_CANCELLED);
+    ck_assert_int_eq(result.last, 10);
+    made_close(&made);
+    source_close(&source);
+}
+END_TEST
+
+/* ---- what is not there, or not so -------------------------------------------------------- */
+
+START_TEST(discarded_results_cannot_be_replayed)
+{
+    source_chain source = source_open("discard-0.38", CMT_RELEASE_0_38);
+    made_chain made = made_open(&source, true);
+    const cmt_replay_options options = options_for(&source, &made);
+    ck_assert_int_eq(cmt_replay_run(&options, NULL, &error), CMT_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(error.message, "the results of block 1 are not in"));
+    made_close(&made);
+    source_close(&source);
+}
+END_TEST
+
+START_TEST(a_pruned_source_cannot_be_replayed)
+{
+    source_chain source = source_open("app-pruned-0.38", CMT_RELEASE_0_38);
+    made_chain made = made_open(&source, true);
+    const cmt_replay_options options = options_for(&source, &made);
+    ck_assert_int_eq(cmt_replay_run(&options, NULL, &error), CMT_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(error.message, "not in the "));
+    made_close(&made);
+    source_close(&source);
+}
+END_TEST
+
+/* The results of one block say something else than the chain does. */
+START_TEST(another_result_is_noticed)
+{
+    source_chain source = source_open("multi-0.38", CMT_RELEASE_0_38);
+    made_chain copy = made_open(&source, false);
+    made_chain made = made_open(&source, false);
+    cmt_replay_options options = options_for(&source, &copy);
+    MUST(cmt_replay_run(&options, NULL, &error));
+    cmt_buf bytes = CMT_BUF_INIT;
+    MUST(cmt_db_get(copy.state_db, CMT_SLICE("abciResponsesKey:40"), &bytes, &error));
+    bytes.data[bytes.size - 1] ^= 1; /* of the app hash */
+    MUST(cmt_db_memory_put(copy.state_db, CMT_SLICE("abciResponsesKey:40"), cmt_buf_slice(&bytes)));
+    source_chain changed = source;
+    changed.blocks = copy.blocks;
+    changed.states = copy.states;
+    options = options_for(&changed, &made);
+    ck_assert_int_eq(cmt_replay_run(&options, NULL, &error), CMT_INVALID);
+    ck_assert_ptr_nonnull(strstr(error.message, "replaying block 41: invalid block: wrong "
+                                                "Block.Header.AppHash"));
+    cmt_buf_free(&bytes);
+    made_close(&made);
+    made_close(&copy);
+    source_close(&source);
 }
 END_TEST
 
@@ -141,7 +250,14 @@ int main(void)
     tcase_add_test(tc, a_node_of_0_38);
     tcase_add_test(tc, a_node_of_0_38_that_was_killed);
     tcase_add_test(tc, a_node_of_1_0);
-    tcase_add_test(tc, the_other_fixtures);
+    tcase_add_test(tc, keys_that_change_their_length);
+    if (getenv("CMT_TEST_FULL") != NULL)
+        tcase_add_test(tc, the_other_fixtures);
+    tcase_add_test(tc, goes_on_where_it_was_stopped);
+    tcase_add_test(tc, stops_when_asked);
+    tcase_add_test(tc, discarded_results_cannot_be_replayed);
+    tcase_add_test(tc, a_pruned_source_cannot_be_replayed);
+    tcase_add_test(tc, another_result_is_noticed);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
