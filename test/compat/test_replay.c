@@ -212,28 +212,52 @@ START_TEST(a_pruned_source_cannot_be_replayed)
 }
 END_TEST
 
-/* The results of one block say something else than the chain does. */
-START_TEST(another_result_is_noticed)
+/* One byte of a record in a copy of the source is another. */
+static void expect_noticed(bool of_blocks, const char *key, size_t from_end, cmt_status status,
+                           const char *reason)
 {
     source_chain source = source_open("multi-0.38", CMT_RELEASE_0_38);
     made_chain copy = made_open(&source, false);
     made_chain made = made_open(&source, false);
     cmt_replay_options options = options_for(&source, &copy);
     MUST(cmt_replay_run(&options, NULL, &error));
+    cmt_db *db = of_blocks ? copy.block_db : copy.state_db;
+    cmt_slice name = {(const uint8_t *)key, strlen(key)};
     cmt_buf bytes = CMT_BUF_INIT;
-    MUST(cmt_db_get(copy.state_db, CMT_SLICE("abciResponsesKey:40"), &bytes, &error));
-    bytes.data[bytes.size - 1] ^= 1; /* of the app hash */
-    MUST(cmt_db_memory_put(copy.state_db, CMT_SLICE("abciResponsesKey:40"), cmt_buf_slice(&bytes)));
+    MUST(cmt_db_get(db, name, &bytes, &error));
+    bytes.data[bytes.size - from_end] ^= 1;
+    MUST(cmt_db_memory_put(db, name, cmt_buf_slice(&bytes)));
     source_chain changed = source;
     changed.blocks = copy.blocks;
     changed.states = copy.states;
     options = options_for(&changed, &made);
-    ck_assert_int_eq(cmt_replay_run(&options, NULL, &error), CMT_INVALID);
-    ck_assert_ptr_nonnull(strstr(error.message, "replaying block 41: invalid block: wrong "
-                                                "Block.Header.AppHash"));
+    ck_assert_int_eq(cmt_replay_run(&options, NULL, &error), status);
+    ck_assert_msg(strstr(error.message, reason) != NULL, "\"%s\" does not say %s", error.message,
+                  reason);
     cmt_buf_free(&bytes);
     made_close(&made);
     made_close(&copy);
+    source_close(&source);
+}
+
+START_TEST(another_result_is_noticed)
+{
+    expect_noticed(false, "abciResponsesKey:40", 1, CMT_INVALID,
+                   "replaying block 41: invalid block: wrong Block.Header.AppHash");
+    expect_noticed(false, "abciResponsesKey:600", 1, CMT_CORRUPT,
+                   "the state after block 600 is not the source's");
+}
+END_TEST
+
+/* A byte of the hash in its meta. */
+START_TEST(another_block_is_noticed)
+{
+    cmt_buf meta = CMT_BUF_INIT;
+    source_chain source = source_open("multi-0.38", CMT_RELEASE_0_38);
+    MUST(cmt_db_get(source.block_db, CMT_SLICE("H:40"), &meta, &error));
+    expect_noticed(true, "H:40", meta.size - 8, CMT_CORRUPT,
+                   "the source's block 40 is not the one that its meta names");
+    cmt_buf_free(&meta);
     source_close(&source);
 }
 END_TEST
@@ -258,6 +282,7 @@ int main(void)
     tcase_add_test(tc, discarded_results_cannot_be_replayed);
     tcase_add_test(tc, a_pruned_source_cannot_be_replayed);
     tcase_add_test(tc, another_result_is_noticed);
+    tcase_add_test(tc, another_block_is_noticed);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

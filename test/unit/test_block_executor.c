@@ -40,6 +40,7 @@ typedef struct host {
     int64_t reap_bytes;
     int64_t reap_gas;
     bool accepts;
+    bool silent; /* prepare answers nothing */
     cmt_compaction_request request;
     size_t ranges;
     cmt_status commit_status;
@@ -81,6 +82,8 @@ static cmt_status app_prepare(void *context, const cmt_app_proposal *proposal, c
     (void)err;
     of->asked = *proposal;
     of->asked_extensions = 0;
+    if (of->silent)
+        return CMT_OK;
     for (size_t i = 0; i < proposal->last_commit.count; i++)
         of->asked_extensions += proposal->last_commit.votes[i].extension_signature.size > 0;
     *out = of->chosen.txs != NULL ? of->chosen : (cmt_app_txs){proposal->txs, proposal->tx_count};
@@ -411,6 +414,33 @@ START_TEST(wrong_answers_are_refused)
 }
 END_TEST
 
+/* An application that raises its version raises that of the next block. */
+START_TEST(the_version_follows_the_params)
+{
+    open_at("multi-0.38", CMT_RELEASE_0_38, 20);
+    source_block b = source_load(&source, 21);
+    cmt_slice tx_results[8] = {{NULL, 0}};
+    h.changed = (cmt_results){
+        .tx_results = tx_results,
+        .tx_count = b.block.tx_count,
+        .has_params = true,
+        .params = CMT_SLICE("\x22\x02\x08\x09"), /* version {app 9} */
+        .app_hash = CMT_SLICE("hash"),
+    };
+    h.changes = true;
+    MUST(commit_next());
+    cmt_chain_state saved;
+    MUST(cmt_state_store_load_chain_state(made.states, &saved, &error));
+    ck_assert_uint_eq(saved.version_app, 9);
+    ck_assert_uint_eq(saved.params.core.version_app, 9);
+    ck_assert_int_eq(saved.last_height_params_changed, 22);
+    ck_assert_uint_eq(saved.app_hash.size, 4);
+    cmt_chain_state_free(&saved);
+    source_block_free(&b);
+    close_all();
+}
+END_TEST
+
 START_TEST(a_result_for_each_transaction)
 {
     open_at("multi-0.38", CMT_RELEASE_0_38, 20);
@@ -595,6 +625,10 @@ START_TEST(a_block_has_only_so_much_room)
     MUST(cmt_block_executor_propose(executor, &state, &last, proposer, &proposal, &error));
     ck_assert_uint_eq(proposal.block.tx_count, 2);
     cmt_proposal_free(&proposal);
+    h.silent = true;
+    MUST(cmt_block_executor_propose(executor, &state, &last, proposer, &proposal, &error));
+    ck_assert_uint_eq(proposal.block.tx_count, 0);
+    cmt_proposal_free(&proposal);
     cmt_application simple = application; /* that does not choose: what fits goes in */
     simple.prepare_proposal = NULL;
     options.application = &simple;
@@ -668,7 +702,10 @@ START_TEST(what_the_application_gives_up_is_pruned)
     cmt_buf bytes = CMT_BUF_INIT;
     ck_assert_int_eq(cmt_state_store_load_results(made.states, 59, &bytes, &error), CMT_NOT_FOUND);
     MUST(cmt_state_store_load_results(made.states, 60, &bytes, &error));
-    MUST(cmt_state_store_load_validators(made.states, 60, &bytes, &error));
+    /* Evidence may be 60 blocks old: validators stay so far, and no further. */
+    MUST(cmt_state_store_load_validators(made.states, 45, &bytes, &error));
+    ck_assert_int_eq(cmt_state_store_load_validators(made.states, 30, &bytes, &error),
+                     CMT_NOT_FOUND);
     cmt_buf_free(&bytes);
     h.diary[0] = '\0';
     MUST(commit_next()); /* the same height again: nothing is left */
@@ -776,6 +813,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, everything_in_its_order);
     tcase_add_test(tc, a_commit_that_fails_unlocks_and_saves_no_state);
     tcase_add_test(tc, wrong_answers_are_refused);
+    tcase_add_test(tc, the_version_follows_the_params);
     tcase_add_test(tc, a_result_for_each_transaction);
     tcase_add_test(tc, a_block_needs_the_commit_of_its_height);
     tcase_add_test(tc, a_wrong_block_is_not_executed);

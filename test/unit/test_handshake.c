@@ -208,7 +208,8 @@ typedef struct tally {
     const cmt_application *recorded;
     int64_t first; /* executed */
     int64_t last;
-    int64_t syncing_to;
+    int64_t syncing_to; /* as the first block was told */
+    int64_t wrong_at;   /* the block that comes out otherwise; 0: none */
     size_t votes;
     int begun;
     bool wrong_hash;
@@ -238,14 +239,18 @@ static cmt_status tally_finalize(void *context, const cmt_app_block *block, cmt_
                                  cmt_error *err)
 {
     tally *t = context;
-    if (t->first == 0)
+    if (t->first == 0) {
         t->first = block->height;
-    else
+        t->syncing_to = block->syncing_to_height;
+    } else {
         ck_assert_int_eq(block->height, t->last + 1);
+    }
     t->last = block->height;
     t->votes += block->last_commit.count;
-    t->syncing_to = block->syncing_to_height;
-    return t->recorded->finalize_block(t->recorded->context, block, out, err);
+    cmt_status st = t->recorded->finalize_block(t->recorded->context, block, out, err);
+    if (block->height == t->wrong_at)
+        out->app_hash = CMT_SLICE("another");
+    return st;
 }
 
 static cmt_status tally_commit(void *context, int64_t *retain_height, cmt_error *err)
@@ -255,6 +260,7 @@ static cmt_status tally_commit(void *context, int64_t *retain_height, cmt_error 
 }
 
 static tally told;
+static int64_t wrong_at;
 
 static cmt_status shake(int64_t committed, bool wrong_hash, cmt_handshake_result *result)
 {
@@ -266,7 +272,11 @@ static cmt_status shake(int64_t committed, bool wrong_hash, cmt_handshake_result
     };
     cmt_recorded_app *app;
     MUST(cmt_recorded_app_new(&app_options, &app, &error));
-    told = (tally){.recorded = cmt_recorded_app_application(app), .wrong_hash = wrong_hash};
+    told = (tally){
+        .recorded = cmt_recorded_app_application(app),
+        .wrong_hash = wrong_hash,
+        .wrong_at = wrong_at,
+    };
     const cmt_application application = {
         .context = &told,
         .info = tally_info,
@@ -319,6 +329,19 @@ START_TEST(the_application_executes_what_it_missed)
     ck_assert_int_eq(result.blocks, 18);
     expect_goal(&before);
     made_close(&before);
+}
+END_TEST
+
+START_TEST(another_app_hash_is_noticed_at_the_next_block)
+{
+    cmt_handshake_result result;
+    wrong_at = 15;
+    ck_assert_int_eq(shake(12, false, &result), CMT_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(error.message, "block.AppHash of height 16 does not match"));
+    wrong_at = TOP;
+    ck_assert_int_eq(shake(12, false, &result), CMT_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(error.message, "state.AppHash of height 30 does not match"));
+    wrong_at = 0;
 }
 END_TEST
 
@@ -513,6 +536,7 @@ int main(void)
     tcase_add_checked_fixture(action, set_up, tear_down);
     tcase_add_test(action, in_line_nothing_is_done);
     tcase_add_test(action, the_application_executes_what_it_missed);
+    tcase_add_test(action, another_app_hash_is_noticed_at_the_next_block);
     tcase_add_test(action, a_fresh_application_is_told_of_the_genesis);
     tcase_add_test(action, a_saved_block_is_applied);
     tcase_add_test(action, the_application_catches_up_first);
