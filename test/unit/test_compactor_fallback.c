@@ -80,7 +80,7 @@ START_TEST(bounded_keeps_its_budget_and_goes_on_with_the_next_prunes)
         .budget_ns = 500 * MS,
         .interval_ns = 3600 * SECOND,
         .min_deleted_keys = 100,
-        .min_bytes = MIB,
+        .min_bytes = 50 * MIB,
     };
     ck_assert_int_eq(run(0, 14000, 100), CMT_OK);
     ck_assert_int_eq(report.blockstore.outcome, CMT_COMPACT_PARTLY);

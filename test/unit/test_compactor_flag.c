@@ -177,6 +177,7 @@ START_TEST(a_stop_that_comes_behind_the_last_slice_is_no_failure)
     pair_start(&c, 0, 100);
     fake_wait_for_call(&pair_blocks);
     cmt_compact_flight_stop(pair_flight);
+    fake_let_go(&pair_blocks);
     ck_assert_int_eq(pair_join(&c), CMT_OK);
     ck_assert_int_eq(c.report.blockstore.outcome, CMT_COMPACT_FINISHED);
 }
