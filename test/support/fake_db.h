@@ -16,8 +16,8 @@
 typedef enum fake_behaviour {
     FAKE_WORKS,
     FAKE_FAILS,
-    FAKE_HOLDS, /* a call ends when it is cancelled, and says so, or when fake_let_go() was called */
-    FAKE_HOLDS_TO_THE_END, /* does not hear that it is cancelled, but lets go then */
+    FAKE_HOLDS,            /* a call ends when it is cancelled, and says so, or at fake_let_go() */
+    FAKE_HOLDS_TO_THE_END, /* at fake_let_go() only, and does not hear of being cancelled */
 } fake_behaviour;
 
 typedef struct fake_db {

@@ -3,6 +3,7 @@
  * What is remembered in fixed memory, and how it is cut into slices.
  */
 #include "fake_db.h"
+#include "rng.h"
 #include "slices.h"
 
 #include <check.h>
@@ -120,12 +121,12 @@ START_TEST(whatever_is_put_in_is_in_there)
 {
     unsigned seed = (unsigned)time(NULL);
     printf("seed %u\n", seed);
-    srand(seed);
+    rng r = {seed};
     bool *in = calloc(FAKE_PLACES, sizeof *in);
     ck_assert_ptr_nonnull(in);
     for (int i = 0; i < 400; i++) {
-        unsigned lo = (unsigned)rand() % FAKE_PLACES;
-        unsigned hi = lo + 1 + (unsigned)rand() % 60;
+        unsigned lo = (unsigned)rng_between(&r, 0, FAKE_PLACES - 1);
+        unsigned hi = lo + (unsigned)rng_between(&r, 1, 60);
         hi = hi < FAKE_PLACES ? hi : FAKE_PLACES - 1;
         for (unsigned place = lo; place < hi; place++)
             in[place] = true;
@@ -134,11 +135,11 @@ START_TEST(whatever_is_put_in_is_in_there)
     }
     unsigned at = 0;
     for (size_t i = 0; i < spans.count; i++) {
-        const cmt_range r = cmt_compactor__span_range(&spans.at[i]);
-        for (; at < fake_place(r.lo); at++)
+        const cmt_range kept = cmt_compactor__span_range(&spans.at[i]);
+        for (; at < fake_place(kept.lo); at++)
             ck_assert_msg(!in[at], "place %u fell out, seed %u", at, seed);
-        ck_assert_uint_lt(at, fake_place(r.hi));
-        at = fake_place(r.hi);
+        ck_assert_uint_lt(at, fake_place(kept.hi));
+        at = fake_place(kept.hi);
     }
     for (; at < FAKE_PLACES; at++)
         ck_assert(!in[at]);
