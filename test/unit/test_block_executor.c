@@ -225,7 +225,8 @@ static const cmt_application application = {
 };
 static const cmt_mempool mempool = {&h, pool_reap, pool_lock, pool_flush, pool_update, pool_unlock};
 static const cmt_evidence_pool evidence_pool = {&h, evidence_pending, NULL, evidence_update};
-static const cmt_block_listener listener = {&h, on_block, on_header, on_evidence, on_tx, on_updates};
+static const cmt_block_listener listener = {&h,          on_block, on_header,
+                                            on_evidence, on_tx,    on_updates};
 static const cmt_compaction_sink sink = {take, &h};
 static const cmt_logger logger = {keep_line, &h};
 static const cmt_compact_handover handover = {.sink = &sink};
@@ -313,7 +314,8 @@ START_TEST(everything_in_its_order)
     open_at("multi-0.38", CMT_RELEASE_0_38, 304);
     MUST(commit_next());
     source_block b = source_load(&source, 305);
-    char want[256] = "finalize lock flush commit mempool unlock evidence block header new-evidence ";
+    char want[256] =
+        "finalize lock flush commit mempool unlock evidence block header new-evidence ";
     for (size_t i = 0; i < b.block.tx_count; i++)
         strcat(want, "tx ");
     ck_assert_str_eq(h.diary, want);
@@ -331,8 +333,7 @@ START_TEST(a_commit_that_fails_unlocks_and_saves_no_state)
     open_at("multi-0.38", CMT_RELEASE_0_38, 20);
     h.commit_status = CMT_NO_SPACE;
     ck_assert_int_eq(commit_next(), CMT_NO_SPACE);
-    ck_assert_str_eq(error.message,
-                     "commit failed for application: block 21: the disk is full");
+    ck_assert_str_eq(error.message, "commit failed for application: block 21: the disk is full");
     ck_assert_str_eq(h.diary, "finalize lock flush commit unlock ");
     cmt_state saved;
     MUST(cmt_state_store_load(made.states, &saved, &error));
