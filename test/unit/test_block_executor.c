@@ -468,6 +468,25 @@ START_TEST(a_block_needs_the_commit_of_its_height)
 }
 END_TEST
 
+/* Whoever vouches for a block is believed. */
+START_TEST(a_verified_block_is_not_looked_at_again)
+{
+    open_at("multi-0.38", CMT_RELEASE_0_38, 20);
+    source_block b = source_load(&source, 21);
+    cmt_chain_state next;
+    state.app_hash.bytes[0] ^= 1;
+    ck_assert_int_eq(
+        cmt_block_executor_apply(executor, &state, &b.meta.block_id, &b.block, &next, &error),
+        CMT_INVALID);
+    MUST(cmt_block_executor_apply_verified(executor, &state, &b.meta.block_id, &b.block, &next,
+                                           &error));
+    ck_assert_int_eq(next.last_block_height, 21);
+    cmt_chain_state_free(&next);
+    source_block_free(&b);
+    close_all();
+}
+END_TEST
+
 START_TEST(a_wrong_block_is_not_executed)
 {
     open_at("multi-0.38", CMT_RELEASE_0_38, 20);
@@ -475,6 +494,7 @@ START_TEST(a_wrong_block_is_not_executed)
     ck_assert_int_eq(commit_next(), CMT_INVALID);
     ck_assert_ptr_nonnull(strstr(error.message, "invalid block: wrong Block.Header.AppHash"));
     ck_assert_str_eq(h.diary, "");
+    ck_assert_int_eq(cmt_block_store_height(made.blocks), 20); /* and not saved */
     close_all();
 }
 END_TEST
@@ -848,6 +868,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_result_for_each_transaction);
     tcase_add_test(tc, a_block_needs_the_commit_of_its_height);
     tcase_add_test(tc, a_wrong_block_is_not_executed);
+    tcase_add_test(tc, a_verified_block_is_not_looked_at_again);
     tcase_add_test(tc, blocks_of_0_38_are_proposed_again);
     tcase_add_test(tc, blocks_of_0_40_are_proposed_again);
     tcase_add_test(tc, blocks_with_extensions_are_proposed_again);
