@@ -36,33 +36,52 @@ static cmt_status check_until(replay *r, cmt_error *err)
 
 /* A node that starts a chain shakes hands with the application, and the first header says that it did: it has the
  * hash of no results, not none. */
-static cmt_status begin_chain(replay *r, cmt_error *err)
+static cmt_status began_by_handshake(const replay *r, bool *did, cmt_error *err)
 {
     int64_t initial = r->o->genesis->initial_height;
     cmt_block_meta first;
-    CMT_TRY(cmt_chain_state_from_genesis(r->o->genesis, r->source_state.release,
-                                         r->source_state.software, &r->state, err));
     cmt_status st = cmt_block_store_load_meta(r->o->source_blocks, initial, &first, err);
     if (st == CMT_NOT_FOUND)
         return cmt_sourced_missing("the block", initial, err);
     CMT_TRY(st);
-    if (first.header.last_results_hash.size > 0)
-        return cmt_block_executor_handshake(r->executor, r->o->genesis, (cmt_slice){NULL, 0},
-                                            &r->state, NULL, err);
-    return cmt_state_store_save(r->o->states, &r->state, err);
+    *did = first.header.last_results_hash.size > 0;
+    return CMT_OK;
+}
+
+static cmt_status shake_hands(replay *r, cmt_error *err)
+{
+    return cmt_block_executor_handshake(r->executor, r->o->genesis, (cmt_slice){NULL, 0}, &r->state,
+                                        NULL, err);
+}
+
+static cmt_status begin_chain(replay *r, bool by_handshake, cmt_error *err)
+{
+    CMT_TRY(cmt_chain_state_from_genesis(r->o->genesis, r->source_state.release,
+                                         r->source_state.software, &r->state, err));
+    return by_handshake ? shake_hands(r, err) : cmt_state_store_save(r->o->states, &r->state, err);
+}
+
+/* The recorded application stands where the destination does; another one says itself where it stands. */
+static cmt_status go_on(replay *r, bool by_handshake, cmt_error *err)
+{
+    if (strcmp(r->state.chain_id, r->source_state.chain_id) != 0)
+        return cmt_error_set(err, CMT_INVALID, "the destination holds the chain %s, the source %s",
+                             r->state.chain_id, r->source_state.chain_id);
+    if (r->o->application == NULL || (r->state.last_block_height == 0 && !by_handshake))
+        return CMT_OK;
+    return shake_hands(r, err);
 }
 
 static cmt_status begin(replay *r, cmt_error *err)
 {
+    bool by_handshake = false;
     CMT_TRY(check_until(r, err));
+    CMT_TRY(began_by_handshake(r, &by_handshake, err));
     cmt_status st = cmt_state_store_load_chain_state(r->o->states, &r->state, err);
     if (st == CMT_NOT_FOUND)
-        return begin_chain(r, err);
+        return begin_chain(r, by_handshake, err);
     CMT_TRY(st);
-    if (strcmp(r->state.chain_id, r->source_state.chain_id) == 0)
-        return CMT_OK;
-    return cmt_error_set(err, CMT_INVALID, "the destination holds the chain %s, the source %s",
-                         r->state.chain_id, r->source_state.chain_id);
+    return go_on(r, by_handshake, err);
 }
 
 /* ---- the blocks -------------------------------------------------------------------------- */
@@ -134,8 +153,7 @@ static cmt_status compare_states(const replay *r, cmt_error *err)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory to compare two states");
     if (cmt_slice_equal(cmt_buf_slice(&here), cmt_buf_slice(&there)))
         return CMT_OK;
-    return cmt_error_set(err, CMT_CORRUPT,
-                         "the state after block %" PRId64 " is not the source's",
+    return cmt_error_set(err, CMT_CORRUPT, "the state after block %" PRId64 " is not the source's",
                          r->state.last_block_height);
 }
 
@@ -194,8 +212,7 @@ static cmt_status run_recorded(replay *r, cmt_error *err)
 
 static cmt_status start(replay *r, cmt_error *err)
 {
-    cmt_status st =
-        cmt_state_store_load_chain_state(r->o->source_states, &r->source_state, err);
+    cmt_status st = cmt_state_store_load_chain_state(r->o->source_states, &r->source_state, err);
     if (st == CMT_NOT_FOUND)
         return cmt_error_set(err, st, "the source has no state: no block was ever executed");
     CMT_TRY(st);

@@ -7,7 +7,10 @@
 //	cmtoracle gen    -home DIR -heights N ...   a chain, with its genesis file
 //	cmtoracle append -home DIR -heights N       go on with it
 //	cmtoracle prune  -home DIR -retain R        PruneBlocks, then PruneStates, as the node does
+//	cmtoracle rollback -home DIR [-hard]        as the command of the same name
 //	cmtoracle load   -home DIR                  read all that a node may need
+//	cmtoracle take-back -home DIR -heights N    delete the last blocks
+//	cmtoracle validate -home DIR -set NAME=HEX  may this block follow the last one?
 //	cmtoracle dump   -home DIR -db NAME -out FILE [-gets]
 //	cmtoracle compact|shape|mutate|stat|hold    see the package shared
 //	cmtoracle serve                             the same as JSON lines on stdin
@@ -80,8 +83,33 @@ func prune(r *shared.Request) (reply shared.Reply, err error) {
 	}, nil
 }
 
+// rollback does what `cometbft rollback` does.
+func rollback(r *shared.Request) (reply shared.Reply, err error) {
+	chain, err := shared.LoadChain(r.Home)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openStores(r.Home, chain)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	height, _, err := sm.Rollback(s.blocks, s.states, r.Hard)
+	if err != nil {
+		return nil, err
+	}
+	state, err := s.states.Load()
+	if err != nil {
+		return nil, err
+	}
+	return shared.Reply{"height": height, "software": state.Version.Software}, nil
+}
+
 func main() {
-	commands := map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load}
+	commands := map[string]shared.Command{
+		"gen": gen, "append": extend, "prune": prune, "rollback": rollback, "load": load, "take-back": takeBack,
+		"validate": validate,
+	}
 	for name, command := range engineCommands {
 		commands[name] = command
 	}
