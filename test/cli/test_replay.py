@@ -6,6 +6,7 @@ killed it goes on; what it refuses, with nothing made.
 Environment: CMTSTORE, CMT_TEST_JOBS (2), CMT_TEST_TMP, CMT_TEST_FULL=1: every fixture on every engine.
 """
 
+import json
 import os
 import re
 import signal
@@ -118,11 +119,20 @@ def changes_the_layout():
         WORK.discard(home)
 
 
+def beginning(home):
+    """What a genesis.json says, but for names and what an application may have answered."""
+    with open(os.path.join(home, "config", "genesis.json"), encoding="utf-8") as f:
+        genesis = json.load(f)
+    validators = sorted((v["address"], v["pub_key"]["value"], v["power"]) for v in genesis["validators"])
+    return genesis["genesis_time"], genesis["chain_id"], max(1, int(genesis["initial_height"])), validators
+
+
 def finds_a_genesis(fixture, document):
     """Without the file: the document in the state store, else what is stored of the first block."""
     source = fresh(fixture)
     data = os.path.join(source, "data")
     whole, _ = replayed(source, "--until", "50")
+    wanted = beginning(source)
     os.unlink(os.path.join(source, "config", "genesis.json"))
     stored = any(line.startswith(b"genesisDoc".hex().encode() + b" ") for line in lines(source, "state"))
     expect_equal(stored, document, "a document in the state store")
@@ -130,6 +140,7 @@ def finds_a_genesis(fixture, document):
         target = WORK.new()
         run("replay", *args, "--to", target, "--until", "50").expect_code(tools.OK)
         expect_same(target, whole)
+        expect_equal(beginning(target), wanted, "what its genesis.json says")
         again, _ = replayed(target)  # what was written as its genesis.json is one
         expect_same(again, whole)
         WORK.discard(target)
