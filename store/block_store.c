@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 CMT_DEFINE_CLEANUP(cmt_db_iter, cmt_db_iter_free)
+CMT_DEFINE_CLEANUP(cmt_db_batch, cmt_db_batch_free)
 CMT_DEFINE_CLEANUP(cmt_block_store, cmt_block_store_close)
 
 static const cmt_key_family *const families[] = {&cmt_family_meta, &cmt_family_part,
@@ -68,6 +69,52 @@ cmt_status cmt_block_store_open(cmt_db *db, cmt_block_store **out, cmt_error *er
     store->db = db;
     CMT_TRY(cmt_layout_detect(db, &layout_keys, &store->layout, err));
     CMT_TRY(read_root(store, err));
+    *out = store;
+    store = NULL; /* handed over */
+    return CMT_OK;
+}
+
+/* ---- for writing ------------------------------------------------------------------------- */
+
+static cmt_status choose_layout(cmt_block_store *store, cmt_error *err)
+{
+    const cmt_block_store_options *options = &store->options;
+    if (!store->layout.used)
+        store->layout.layout =
+            options->layout == CMT_KEY_LAYOUT_V2 ? CMT_KEY_LAYOUT_V2 : CMT_KEY_LAYOUT_V1;
+    if (store->layout.layout == CMT_KEY_LAYOUT_V2 && !options->write_version)
+        return cmt_error_set(err, CMT_INVALID,
+                             "block store: layout v2 is of CometBFT 1.0 and later, which writes a "
+                             "version key; it cannot be written as an older version does");
+    return CMT_OK;
+}
+
+/* Source: CometBFT >= 1.0 store/store.go setDBLayout */
+static cmt_status write_version(cmt_block_store *store, cmt_error *err)
+{
+    bool v2 = store->layout.layout == CMT_KEY_LAYOUT_V2;
+    CMT_AUTO(cmt_db_batch_free_cleanup) cmt_db_batch *batch = NULL;
+    CMT_TRY(cmt_db_batch_new(&batch, err));
+    CMT_TRY(
+        cmt_db_batch_put(batch, CMT_SLICE("version"), v2 ? CMT_SLICE("v2") : CMT_SLICE("v1"), err));
+    CMT_TRY(cmt_db_write(store->db, batch, true, err));
+    store->layout.has_version = true;
+    return CMT_OK;
+}
+
+cmt_status cmt_block_store_open_for_writing(cmt_db *db, const cmt_block_store_options *options,
+                                            cmt_block_store **out, cmt_error *err)
+{
+    *out = NULL;
+    if ((cmt_db_capabilities(db) & CMT_DB_WRITABLE) == 0)
+        return cmt_error_set(err, CMT_UNSUPPORTED, "block store: it is open for reading only");
+    CMT_AUTO(cmt_block_store_close_cleanup) cmt_block_store *store = NULL;
+    CMT_TRY(cmt_block_store_open(db, &store, err));
+    if (options != NULL)
+        store->options = *options;
+    CMT_TRY(choose_layout(store, err));
+    if (store->options.write_version)
+        CMT_TRY(write_version(store, err));
     *out = store;
     store = NULL; /* handed over */
     return CMT_OK;

@@ -12,7 +12,12 @@ struct cmt_block_store {
     cmt_block_store_state state;
     bool stored_otherwise; /* the stored record is not what would be written now: base 0 */
     cmt_layout layout;
+    cmt_block_store_options options; /* zero if not opened for writing */
 };
+
+/** Write @p batch, synced, with @p state as the root record; the handle follows when that was done. */
+CMT_MUST_CHECK cmt_status cmt_store__write_root(cmt_block_store *store, cmt_db_batch *batch,
+                                                cmt_block_store_state state, cmt_error *err);
 
 /** A family, named by its v1 form, in the store's layout. */
 const cmt_key_family *cmt_store__family(const cmt_block_store *store, const cmt_key_family *family);

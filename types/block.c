@@ -184,20 +184,22 @@ static cmt_status write_list(uint32_t number, const cmt_slice *items, size_t cou
     return CMT_OK;
 }
 
+size_t cmt_block_size(const cmt_block *block)
+{
+    return cmt_wire_size_message(1, cmt_encode_header_size(&block->header)) +
+           cmt_wire_size_message(2, list_size(block->txs, block->tx_count)) +
+           cmt_wire_size_message(3, list_size(block->evidence, block->evidence_count)) +
+           cmt_wire_size_message(4, cmt_encode_commit_size(&block->last_commit));
+}
+
 cmt_status cmt_block_encode(const cmt_block *block, cmt_buf *out)
 {
-    size_t header = cmt_encode_header_size(&block->header);
-    size_t commit = cmt_encode_commit_size(&block->last_commit);
-    CMT_TRY(cmt_wire_start(
-        out, cmt_wire_size_message(1, header) +
-                 cmt_wire_size_message(2, list_size(block->txs, block->tx_count)) +
-                 cmt_wire_size_message(3, list_size(block->evidence, block->evidence_count)) +
-                 cmt_wire_size_message(4, commit)));
-    CMT_TRY(cmt_wire_put_head(out, 1, header));
+    CMT_TRY(cmt_wire_start(out, cmt_block_size(block)));
+    CMT_TRY(cmt_wire_put_head(out, 1, cmt_encode_header_size(&block->header)));
     CMT_TRY(cmt_encode_header_fields(&block->header, out));
     CMT_TRY(write_list(2, block->txs, block->tx_count, out));
     CMT_TRY(write_list(3, block->evidence, block->evidence_count, out));
-    CMT_TRY(cmt_wire_put_head(out, 4, commit));
+    CMT_TRY(cmt_wire_put_head(out, 4, cmt_encode_commit_size(&block->last_commit)));
     return cmt_encode_commit_fields(&block->last_commit, out);
 }
 

@@ -31,6 +31,19 @@ cmt_status cmt_types_check_signature(const cmt_commit_sig *s, cmt_error *err)
     return CMT_OK;
 }
 
+cmt_status cmt_types_check_extension(int32_t flag, size_t size, size_t signature_size,
+                                     cmt_error *err)
+{
+    if (flag == CMT_BLOCK_ID_COMMIT) {
+        if (size > EXTENSION_BYTES_MAX || signature_size > SIGNATURE_BYTES_MAX)
+            return cmt_error_set(err, CMT_CORRUPT, "vote extension of %zu bytes, signed with %zu",
+                                 size, signature_size);
+    } else if (size > 0 && signature_size == 0) {
+        return cmt_error_set(err, CMT_CORRUPT, "vote extension without signature");
+    }
+    return CMT_OK;
+}
+
 /* The fields that CommitSig and ExtendedCommitSig share. */
 static cmt_status check_fields(int32_t flag, ProtobufCBinaryData address,
                                const Cmt__Pb__Timestamp *timestamp, ProtobufCBinaryData signature,
@@ -43,21 +56,6 @@ static cmt_status check_fields(int32_t flag, ProtobufCBinaryData address,
     };
     CMT_TRY(cmt_types_time("timestamp", timestamp, &sig.timestamp, err));
     return cmt_types_check_signature(&sig, err);
-}
-
-/* Source: types/block.go ExtendedCommitSig.ValidateBasic */
-static cmt_status check_extension(const Cmt__Pb__ExtendedCommitSig *s, cmt_error *err)
-{
-    size_t size = s->extension.len;
-    size_t signature_size = s->extension_signature.len;
-    if (s->block_id_flag == CMT_BLOCK_ID_COMMIT) {
-        if (size > EXTENSION_BYTES_MAX || signature_size > SIGNATURE_BYTES_MAX)
-            return cmt_error_set(err, CMT_CORRUPT, "vote extension of %zu bytes, signed with %zu",
-                                 size, signature_size);
-    } else if (size > 0 && signature_size == 0) {
-        return cmt_error_set(err, CMT_CORRUPT, "vote extension without signature");
-    }
-    return CMT_OK;
 }
 
 static cmt_status check_signatures(const Cmt__Pb__Commit *c, cmt_error *err)
@@ -79,7 +77,8 @@ static cmt_status check_extended_signatures(const Cmt__Pb__ExtendedCommit *c, cm
         cmt_status st =
             check_fields(s->block_id_flag, s->validator_address, s->timestamp, s->signature, err);
         if (st == CMT_OK)
-            st = check_extension(s, err);
+            st = cmt_types_check_extension(s->block_id_flag, s->extension.len,
+                                           s->extension_signature.len, err);
         if (st != CMT_OK)
             return cmt_error_prefix(err, st, "ExtendedCommit: signature %zu", i);
     }

@@ -69,6 +69,11 @@ uint32_t cmt_part_set_total(const cmt_part_set *set)
     return set->total;
 }
 
+size_t cmt_part_set_bytes(const cmt_part_set *set)
+{
+    return set->block.size;
+}
+
 cmt_hash cmt_part_set_hash(const cmt_part_set *set)
 {
     return cmt_merkle_tree_root(set->tree);

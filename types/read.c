@@ -175,7 +175,7 @@ cmt_status cmt_types_take_commit(const cmt_read_commit *in, cmt_commit *out, cmt
     return CMT_OK;
 }
 
-static cmt_status read_signature(cmt_slice bytes, cmt_commit_sig *out, cmt_error *err)
+cmt_status cmt_types_read_signature(cmt_slice bytes, cmt_commit_sig *out, cmt_error *err)
 {
     Cmt__Pb__Timestamp time;
     const Cmt__Pb__Timestamp *seen = NULL;
@@ -214,7 +214,7 @@ cmt_status cmt_types_read_signatures(cmt_slice bytes, cmt_commit *out, cmt_error
             continue;
         cmt_commit_sig *sig = &out->signatures[out->count];
         *sig = (cmt_commit_sig){0};
-        cmt_status st = read_signature(f.bytes, sig, err);
+        cmt_status st = cmt_types_read_signature(f.bytes, sig, err);
         if (st != CMT_OK)
             return cmt_error_prefix(err, st, "Commit: signature %zu", out->count);
         out->count++;

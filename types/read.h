@@ -47,6 +47,9 @@ CMT_MUST_CHECK cmt_status cmt_types_read_commit(cmt_slice bytes, cmt_read_commit
 /** Check what cmt_types_read_commit() read and take it over; @p out gets no signatures yet. */
 CMT_MUST_CHECK cmt_status cmt_types_take_commit(const cmt_read_commit *in, cmt_commit *out,
                                                 cmt_error *err);
+/** Read and check one CommitSig; the same fields of an ExtendedCommitSig.  @p out is zeroed before. */
+CMT_MUST_CHECK cmt_status cmt_types_read_signature(cmt_slice bytes, cmt_commit_sig *out,
+                                                   cmt_error *err);
 /** Append the signatures in @p bytes, one of the messages counted; there is room for them. */
 CMT_MUST_CHECK cmt_status cmt_types_read_signatures(cmt_slice bytes, cmt_commit *out,
                                                     cmt_error *err);

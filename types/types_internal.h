@@ -66,6 +66,11 @@ CMT_MUST_CHECK cmt_status cmt_types_part_read(cmt_slice bytes, uint32_t index, c
  *  Source: types/block.go CommitSig.ValidateBasic */
 CMT_MUST_CHECK cmt_status cmt_types_check_signature(const cmt_commit_sig *sig, cmt_error *err);
 
+/** Check the sizes of a vote extension and of its signature.
+ *  Source: types/block.go ExtendedCommitSig.ValidateBasic */
+CMT_MUST_CHECK cmt_status cmt_types_check_extension(int32_t flag, size_t size,
+                                                    size_t signature_size, cmt_error *err);
+
 /** A header of a block or of a meta.  @p header may be NULL: absent. */
 CMT_MUST_CHECK cmt_status cmt_types_header(const Cmt__Pb__Header *header, cmt_header *out,
                                            cmt_error *err);

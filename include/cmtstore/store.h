@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The block store: reading it, and the rule that says which of its keys a prune removes.
+ * The block store: reading it, saving blocks, and the rule that says which of its keys a prune removes.
  *
  * A block store holds one contiguous run of blocks, heights [base,height].  Per height h:
  * `H:h` meta, `P:h:i` parts, `C:h` the commit carried by block h+1, `SC:h` the commit seen,
@@ -11,7 +11,7 @@
 #define CMTSTORE_STORE_H
 
 #include "cmtstore/keys.h"
-#include "cmtstore/types.h"
+#include "cmtstore/types_block.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,6 +29,30 @@ typedef struct cmt_block_store cmt_block_store;
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_open(cmt_db *db, cmt_block_store **out,
                                                        cmt_error *err);
+
+/** How a store is opened to save blocks.  Zero-initialised: as CometBFT up to 0.40 does. */
+typedef struct cmt_block_store_options {
+    /** Of a store without any key that carries a height; 0: v1.  Any other keeps the layout of its keys. */
+    cmt_key_layout layout;
+    bool write_version; /* CometBFT >= 1.0: the layout stands under `version`; v2 needs it */
+    /** Told of "save_block:before" and "save_block:after" the batch of a saved block, from the thread that
+     *  saves: a place to end the process in a test.  May be NULL. */
+    void (*fail_point)(void *context, const char *name);
+    void *fail_context;
+} cmt_block_store_options;
+
+/**
+ * Open a block store to save blocks, as a node does.  With `write_version` the layout is written, synced,
+ * at every opening.  @p options (may be NULL) are copied.
+ *
+ * Where CometBFT >= 1.0 believes its configuration (a store without `version`, or in which no block was saved
+ * yet), the keys that are there decide.
+ * @retval CMT_INVALID      layout v2 without `write_version`
+ * @retval CMT_UNSUPPORTED  not a CometBFT block store, or open for reading only
+ * Source: store/store.go NewBlockStore, >= 1.0 setDBLayout
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_open_for_writing(
+    cmt_db *db, const cmt_block_store_options *options, cmt_block_store **out, cmt_error *err);
 CMT_API void cmt_block_store_close(cmt_block_store *store);
 
 CMT_API int64_t cmt_block_store_base(const cmt_block_store *store);
@@ -71,6 +95,55 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_load_ext_commit(cmt_block_stor
                                                                   int64_t height, cmt_buf *out,
                                                                   cmt_commit_info *info,
                                                                   cmt_error *err);
+
+/* ---- saving ------------------------------------------------------------------------------ */
+
+/* Where CometBFT panics because the caller broke a rule, these return CMT_INVALID with its text, and nothing is
+ * written.  One writer; base and height move only when the write was done. */
+
+/**
+ * Save the next block: parts, meta, hash, last commit, seen commit, base and height in one batch.  Of a block
+ * with more than 10 parts each part is written by itself before, unsynced: a crash may leave parts above
+ * height, which the next save replaces.
+ *
+ * @param parts  cut from this block's bytes, which is not checked
+ * @param seen_commit  the votes that were seen for the block
+ * @retval CMT_INVALID  not the height behind the last block, or the commit is for another height
+ *
+ * An empty store takes any height.  Durable on return.  Memory: about 10 parts and the commits.
+ * Source: store/store.go SaveBlock, saveBlockToBatch
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_save_block(cmt_block_store *store,
+                                                             const cmt_block *block,
+                                                             const cmt_part_set *parts,
+                                                             const cmt_commit *seen_commit,
+                                                             cmt_error *err);
+
+/** The same with the extended commit beside the seen one, for heights with vote extensions.
+ *  @retval CMT_INVALID  also when an extension is missing, or is where none may be
+ *  Source: store/store.go SaveBlockWithExtendedCommit */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_save_block_with_ext_commit(
+    cmt_block_store *store, const cmt_block *block, const cmt_part_set *parts,
+    const cmt_ext_commit *commit, cmt_error *err);
+
+/** Save a seen commit alone, as a state sync does: @p height need not have a block.  Not synced: durable with
+ *  the next block.
+ *  Source: store/store.go SaveSeenCommit */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_save_seen_commit(cmt_block_store *store,
+                                                                   int64_t height,
+                                                                   const cmt_commit *commit,
+                                                                   cmt_error *err);
+
+/**
+ * Delete the last block, with what there is of it but its extended commit and the commit that it carried, and
+ * let height fall by one; base stays.  Behind the only block, base is height + 1.
+ *
+ * @retval CMT_INVALID  there is no block (CometBFT writes height -1)
+ * Durable on return.
+ * Source: store/store.go DeleteLatestBlock
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_delete_latest_block(cmt_block_store *store,
+                                                                      cmt_error *err);
 
 /* ---- the prune rule ---------------------------------------------------------------------- */
 

@@ -52,6 +52,45 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_commit_encode(const cmt_commit *commit, cm
 CMT_API CMT_MUST_CHECK cmt_status cmt_commit_hash(const cmt_commit *commit, cmt_hash *out,
                                                   cmt_error *err);
 
+/* ---- extended commits -------------------------------------------------------------------- */
+
+/** A signature of a commit with what its validator attached to the vote (CometBFT >= 0.38). */
+typedef struct cmt_ext_commit_sig {
+    cmt_commit_sig sig;
+    cmt_slice extension;
+    cmt_slice extension_signature;
+} cmt_ext_commit_sig;
+
+/** A whole extended commit. */
+typedef struct cmt_ext_commit {
+    int64_t height;
+    int32_t round;
+    cmt_block_id block_id;
+    cmt_ext_commit_sig *signatures; /* in the order of the validator set */
+    size_t count;
+} cmt_ext_commit;
+
+/** Decode an ExtendedCommit with its signatures.  Release with cmt_ext_commit_free().
+ *  @retval CMT_CORRUPT  undecodable, or refused by CometBFT's own checks
+ *  Source: types/block.go ExtendedCommitFromProto, ExtendedCommit.ValidateBasic */
+CMT_API CMT_MUST_CHECK cmt_status cmt_ext_commit_read(cmt_slice bytes, cmt_ext_commit *out,
+                                                      cmt_error *err);
+CMT_API void cmt_ext_commit_free(cmt_ext_commit *commit);
+CMT_API CMT_MUST_CHECK cmt_status cmt_ext_commit_encode(const cmt_ext_commit *commit, cmt_buf *out);
+
+/** Check that vote extensions are where they have to be.  With @p extensions: each vote for the block
+ *  has a signed one and no other vote has any; without: no vote has one.
+ *  @retval CMT_INVALID  it is not so; text as CometBFT's
+ *  Source: types/block.go ExtendedCommit.EnsureExtensions */
+CMT_API CMT_MUST_CHECK cmt_status cmt_ext_commit_check(const cmt_ext_commit *commit,
+                                                       bool extensions, cmt_error *err);
+
+/** The commit without the extensions.  Its slices are those of @p commit; release with
+ *  cmt_commit_free().
+ *  Source: types/block.go ExtendedCommit.ToCommit */
+CMT_API CMT_MUST_CHECK cmt_status cmt_ext_commit_to_commit(const cmt_ext_commit *commit,
+                                                           cmt_commit *out, cmt_error *err);
+
 /* ---- votes ------------------------------------------------------------------------------- */
 
 #define CMT_VOTE_PREVOTE 1
@@ -132,6 +171,8 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_part_set_new(cmt_slice block, cmt_part_set
                                                    cmt_error *err);
 CMT_API void cmt_part_set_free(cmt_part_set *set);
 CMT_API uint32_t cmt_part_set_total(const cmt_part_set *set);
+/** Bytes of the block that was cut. */
+CMT_API size_t cmt_part_set_bytes(const cmt_part_set *set);
 CMT_API cmt_hash cmt_part_set_hash(const cmt_part_set *set);
 /** One Part message, as it is stored.
  *  @retval CMT_OUT_OF_RANGE  there is no such part */
@@ -173,6 +214,10 @@ CMT_API void cmt_block_free(cmt_block *block);
 
 /** Encode as CometBFT does; evidence as given. */
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_encode(const cmt_block *block, cmt_buf *out);
+
+/** How many bytes cmt_block_encode() makes of it.
+ *  Source: types/block.go Block.Size */
+CMT_API size_t cmt_block_size(const cmt_block *block);
 
 /** The encoded header alone. */
 CMT_API CMT_MUST_CHECK cmt_status cmt_header_encode(const cmt_header *header, cmt_buf *out);

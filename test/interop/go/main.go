@@ -8,6 +8,7 @@
 //	cmtoracle append -home DIR -heights N       go on with it
 //	cmtoracle prune  -home DIR -retain R        PruneBlocks, then PruneStates, as the node does
 //	cmtoracle load   -home DIR                  read all that a node may need
+//	cmtoracle take-back -home DIR -heights N    delete the last blocks
 //	cmtoracle dump   -home DIR -db NAME -out FILE [-gets]
 //	cmtoracle compact|shape|mutate|stat|hold    see the package shared
 //	cmtoracle serve                             the same as JSON lines on stdin
@@ -81,7 +82,8 @@ func prune(r *shared.Request) (reply shared.Reply, err error) {
 }
 
 func main() {
-	commands := map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load}
+	commands := map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load,
+		"take-back": takeBack}
 	for name, command := range engineCommands {
 		commands[name] = command
 	}

@@ -21,6 +21,7 @@ type (
 	finalizeResponse     = abci.FinalizeBlockResponse
 	signedMsgType        = cmtproto.SignedMsgType
 	protoBlock           = cmtproto.Block
+	protoExtendedCommit  = cmtproto.ExtendedCommit
 	protoConsensusParams = cmtproto.ConsensusParams
 	protoBlockParams     = cmtproto.BlockParams
 	protoEvidenceParams  = cmtproto.EvidenceParams

@@ -21,6 +21,7 @@ type (
 	finalizeResponse     = abci.ResponseFinalizeBlock
 	signedMsgType        = cmtproto.SignedMsgType
 	protoBlock           = cmtproto.Block
+	protoExtendedCommit  = cmtproto.ExtendedCommit
 	protoConsensusParams = cmtproto.ConsensusParams
 	protoBlockParams     = cmtproto.BlockParams
 	protoEvidenceParams  = cmtproto.EvidenceParams

@@ -2,7 +2,7 @@
 
 package main
 
-// The same for every release, as are blocks.go and params.go: vectors-1.0 links to them.
+// The same for every release, as are blocks.go, extended.go and params.go: vectors-1.0 links to them.
 
 import (
 	"bufio"
