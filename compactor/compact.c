@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Compacting now, and the names of what may come of it.
+ */
+#include "compactor_internal.h"
+
+#include <string.h>
+
+const char *cmt_enqueue_result_name(cmt_enqueue_result result)
+{
+    static const char *const names[] = {"enqueued", "coalesced", "busy", "stopped", "disabled"};
+    return (unsigned)result < sizeof names / sizeof names[0] ? names[result] : "unknown";
+}
+
+const char *cmt_compact_outcome_name(cmt_compact_outcome outcome)
+{
+    static const char *const names[] = {"none",    "finished", "partly",
+                                        "stopped", "failed",   "skipped"};
+    return (unsigned)outcome < sizeof names / sizeof names[0] ? names[outcome] : "unknown";
+}
+
+static int64_t deadline(const cmt_compact_flight *flight, int64_t budget_ns)
+{
+    int64_t end;
+    if (budget_ns <= 0 || __builtin_add_overflow(cmt_compactor__now_ns(flight), budget_ns, &end))
+        return INT64_MAX;
+    return end;
+}
+
+cmt_status cmt_compact_now(cmt_compact_flight *flight, const cmt_compaction_request *request,
+                           const cmt_compact_options *options, cmt_compact_report *out,
+                           cmt_error *err)
+{
+    static const cmt_compact_options none = {0};
+    cmt_compact_report report = {0};
+    if (options == NULL)
+        options = &none;
+    cmt_compactor__job job = {
+        .flight = flight,
+        .request = request,
+        .wanted = {true, true},
+        .stops = atomic_load(&flight->stops),
+        .progress = options->progress,
+    };
+    cmt_compact_flight_remember(flight, request);
+    cmt_status st = cmt_compactor__take(flight, options->wait_ns, job.stops, err);
+    if (st == CMT_OK) {
+        job.deadline_ns = deadline(flight, options->budget_ns);
+        if (cmt_compactor__has_work(&job))
+            st = cmt_compactor__run(&job, &report, err);
+        cmt_compact_flight_release(flight);
+    }
+    if (out != NULL)
+        *out = report;
+    return st;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of compactor/ share.
+ *
+ * WHO MAY TOUCH WHAT  `taken` is the flag: compare-and-swap, cleared under `lock` with a broadcast, so that nobody
+ * who waits for it sleeps through.  What is marked "flag" belongs to who holds it.  `lock` guards the rest; it is held
+ * for copying only, never while an engine, a hook or a logger is called, and no other lock is taken under it.
+ */
+#ifndef CMT_COMPACTOR_COMPACTOR_INTERNAL_H
+#define CMT_COMPACTOR_COMPACTOR_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "spans.h"
+
+/* The order of work. */
+enum { CMT_COMPACTOR__STATE, CMT_COMPACTOR__BLOCKSTORE, CMT_COMPACTOR__STORES };
+
+/** One of the two databases. */
+typedef struct cmt_compactor__store {
+    const char *name;
+    cmt_db *db; /* NULL: not there */
+    /* lock */
+    cmt_compactor__spans remembered; /* asked for and not begun */
+    cmt_compactor__spans work;       /* begun and not done; changed by who holds the flag */
+    uint64_t deleted_keys; /* asked for since the last compaction that was not cut short */
+    bool has_rest;         /* the last compaction was cut short */
+    bool has_ended;        /* one came to its end, well or not */
+    int64_t ended_ns;
+    /* flag */
+    double bytes_per_ns; /* of the newest slices; 0: not known */
+} cmt_compactor__store;
+
+struct cmt_compact_flight {
+    cmt_compactor__store stores[CMT_COMPACTOR__STORES];
+    cmt_compact_flight_options options;
+    atomic_bool taken;
+    atomic_bool stopped;
+    atomic_uint stops; /* how often a stop was asked for */
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* `taken` or `stopped` */
+    /* lock */
+    cmt_compact_counts counts;
+    cmt_compact_result results[CMT_COMPACT_RESULTS]; /* a ring */
+    size_t result_count;                             /* ever put there */
+    /* flag */
+    uint64_t calls;
+    size_t turn; /* the store whose turn it is */
+};
+
+/** The place of each store's result in a report, in the order of stores. */
+cmt_compact_result *cmt_compactor__result_of(cmt_compact_report *report, size_t store);
+/** What a request asks for in each store, NULL: nothing. */
+const cmt_range_list *cmt_compactor__ranges_of(const cmt_compaction_request *request, size_t store);
+
+int64_t cmt_compactor__now_ns(const cmt_compact_flight *flight);
+
+/** As cmt_compact_flight_take(), given up with CMT_CANCELLED at a stop; @p stops is the value of flight->stops from
+ *  which on a stop counts. */
+CMT_MUST_CHECK cmt_status cmt_compactor__take(cmt_compact_flight *flight, int64_t wait_ns,
+                                              unsigned stops, cmt_error *err);
+/** Was a stop asked for since flight->stops was @p stops, or does an earlier one still hold? */
+bool cmt_compactor__must_stop(const cmt_compact_flight *flight, unsigned stops);
+cmt_status cmt_compactor__fail_stopped(cmt_compact_flight *flight, cmt_error *err);
+
+/** Count one call or database. */
+void cmt_compactor__count(cmt_compact_flight *flight, uint64_t *counter);
+/** Keep a result. */
+void cmt_compactor__keep_result(cmt_compact_flight *flight, const cmt_compact_result *result);
+
+/** Log `EVENT err="MESSAGE"`. */
+void cmt_compactor__log_error(const cmt_logger *logger, const char *event,
+                              const cmt_error *failure);
+
+/** What one compaction is about. */
+typedef struct cmt_compactor__job {
+    cmt_compact_flight *flight;
+    const cmt_compaction_request *request; /* for label and numbers; may be NULL */
+    bool wanted[CMT_COMPACTOR__STORES];    /* stores that take part */
+    unsigned stops;                        /* flight->stops when it was asked for */
+    int64_t deadline_ns;                   /* INT64_MAX: none */
+    const cmt_progress_hook *progress;     /* may be NULL */
+} cmt_compactor__job;
+
+/** Has a store that takes part anything to do? */
+bool cmt_compactor__has_work(const cmt_compactor__job *job);
+
+/** Compact what the stores of @p job remember.  The caller holds the flag, and keeps it. */
+CMT_MUST_CHECK cmt_status cmt_compactor__run(const cmt_compactor__job *job,
+                                             cmt_compact_report *report, cmt_error *err);
+
+/** One database in a compaction that runs. */
+typedef struct cmt_compactor__side {
+    cmt_compactor__store *store;
+    cmt_compact_result *result;
+    bool active;           /* has slices before it */
+    bool cancelled;        /* the engine says so */
+    cmt_error failure;     /* CMT_OK: none */
+    uint64_t deleted_keys; /* asked for when it began */
+    uint64_t total_bytes;  /* in its ranges then */
+    int64_t spent_ns;
+} cmt_compactor__side;
+
+/** A compaction that runs. */
+typedef struct cmt_compactor__flow {
+    const cmt_compactor__job *job;
+    cmt_compactor__side sides[CMT_COMPACTOR__STORES];
+    int64_t began_ns;
+    uint64_t slices;
+    bool stopped;
+} cmt_compactor__flow;
+
+/** Log the beginning, count it. */
+void cmt_compactor__announce(const cmt_compactor__flow *flow);
+/** Put back what is not done, write results and counters, log the end. */
+CMT_MUST_CHECK cmt_status cmt_compactor__conclude(cmt_compactor__flow *flow, cmt_error *err);
+/** Read sizes into the result, before or after. */
+CMT_MUST_CHECK cmt_status cmt_compactor__measure(const cmt_compactor__side *side, bool after,
+                                                 cmt_error *err);
+
+/**
+ * The body of cmt_compact_fallback_run().
+ * @param announce  told, before a compaction begins, that there is no other compactor; may be NULL
+ */
+CMT_MUST_CHECK cmt_status cmt_compactor__fall_back(cmt_compact_flight *flight,
+                                                   const cmt_compact_fallback *fallback,
+                                                   const cmt_compaction_request *request,
+                                                   const cmt_logger *announce,
+                                                   cmt_compact_report *report, cmt_error *err);
+
+#endif

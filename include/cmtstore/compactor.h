@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Gives the space of what a prune deleted back, in the databases of one node.  It sees databases, labels and key
+ * ranges; what a key means it does not know.
+ *
+ *   request ──▶ remembered ranges ──▶ flag 0→1 ──▶ slice · slice · slice ──▶ result, counters, log
+ *                     ▲                                  │
+ *                     └────── what was not done ◀────────┘ stop, budget, failure
+ *
+ * THE FLAG.  A cmt_compact_flight belongs to a pair of databases: of all who want to compact them (a prune's
+ * fallback, an operator, a background worker, whoever rewrites a database) one gets in, the others hear CMT_BUSY.
+ * NOTHING IS FORGOTTEN.  What is asked for is remembered first and crossed out when it was compacted.  A call that
+ * comes to nothing or only half way leaves the rest for the next.  At most CMT_COMPACT_RANGES ranges are kept for a
+ * database; further ones join their nearest neighbours.  So memory is fixed, and remembering cannot fail.
+ * SLICES.  Ranges are compacted in pieces of about slice_bytes.  Between two the stop, the host's hook and the budget
+ * are looked at, and the databases take turns.
+ * THREADS.  All functions on a flight may be called from any thread at any time, cmt_compact_flight_free() excepted.
+ * No lock is held while an engine, a hook or a logger is called.
+ */
+#ifndef CMTSTORE_COMPACTOR_H
+#define CMTSTORE_COMPACTOR_H
+
+#include "cmtstore/db.h"
+#include "cmtstore/keys.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Ranges that are remembered for one database. */
+#define CMT_COMPACT_RANGES 64
+/** Results that a flight keeps. */
+#define CMT_COMPACT_RESULTS 32
+/** The label of compactions behind a prune, and of those that somebody asks for. */
+#define CMT_COMPACT_LABEL_PRUNE "post_pruning_compaction"
+#define CMT_COMPACT_LABEL_MANUAL "manual_compaction"
+
+/* ---- what is asked for ------------------------------------------------------------------- */
+
+/** The databases of one node.  Either may be NULL: there is only the other.  Borrowed. */
+typedef struct cmt_compactor_target {
+    cmt_db *blockstore;
+    cmt_db *state;
+} cmt_compactor_target;
+
+/**
+ * What a prune (or an operator) leaves to be compacted.  All pointers are borrowed for the call.  Of keys longer than
+ * 80 bytes the first 80 count; the range then is a little wider.
+ */
+typedef struct cmt_compaction_request {
+    /** The label in log lines and results: CMT_COMPACT_LABEL_PRUNE …; NULL: CMT_COMPACT_LABEL_MANUAL. */
+    const char *trigger;
+    /** NULL: nothing.  A range without bounds is the whole database. */
+    const cmt_range_list *blockstore;
+    const cmt_range_list *state;
+    uint64_t deleted_keys; /* how much was deleted there; 0: not known, or nothing */
+    int64_t heights;       /* for log and result only */
+} cmt_compaction_request;
+
+/* ---- handing it on ----------------------------------------------------------------------- */
+
+/** What became of a request that was handed to a background compactor. */
+typedef enum cmt_enqueue_result {
+    CMT_ENQUEUED,
+    CMT_ENQUEUE_COALESCED, /* joined to one that waits already */
+    CMT_ENQUEUE_BUSY,      /* the queue is full; remembered */
+    CMT_ENQUEUE_STOPPED,   /* the compactor was stopped; remembered */
+    CMT_ENQUEUE_DISABLED,  /* the configuration says that there is none */
+} cmt_enqueue_result;
+
+/** "enqueued", "coalesced", "busy", "stopped", "disabled". */
+CMT_API const char *cmt_enqueue_result_name(cmt_enqueue_result result);
+
+/** A background compactor as a block executor sees it.  try_enqueue copies what it needs of the request; it never
+ *  waits and does no I/O. */
+typedef struct cmt_compaction_sink {
+    cmt_enqueue_result (*try_enqueue)(void *context, const cmt_compaction_request *request);
+    void *context;
+} cmt_compaction_sink;
+
+/* ---- results ----------------------------------------------------------------------------- */
+
+typedef enum cmt_compact_outcome {
+    CMT_COMPACT_NONE,     /* nothing was asked for this database */
+    CMT_COMPACT_FINISHED, /* all of it */
+    CMT_COMPACT_PARTLY,   /* the budget was used up; the rest is remembered */
+    CMT_COMPACT_STOPPED,  /* on request; the rest is remembered */
+    CMT_COMPACT_FAILED,   /* the engine met an error; the rest is remembered */
+    CMT_COMPACT_SKIPPED,  /* not begun: `reason`; remembered */
+} cmt_compact_outcome;
+
+/** "none", "finished", "partly", "stopped", "failed", "skipped". */
+CMT_API const char *cmt_compact_outcome_name(cmt_compact_outcome outcome);
+
+/** What came of one compaction in one database.  Plain: copied by value, all zero is "none". */
+typedef struct cmt_compact_result {
+    uint64_t
+        id; /* counts the calls of a flight that got its flag, from 1; the same for both databases */
+    const char *database; /* "blockstore" or "state"; static */
+    char label[48];       /* of the request */
+    char trigger[96];     /* the numbers behind it: "deleted_keys=… heights=…" */
+    bool triggered;       /* compacting began; false: see `reason` */
+    cmt_compact_outcome outcome;
+    cmt_status status;     /* CMT_OK for none, finished, partly and skipped */
+    uint64_t bytes_before; /* of tables and logs; of a database in memory: its pairs */
+    uint64_t bytes_after;
+    uint64_t tables_before;
+    uint64_t tables_after;
+    uint64_t slices;      /* compacted to their end */
+    uint64_t slice_bytes; /* that they held before, about */
+    uint64_t ranges_left; /* remembered when it was over */
+    int64_t duration_ms;  /* spent in this database */
+    char reason[64];      /* why it was skipped */
+    char error[512];      /* of a failure */
+} cmt_compact_result;
+
+/** What came of one call. */
+typedef struct cmt_compact_report {
+    cmt_compact_result blockstore;
+    cmt_compact_result state;
+} cmt_compact_report;
+
+/** What happened since the flight was made. */
+typedef struct cmt_compact_counts {
+    /* calls */
+    uint64_t started;  /* got the flag and had something to do */
+    uint64_t finished; /* of these: everything done */
+    uint64_t partly;
+    uint64_t failed;  /* in at least one database */
+    uint64_t stopped; /* on the way, or before they began */
+    uint64_t busy;    /* did not get the flag */
+    /* databases in calls of the fallback */
+    uint64_t skipped_policy;
+    uint64_t skipped_interval;
+    uint64_t skipped_work;
+    uint64_t slices;
+    uint64_t bytes_reclaimed;       /* by databases that became smaller */
+    uint64_t remembered_blockstore; /* ranges, now */
+    uint64_t remembered_state;
+} cmt_compact_counts;
+
+/* ---- the flight -------------------------------------------------------------------------- */
+
+/** The in-flight flag of one pair of databases, and what is remembered for them. */
+typedef struct cmt_compact_flight cmt_compact_flight;
+
+typedef struct cmt_compact_flight_options {
+    const cmt_logger *logger; /* borrowed; NULL: silence */
+    size_t slice_bytes;       /* 0: 32 MiB */
+    /** Nanoseconds that never go back; NULL: the monotonic clock.  For tests and simulations. */
+    int64_t (*clock_ns)(void *context);
+    void *clock_context;
+} cmt_compact_flight_options;
+
+/** @param options  NULL: defaults */
+CMT_API CMT_MUST_CHECK cmt_status cmt_compact_flight_new(const cmt_compactor_target *target,
+                                                         const cmt_compact_flight_options *options,
+                                                         cmt_compact_flight **out, cmt_error *err);
+
+/** Release.  Nobody may use the flight any more; the databases are still open.  NULL is fine. */
+CMT_API void cmt_compact_flight_free(cmt_compact_flight *flight);
+
+/**
+ * Take the flag, for work on the databases that must not meet a compaction.
+ *
+ * @param wait_ns  wait so long for whoever has it; 0: not at all; negative: until it is free
+ * @retval CMT_BUSY  somebody else has it
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_compact_flight_take(cmt_compact_flight *flight,
+                                                          int64_t wait_ns, cmt_error *err);
+/** Give it back; only who has taken it may. */
+CMT_API void cmt_compact_flight_release(cmt_compact_flight *flight);
+CMT_API bool cmt_compact_flight_is_taken(const cmt_compact_flight *flight);
+
+/**
+ * Stop what is in flight, and let nothing begin until cmt_compact_flight_resume().  The compaction ends within a slice.
+ * With LevelDB and in memory this does not wait for it; RocksDB waits until its own part has ended, some milliseconds.
+ * What was begun and not finished stays remembered.  May be called twice.
+ */
+CMT_API void cmt_compact_flight_stop(cmt_compact_flight *flight);
+/** Compactions may begin again.  One that was in flight at the stop ends all the same. */
+CMT_API void cmt_compact_flight_resume(cmt_compact_flight *flight);
+CMT_API bool cmt_compact_flight_is_stopped(const cmt_compact_flight *flight);
+
+/** Remember what @p request asks for, without doing it.  Neither waits nor fails. */
+CMT_API void cmt_compact_flight_remember(cmt_compact_flight *flight,
+                                         const cmt_compaction_request *request);
+
+/** Append copies of what is remembered and not yet done to the lists (NULL: not wanted), in key order. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_compact_flight_remembered(cmt_compact_flight *flight,
+                                                                cmt_range_list *blockstore,
+                                                                cmt_range_list *state,
+                                                                cmt_error *err);
+
+CMT_API cmt_compact_counts cmt_compact_flight_counts(cmt_compact_flight *flight);
+
+/** Copy the newest results, at most @p max, newest first; of each call the state before the block store.  Returns
+ *  how many.  Only CMT_COMPACT_RESULTS are kept. */
+CMT_API size_t cmt_compact_flight_results(cmt_compact_flight *flight, cmt_compact_result *out,
+                                          size_t max);
+
+/* ---- compacting -------------------------------------------------------------------------- */
+
+typedef struct cmt_compact_options {
+    int64_t wait_ns;   /* for the flag, as in cmt_compact_flight_take() */
+    int64_t budget_ns; /* begin no slice that would probably end later than this; 0: no limit */
+    const cmt_progress_hook *progress; /* phase "compact", bytes; may ask to stop */
+} cmt_compact_options;
+
+/**
+ * Remember @p request, then compact everything that is remembered.  With a budget at least one slice is compacted;
+ * slices are made as small as the speed of those before suggests.
+ *
+ * A database that fails does not stop the other; the message of a failure names it.  Logs compaction_start, then
+ * compaction_done, compaction_stopped or compaction_error, each with the label.
+ *
+ * @param request  NULL: only what is remembered
+ * @param options  NULL: none
+ * @param out      what came of it; may be NULL.  Written in every case
+ * @retval CMT_OK         finished, or the budget was used up (see the outcomes in @p out), or there was nothing to do
+ * @retval CMT_BUSY       the flag is taken; the request is remembered
+ * @retval CMT_CANCELLED  stopped; the rest is remembered
+ * @retval CMT_IO         (and other failures) of at least one database; its rest is remembered
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_compact_now(cmt_compact_flight *flight,
+                                                  const cmt_compaction_request *request,
+                                                  const cmt_compact_options *options,
+                                                  cmt_compact_report *out, cmt_error *err);
+
+/* ---- without a background compactor ------------------------------------------------------ */
+
+/** What a prune does itself where there is nobody to hand the compaction to. */
+typedef enum cmt_compact_policy {
+    CMT_COMPACT_NEVER,   /* nothing; all is remembered */
+    CMT_COMPACT_BOUNDED, /* as much as the budget allows, the rest with the next prunes */
+    CMT_COMPACT_FULL,    /* all, however long it takes */
+} cmt_compact_policy;
+
+typedef struct cmt_compact_fallback {
+    cmt_compact_policy policy;
+    int64_t budget_ns; /* of one call, with CMT_COMPACT_BOUNDED; 0: one slice */
+    /** Least time between the end of a compaction of a database and the begin of the next.  A rest that a budget or
+     *  a stop left is not made to wait, what failed is. */
+    int64_t interval_ns;
+    /** Least work, counted since the last compaction: keys deleted as the requests say, and bytes that the remembered
+     *  ranges of the database take up.  0: any.  A rest need not reach them. */
+    uint64_t min_deleted_keys;
+    uint64_t min_bytes;
+} cmt_compact_fallback;
+
+/** Bounded; 500 ms; an hour; 1 key; 10 MB. */
+CMT_API void cmt_compact_fallback_defaults(cmt_compact_fallback *out);
+
+/** "never", "bounded" or "full".  @retval CMT_INVALID none of them */
+CMT_API CMT_MUST_CHECK cmt_status cmt_compact_policy_from_name(const char *name,
+                                                               cmt_compact_policy *out,
+                                                               cmt_error *err);
+
+/**
+ * Remember @p request, then compact what policy, interval and minimum of work let through, each database for itself.
+ * What they hold back is CMT_COMPACT_SKIPPED in @p out, with a reason.  Does not wait for the flag.
+ *
+ * As cmt_compact_now() else.
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_compact_fallback_run(cmt_compact_flight *flight,
+                                                           const cmt_compact_fallback *fallback,
+                                                           const cmt_compaction_request *request,
+                                                           cmt_compact_report *out, cmt_error *err);
+
+/** Where a block executor leaves what a prune has deleted. */
+typedef struct cmt_compact_handover {
+    /** The background compactor; NULL, or without a function: there is none. */
+    const cmt_compaction_sink *sink;
+    /** Without one: where, and how.  A NULL flight: nothing is compacted, nothing remembered. */
+    cmt_compact_flight *flight;
+    const cmt_compact_fallback *fallback; /* NULL: defaults */
+    const cmt_logger *logger;
+} cmt_compact_handover;
+
+/**
+ * What follows a prune: hand @p request to the background compactor, or compact synchronously, and log which, in the
+ * words that operators know.  Whatever comes of it changes neither the prune's result nor the block's, so nothing is
+ * returned.  A request without ranges, or with no key deleted, is no work and passes in silence.
+ *
+ * @param out  what a synchronous compaction came to (all zero otherwise); may be NULL
+ */
+CMT_API void cmt_compact_after_prune(const cmt_compact_handover *handover,
+                                     const cmt_compaction_request *request,
+                                     cmt_compact_report *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
