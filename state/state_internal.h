@@ -10,7 +10,35 @@
 struct cmt_state_store {
     cmt_db *db;
     cmt_layout layout;
+    bool written; /* opened for writing; `options` then say how */
+    cmt_state_store_options options;
 };
+
+/** The value of a key that carries no height.
+ *  @retval CMT_NOT_FOUND  absent or empty */
+CMT_MUST_CHECK cmt_status cmt_state__get_single(cmt_state_store *store, const char *key,
+                                                cmt_buf *out, cmt_error *err);
+/** A signed varint under such a key.
+ *  @retval CMT_NOT_FOUND  absent or empty; *out stays as it is
+ *  @retval CMT_CORRUPT    undecodable or negative */
+CMT_MUST_CHECK cmt_status cmt_state__get_height(cmt_state_store *store, const char *key,
+                                                int64_t *out, cmt_error *err);
+
+/** @retval CMT_UNSUPPORTED  the store was not opened for writing */
+CMT_MUST_CHECK cmt_status cmt_state__writable(const cmt_state_store *store, cmt_error *err);
+/** Put one pair, or with an empty value delete the key.  Durable on return. */
+CMT_MUST_CHECK cmt_status cmt_state__put_single(cmt_state_store *store, const char *key,
+                                                cmt_slice value, cmt_error *err);
+CMT_MUST_CHECK cmt_status cmt_state__put_height(cmt_state_store *store, const char *key,
+                                                int64_t height, cmt_error *err);
+/** Write a batch, synced, with the fail points "<name>:before" and "<name>:after" around it. */
+CMT_MUST_CHECK cmt_status cmt_state__write(cmt_state_store *store, const cmt_db_batch *batch,
+                                           const char *before, const char *after, cmt_error *err);
+
+/** Put @p value under the key of @p height into the batch. */
+CMT_MUST_CHECK cmt_status cmt_state__add(const cmt_state_store *store, const cmt_key_family *family,
+                                         int64_t height, cmt_slice value, cmt_db_batch *batch,
+                                         cmt_error *err);
 
 /** A family, named by its v1 form, in the store's layout. */
 const cmt_key_family *cmt_state__family(const cmt_state_store *store, const cmt_key_family *family);

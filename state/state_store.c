@@ -59,8 +59,8 @@ static cmt_status check_without_root(cmt_state_store *store, cmt_error *err)
                          cmt_key_describe(cmt_db_iter_key(iter), text, sizeof text));
 }
 
-/* An empty value counts as absent. */
-static cmt_status get_single(cmt_state_store *store, const char *key, cmt_buf *out, cmt_error *err)
+cmt_status cmt_state__get_single(cmt_state_store *store, const char *key, cmt_buf *out,
+                                 cmt_error *err)
 {
     cmt_slice slice = {(const uint8_t *)key, strlen(key)};
     CMT_TRY(cmt_db_get(store->db, slice, out, err));
@@ -76,7 +76,7 @@ cmt_status cmt_state_store_open(cmt_db *db, cmt_state_store **out, cmt_error *er
     store->db = db;
     CMT_TRY(cmt_layout_detect(db, &layout_keys, &store->layout, err));
     CMT_AUTO(cmt_buf_free) cmt_buf root = CMT_BUF_INIT;
-    cmt_status st = get_single(store, "stateKey", &root, err);
+    cmt_status st = cmt_state__get_single(store, "stateKey", &root, err);
     if (st == CMT_NOT_FOUND)
         st = check_without_root(store, err);
     CMT_TRY(st);
@@ -108,23 +108,18 @@ const cmt_key_family *cmt_state__family(const cmt_state_store *store, const cmt_
 cmt_status cmt_state_store_load(cmt_state_store *store, cmt_state *out, cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
-    CMT_TRY(get_single(store, "stateKey", &value, err));
+    CMT_TRY(cmt_state__get_single(store, "stateKey", &value, err));
     cmt_status st = cmt_state_decode(cmt_buf_slice(&value), out, err);
     return st == CMT_OK ? CMT_OK : cmt_error_prefix(err, st, "state store: stateKey record");
 }
 
-/* Absent: *out stays as it is. */
-static cmt_status get_retain_height(cmt_state_store *store, const char *key, int64_t *out,
-                                    bool *present, cmt_error *err)
+cmt_status cmt_state__get_height(cmt_state_store *store, const char *key, int64_t *out,
+                                 cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
-    cmt_status st = get_single(store, key, &value, err);
-    *present = st == CMT_OK;
-    if (st == CMT_NOT_FOUND)
-        return CMT_OK;
-    CMT_TRY(st);
+    CMT_TRY(cmt_state__get_single(store, key, &value, err));
     int64_t height;
-    st = cmt_signed_varint_decode(cmt_buf_slice(&value), &height, err);
+    cmt_status st = cmt_signed_varint_decode(cmt_buf_slice(&value), &height, err);
     if (st != CMT_OK)
         return cmt_error_prefix(err, st, "state store: %s", key);
     if (height < 0)
@@ -133,16 +128,24 @@ static cmt_status get_retain_height(cmt_state_store *store, const char *key, int
     return CMT_OK;
 }
 
+static cmt_status get_optional(cmt_state_store *store, const char *key, int64_t *out, bool *present,
+                               cmt_error *err)
+{
+    cmt_status st = cmt_state__get_height(store, key, out, err);
+    *present = st == CMT_OK;
+    return st == CMT_NOT_FOUND ? CMT_OK : st;
+}
+
 cmt_status cmt_state_store_retain_heights(cmt_state_store *store, cmt_retain_heights *out,
                                           cmt_error *err)
 {
     cmt_retain_heights heights = {0};
     bool present;
-    CMT_TRY(get_retain_height(store, "AppRetainHeightKey", &heights.application, &present, err));
-    CMT_TRY(get_retain_height(store, "DCBlockRetainHeightKey", &heights.companion, &present, err));
-    CMT_TRY(get_retain_height(store, "ABCIResRetainHeightKey", &heights.results, &present, err));
-    CMT_TRY(get_retain_height(store, "lastABCIResponsesRetainHeight", &heights.results_pruned,
-                              &heights.has_results_pruned, err));
+    CMT_TRY(get_optional(store, "AppRetainHeightKey", &heights.application, &present, err));
+    CMT_TRY(get_optional(store, "DCBlockRetainHeightKey", &heights.companion, &present, err));
+    CMT_TRY(get_optional(store, "ABCIResRetainHeightKey", &heights.results, &present, err));
+    CMT_TRY(get_optional(store, "lastABCIResponsesRetainHeight", &heights.results_pruned,
+                         &heights.has_results_pruned, err));
     *out = heights;
     return CMT_OK;
 }

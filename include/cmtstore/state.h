@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The state store: reading it, and the rule that says which of its keys a prune removes and which
- * records it has to write in full.
+ * The state store: reading it, writing it as a node does, and the rule that says which of its keys a
+ * prune removes and which records it has to write in full.
  */
 #ifndef CMTSTORE_STATE_H
 #define CMTSTORE_STATE_H
 
 #include "cmtstore/keys.h"
-#include "cmtstore/types.h"
+#include "cmtstore/types_results.h"
+#include "cmtstore/types_state.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,7 +37,7 @@ CMT_API cmt_key_layout cmt_state_store_layout(const cmt_state_store *store);
 /** True if a CometBFT >= 1.0 has opened the database: it has a `version` key. */
 CMT_API bool cmt_state_store_has_version(const cmt_state_store *store);
 
-/** @retval CMT_NOT_FOUND  no state was ever saved */
+/** What storage needs of the state.  @retval CMT_NOT_FOUND  no state was ever saved */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_load(cmt_state_store *store, cmt_state *out,
                                                        cmt_error *err);
 
@@ -62,6 +63,177 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_load_results(cmt_state_store *
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_retain_heights(cmt_state_store *store,
                                                                  cmt_retain_heights *out,
                                                                  cmt_error *err);
+
+/* ---- for a node -------------------------------------------------------------------------- */
+
+/** How a store is written. */
+typedef struct cmt_state_store_options {
+    cmt_key_layout layout; /* while no state was saved; afterwards what is there counts.  0: v1 */
+    bool write_version;    /* 1.0: put the `version` key */
+    bool discard_results;  /* keep the results of the last block only */
+    cmt_release release;   /* as which everything is encoded */
+    /** Called before and after each write, with "save_state:before", "save_state:after",
+     *  "save_results:before" and "save_results:after"; NULL: nothing.  For tests that end the process there. */
+    void (*fail_point)(void *context, const char *name);
+    void *fail_context;
+} cmt_state_store_options;
+
+/**
+ * Open a state store over @p db as a node of the given release does.  With `write_version` the key
+ * `version` is put at each opening.
+ *
+ * @param options  copied
+ * @retval CMT_UNSUPPORTED  not a CometBFT state store, or one that holds keys of another layout than its
+ *                          `version` says, or open for reading only
+ * @retval CMT_INVALID      layout v2 without `write_version`, or `write_version` before 1.0
+ *
+ * Threads: one writer.  Durable on return.
+ * Source: state/store.go NewStore
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_open_for_writing(
+    cmt_db *db, const cmt_state_store_options *options, cmt_state_store **out, cmt_error *err);
+
+/** The state, whole; of the release that the store is written as, else of the one that wrote it.
+ *  Release with cmt_chain_state_free().
+ *  @retval CMT_NOT_FOUND  none was ever saved
+ *  Source: state/store.go Load */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_load_chain_state(cmt_state_store *store,
+                                                                   cmt_chain_state *out,
+                                                                   cmt_error *err);
+
+/**
+ * Save @p state and what it says of the next heights: the validators of the block after the next
+ * (before the first block those of the first too) and the parameters of the next, in full where they changed,
+ * sets also at every CMT_VALIDATOR_CHECKPOINT heights.  One synced batch.
+ *
+ * @retval CMT_INVALID      another release than the store's, or a height of change above the record's
+ * @retval CMT_UNSUPPORTED  the store was not opened for writing
+ *
+ * Threads: one writer.  Durable on return; on failure nothing is written.
+ * Source: state/store.go save, saveValidatorsInfo, saveConsensusParamsInfo
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_save(cmt_state_store *store,
+                                                       const cmt_chain_state *state,
+                                                       cmt_error *err);
+
+/** Save a state that does not follow from the one before, as state sync does: the validators of the
+ *  last, the next and the following block, each in full.  Otherwise as cmt_state_store_save().
+ *  Source: state/store.go Bootstrap */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_bootstrap(cmt_state_store *store,
+                                                            const cmt_chain_state *state,
+                                                            cmt_error *err);
+
+/**
+ * Save what the application answered to block @p height; heights rise from call to call.  Until 0.40
+ * it goes under its height, unless results are discarded, and under `lastABCIResponseKey`; from 1.0 on under its
+ * height, and with results discarded what lies one height below is deleted.  One synced batch.
+ *
+ * @retval CMT_INVALID      @p height is not positive
+ * @retval CMT_UNSUPPORTED  the store was not opened for writing
+ *
+ * Threads: one writer.  Durable on return; on failure nothing is written.
+ * Source: state/store.go SaveFinalizeBlockResponse (two writes there)
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_save_results(cmt_state_store *store,
+                                                               int64_t height,
+                                                               const cmt_results *results,
+                                                               cmt_error *err);
+
+/** The validators of @p height, their priorities moved on; the set owns all it points to.  Release with
+ *  cmt_validator_set_free().
+ *  @retval CMT_NOT_FOUND  no record at that height
+ *  @retval CMT_CORRUPT    the record it points at is missing or holds no set
+ *  Source: state/store.go LoadValidators */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_load_validator_set(cmt_state_store *store,
+                                                                     int64_t height,
+                                                                     cmt_validator_set *out,
+                                                                     cmt_error *err);
+
+/**
+ * The results of block @p height for a node that was stopped before it saved the state: there also
+ * when results are discarded.  Those of 0.34 and 0.37 are converted.  Read them by cmt_results_read().
+ *
+ * @retval CMT_NOT_FOUND  none were saved
+ * @retval CMT_CORRUPT    the last ones are of another height; err names it
+ * Source: state/store.go LoadLastFinalizeBlockResponse
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_load_last_results(cmt_state_store *store,
+                                                                    int64_t height, cmt_buf *out,
+                                                                    cmt_error *err);
+
+/** The height that a state sync without a running node ended at; a node puts 0 at each start.
+ *  Durable on return.  Source: state/store.go SetOfflineStateSyncHeight */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_set_offline_height(cmt_state_store *store,
+                                                                     int64_t height,
+                                                                     cmt_error *err);
+/** @retval CMT_NOT_FOUND  it was never set
+ *  Source: state/store.go GetOfflineStateSyncHeight */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_offline_height(cmt_state_store *store,
+                                                                 int64_t *out, cmt_error *err);
+
+/**
+ * Keep the genesis as a node does at its first start: until 0.40 the document as CometBFT writes it,
+ * from 1.0 on the hash of the file, and no document.  What is there already stays.
+ *
+ * @param json  the bytes of genesis.json
+ * @retval CMT_INVALID      no genesis
+ * @retval CMT_CORRUPT      from 1.0 on: the hash that is there is of another file
+ * @retval CMT_UNSUPPORTED  the store was not opened for writing
+ *
+ * Threads: one writer.  Durable on return.
+ * Source: node/setup.go LoadStateFromDBOrGenesisDocProvider
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_save_genesis(cmt_state_store *store,
+                                                               cmt_slice json, cmt_error *err);
+
+/** Whose retain height of CometBFT >= 1.0. */
+typedef enum cmt_retain_owner {
+    CMT_RETAIN_APPLICATION, /* AppRetainHeightKey: blocks, by the application */
+    CMT_RETAIN_COMPANION,   /* DCBlockRetainHeightKey: blocks, by the data companion */
+    CMT_RETAIN_RESULTS      /* ABCIResRetainHeightKey: results, by the data companion */
+} cmt_retain_owner;
+
+/** Put what a node of 1.0 puts at its start: the application's retain height 0 where there is none; with
+ *  @p companion the companion's two, where they are absent or 0.  Durable on return.
+ *  Source: node/node.go initApplicationRetainHeight, initCompanionRetainHeights */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_init_retain_heights(
+    cmt_state_store *store, bool companion, int64_t blocks, int64_t results, cmt_error *err);
+
+/**
+ * Put a retain height that its owner asks for.
+ *
+ * @param base, top       of the block store
+ * @retval CMT_OUT_OF_RANGE  not in [base,top], or lower than what was asked for before
+ * @retval CMT_NOT_FOUND     there is none yet, with a message: cmt_state_store_init_retain_heights()
+ *
+ * Threads: one writer.  Durable on return.
+ * Source: state/pruner.go SetApplicationBlockRetainHeight and the two that follow it
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_set_retain_height(cmt_state_store *store,
+                                                                    cmt_retain_owner owner,
+                                                                    int64_t height, int64_t base,
+                                                                    int64_t top, cmt_error *err);
+
+/**
+ * Replace the state after block L by the one after block L-1.  What belongs to blocks is the
+ * caller's to check and to do: that the block store ends at L, and deleting its last block.
+ *
+ * @param rollback_meta  of block L-1
+ * @param latest_meta    of block L
+ * @param software       the version of the node
+ * @param out            the state as it is now; cmt_chain_state_free()
+ * @retval CMT_NOT_FOUND  no state was ever saved
+ * @retval CMT_INVALID    the metas are of other heights
+ * @retval CMT_CORRUPT    the validators of L-1 or the parameters of L are not there
+ *
+ * Threads: one writer.  Durable on return; on failure nothing is written.
+ * Source: state/rollback.go Rollback
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_rollback(cmt_state_store *store,
+                                                           const cmt_block_meta *rollback_meta,
+                                                           const cmt_block_meta *latest_meta,
+                                                           const char *software,
+                                                           cmt_chain_state *out, cmt_error *err);
 
 /* ---- the prune rule ---------------------------------------------------------------------- */
 

@@ -35,6 +35,18 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_genesis_decode(cmt_slice json, cmt_release
                                                      cmt_genesis *out, cmt_error *err);
 CMT_API void cmt_genesis_free(cmt_genesis *genesis);
 
+/**
+ * Write a genesis.json as a node until 0.40 keeps it in its state store: completed, members in order,
+ * without white space.  app_state stays as it is but for that.
+ *
+ * @param out  its contents are replaced
+ * @retval CMT_INVALID      as cmt_genesis_decode(); or it has no time
+ * @retval CMT_UNSUPPORTED  as cmt_genesis_decode(); or @p release keeps no document
+ * Source: node/setup.go saveGenesisDoc, libs/json Marshal
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_genesis_rewrite(cmt_slice json, cmt_release release,
+                                                      cmt_buf *out, cmt_error *err);
+
 #ifdef __cplusplus
 }
 #endif

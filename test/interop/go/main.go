@@ -7,6 +7,7 @@
 //	cmtoracle gen    -home DIR -heights N ...   a chain, with its genesis file
 //	cmtoracle append -home DIR -heights N       go on with it
 //	cmtoracle prune  -home DIR -retain R        PruneBlocks, then PruneStates, as the node does
+//	cmtoracle rollback -home DIR [-hard]        as the command of the same name
 //	cmtoracle load   -home DIR                  read all that a node may need
 //	cmtoracle take-back -home DIR -heights N    delete the last blocks
 //	cmtoracle dump   -home DIR -db NAME -out FILE [-gets]
@@ -81,9 +82,32 @@ func prune(r *shared.Request) (reply shared.Reply, err error) {
 	}, nil
 }
 
+// rollback does what `cometbft rollback` does.
+func rollback(r *shared.Request) (reply shared.Reply, err error) {
+	chain, err := shared.LoadChain(r.Home)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openStores(r.Home, chain)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	height, _, err := sm.Rollback(s.blocks, s.states, r.Hard)
+	if err != nil {
+		return nil, err
+	}
+	state, err := s.states.Load()
+	if err != nil {
+		return nil, err
+	}
+	return shared.Reply{"height": height, "software": state.Version.Software}, nil
+}
+
 func main() {
-	commands := map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load,
-		"take-back": takeBack}
+	commands := map[string]shared.Command{
+		"gen": gen, "append": extend, "prune": prune, "rollback": rollback, "load": load, "take-back": takeBack,
+	}
 	for name, command := range engineCommands {
 		commands[name] = command
 	}
