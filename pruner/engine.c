@@ -195,45 +195,38 @@ cmt_status cmt_pruner__check_space(const cmt_pruner *p, cmt_error *err)
     return side_has_space(p, &p->states, err);
 }
 
-static cmt_status prune_blocks(cmt_pruner *p, cmt_block_prune_result *blocks, cmt_error *err)
+/* Where it happens in a clone, a stop has changed nothing. */
+static cmt_status explain_stop(const cmt_pruner *p, const cmt_stores_prune_result *r, cmt_status st,
+                               cmt_error *err)
 {
-    const cmt_erase_options options = {.progress = &p->progress};
-    cmt_status st = cmt_block_store_prune(p->block_store, &p->block_request, &options, blocks, err);
-    if (st != CMT_CANCELLED || !cmt_pruner__works_in_place(p))
-        return st;
-    return cmt_error_set(err, st,
-                         "stopped with blocks pruned up to height %lld; run the command again to "
-                         "go on",
-                         (long long)blocks->base);
-}
-
-static cmt_status prune_states(cmt_pruner *p, int64_t evidence_height,
-                               cmt_state_prune_result *states, cmt_error *err)
-{
-    const cmt_erase_options options = {.progress = &p->progress};
-    cmt_state_prune_request request = p->state_request;
-    request.evidence_height = evidence_height;
-    cmt_status st = cmt_state_store_prune(p->state_store, &request, &options, states, err);
     if (st == CMT_OK || !cmt_pruner__works_in_place(p))
         return st;
+    if (st == CMT_CANCELLED && !r->blocks_done)
+        return cmt_error_set(err, st,
+                             "stopped with blocks pruned up to height %lld; run the command again "
+                             "to go on",
+                             (long long)r->blocks.base);
     if (st == CMT_CANCELLED)
         return cmt_error_set(err, st,
                              "stopped with the block store done, but not the state store; run the "
                              "command again to finish");
+    if (!r->blocks_done)
+        return st;
     return cmt_error_prefix(err, st,
                             "the block store is done, the state store is not; run the command "
                             "again to finish");
 }
 
-static cmt_status prune_and_compact(cmt_pruner *p, cmt_block_prune_result *blocks,
-                                    cmt_state_prune_result *states, cmt_error *err)
+static cmt_status prune_and_compact(cmt_pruner *p, cmt_stores_prune_result *r, cmt_error *err)
 {
-    CMT_TRY(prune_blocks(p, blocks, err));
-    CMT_TRY(prune_states(p, blocks->evidence_height, states, err));
+    const cmt_erase_options options = {.progress = &p->progress};
+    cmt_status st =
+        cmt_stores_prune(p->block_store, p->state_store, &p->request, &options, r, err);
+    CMT_TRY(explain_stop(p, r, st, err));
     if (p->options.action == CMT_ACTION_PRUNE)
         return CMT_OK;
-    CMT_TRY(cmt_pruner__compact_ranges(p, &p->blocks, &blocks->touched, err));
-    return cmt_pruner__compact_ranges(p, &p->states, &states->touched, err);
+    CMT_TRY(cmt_pruner__compact_ranges(p, &p->blocks, &r->blocks.touched, err));
+    return cmt_pruner__compact_ranges(p, &p->states, &r->states.touched, err);
 }
 
 /* What an earlier run, stopped while it compacted, has left. */
@@ -265,11 +258,9 @@ cmt_status cmt_pruner__carry_out(cmt_pruner *p, cmt_error *err)
         CMT_TRY(cmt_pruner__compact_all(p, &p->blocks, err));
         return cmt_pruner__compact_all(p, &p->states, err);
     }
-    cmt_block_prune_result blocks = {0};
-    cmt_state_prune_result states = {0};
-    cmt_status st = prune_and_compact(p, &blocks, &states, err);
-    cmt_block_prune_result_free(&blocks);
-    cmt_state_prune_result_free(&states);
+    cmt_stores_prune_result result = {.blocks_done = false};
+    cmt_status st = prune_and_compact(p, &result, err);
+    cmt_stores_prune_result_free(&result);
     return st;
 }
 

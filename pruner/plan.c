@@ -102,41 +102,30 @@ cmt_lsm_edit_spec cmt_pruner__state_spec(cmt_pruner *p)
 
 static cmt_status make_rules(cmt_pruner *p, cmt_error *err)
 {
-    int64_t base = cmt_block_store_base(p->block_store);
-    int64_t height = cmt_block_store_height(p->block_store);
-    int64_t last = p->state.last_block_height;
-    int64_t from = base;
-    CMT_TRY(cmt_state_prune_unfinished_from(p->state_store, base, &from, err));
-    p->block_request = (cmt_block_prune_request){
+    cmt_block_prune_request of_blocks;
+    cmt_state_prune_request of_states;
+    p->request = (cmt_stores_prune_request){
         .retain_height = p->retain_height,
         .initial_height = p->state.initial_height,
-        .window = {.last_block_height = last,
+        .window = {.last_block_height = p->state.last_block_height,
                    .last_block_time = p->state.last_block_time,
                    .max_age_num_blocks = p->state.params.evidence_max_age_num_blocks,
                    .max_age_duration_ns = p->state.params.evidence_max_age_duration_ns},
         .sweep = p->options.sweep,
         .reclaim = p->options.action == CMT_ACTION_PRUNE_AND_COMPACT,
-        .unfinished = from < base,
-        .from_headers = p->method == CMT_METHOD_ENGINE,
     };
-    CMT_TRY(cmt_block_prune_make(p->block_store, &p->block_request, &p->block_prune, err));
-    p->state_request = (cmt_state_prune_request){
-        .base = base,
-        .retain_height = p->retain_height,
-        .evidence_height = p->block_prune.evidence_height,
-        .from = from,
-        .initial_height = p->state.initial_height,
-        .reclaim = p->block_request.reclaim,
-        .last_height = (height > last ? height : last) + 2,
-        .sweep = p->options.sweep,
-    };
-    cmt_status st = cmt_state_prune_make(p->state_store, &p->state_request, &p->state_prune, err);
+    CMT_TRY(cmt_pruner__requests(p->block_store, p->state_store, &p->request, &of_blocks,
+                                 &of_states, err));
+    of_blocks.from_headers = p->method == CMT_METHOD_ENGINE;
+    CMT_TRY(cmt_block_prune_make(p->block_store, &of_blocks, &p->block_prune, err));
+    of_states.evidence_height = p->block_prune.evidence_height;
+    cmt_status st = cmt_state_prune_make(p->state_store, &of_states, &p->state_prune, err);
     if (st != CMT_OK) {
         cmt_block_prune_free(&p->block_prune);
         return st;
     }
     p->have_rules = true;
-    p->plan.finishes_earlier = from < base;
+    p->plan.finishes_earlier = of_blocks.unfinished;
     return CMT_OK;
 }
 

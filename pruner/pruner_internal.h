@@ -50,8 +50,7 @@ struct cmt_pruner {
     /* the plan */
     bool planned;
     int64_t retain_height;
-    cmt_block_prune_request block_request;
-    cmt_state_prune_request state_request;
+    cmt_stores_prune_request request;
     cmt_block_prune block_prune;
     cmt_state_prune state_prune;
     bool have_rules;
@@ -147,6 +146,12 @@ void cmt_pruner__unlock(cmt_pruner *pruner);
 CMT_MUST_CHECK cmt_status cmt_pruner__decide(cmt_pruner *pruner, int64_t *retain_height,
                                              char *decided_by, size_t decided_by_size,
                                              cmt_error *err);
+
+/** What is asked of each store; the evidence height of the states is for the caller to fill in. */
+CMT_MUST_CHECK cmt_status cmt_pruner__requests(cmt_block_store *blocks, cmt_state_store *states,
+                                               const cmt_stores_prune_request *request,
+                                               cmt_block_prune_request *of_blocks,
+                                               cmt_state_prune_request *of_states, cmt_error *err);
 
 /** Fill in the key families of the plan. */
 CMT_MUST_CHECK cmt_status cmt_pruner__plan_families(cmt_pruner *pruner, cmt_error *err);

@@ -94,39 +94,6 @@ static cmt_status fill(cmt_slice bytes, cmt_block *out, cmt_error *err)
     return cmt_wire_end(&r, err);
 }
 
-/* ---- checking ---------------------------------------------------------------------------- */
-
-static cmt_status check_hash(const char *field, const cmt_hash *got, const cmt_hash *want,
-                             cmt_error *err)
-{
-    if (cmt_types_hash_equal(got, want))
-        return CMT_OK;
-    return cmt_error_set(err, CMT_CORRUPT, "Block: %s in the header is not that of the block",
-                         field);
-}
-
-/* Source: types/block.go Block.ValidateBasic */
-static cmt_status check_hashes(const cmt_block *b, cmt_error *err)
-{
-    cmt_hash hash;
-    CMT_TRY(cmt_commit_hash(&b->last_commit, &hash, err));
-    CMT_TRY(check_hash("last_commit_hash", &b->header.last_commit_hash, &hash, err));
-    CMT_TRY(cmt_data_hash(b->txs, b->tx_count, &hash, err));
-    CMT_TRY(check_hash("data_hash", &b->header.data_hash, &hash, err));
-    CMT_TRY(cmt_evidence_hash(b->evidence, b->evidence_count, &hash, err));
-    return check_hash("evidence_hash", &b->header.evidence_hash, &hash, err);
-}
-
-static cmt_status check_evidence(const cmt_block *b, cmt_error *err)
-{
-    for (size_t i = 0; i < b->evidence_count; i++) {
-        cmt_status st = cmt_evidence_check(b->evidence[i], err);
-        if (st != CMT_OK)
-            return cmt_error_prefix(err, st, "Block: evidence %zu", i);
-    }
-    return CMT_OK;
-}
-
 static cmt_status decode(cmt_slice bytes, cmt_block *out, cmt_error *err)
 {
     counts in = {0};
@@ -140,8 +107,7 @@ static cmt_status decode(cmt_slice bytes, cmt_block *out, cmt_error *err)
                              "Block: no memory for %zu transactions and %zu signatures", in.txs,
                              in.commit.signatures);
     CMT_TRY(fill(bytes, out, err));
-    CMT_TRY(check_evidence(out, err));
-    return check_hashes(out, err);
+    return cmt_types_check_contents(out, err);
 }
 
 cmt_status cmt_block_decode(cmt_slice bytes, cmt_block *out, cmt_error *err)

@@ -11,8 +11,6 @@
 
 /* Everything in it is bounded but the app hash. */
 #define META_BYTES_MAX ((size_t)64 << 10)
-/* Source: version/version.go BlockProtocol, the same since 0.34 */
-#define BLOCK_PROTOCOL 11
 
 static cmt_status decode_hashes(const Cmt__Pb__Header *h, cmt_header *out, cmt_error *err)
 {
@@ -37,9 +35,9 @@ cmt_status cmt_types_header(const Cmt__Pb__Header *h, cmt_header *out, cmt_error
 {
     if (h == NULL || h->version == NULL)
         return cmt_error_set(err, CMT_CORRUPT, "Header: it is absent, or without a version");
-    if (h->version->block != BLOCK_PROTOCOL)
+    if (h->version->block != CMT_BLOCK_PROTOCOL)
         return cmt_error_set(err, CMT_CORRUPT, "Header: block protocol %" PRIu64 " instead of %d",
-                             h->version->block, BLOCK_PROTOCOL);
+                             h->version->block, CMT_BLOCK_PROTOCOL);
     out->version_block = h->version->block;
     out->version_app = h->version->app;
     CMT_TRY(cmt_types_chain_id("Header: chain_id", h->chain_id, out->chain_id, err));

@@ -5,7 +5,7 @@
 #ifndef CMT_TYPES_INTERNAL_H
 #define CMT_TYPES_INTERNAL_H
 
-#include "cmtstore/types_block.h"
+#include "cmtstore/types_state.h"
 
 #include "cmtstore.pb-c.h"
 
@@ -74,6 +74,9 @@ CMT_MUST_CHECK cmt_status cmt_types_check_extension(int32_t flag, size_t size,
 /** A header of a block or of a meta.  @p header may be NULL: absent. */
 CMT_MUST_CHECK cmt_status cmt_types_header(const Cmt__Pb__Header *header, cmt_header *out,
                                            cmt_error *err);
+
+/** The evidence of a block by itself, and that the three hashes in its header are those of its parts. */
+CMT_MUST_CHECK cmt_status cmt_types_check_contents(const cmt_block *block, cmt_error *err);
 
 /** True for the id of no block. */
 bool cmt_types_block_id_is_zero(const cmt_block_id *id);

@@ -146,6 +146,42 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_pruner_finish(cmt_pruner *pruner, cmt_prun
 /** Release everything.  NULL is fine. */
 CMT_API void cmt_pruner_close(cmt_pruner *pruner);
 
+/* ---- on open stores ---------------------------------------------------------------------- */
+
+/** Below which height both stores are pruned, and where the chain stands. */
+typedef struct cmt_stores_prune_request {
+    int64_t retain_height; /* in [base,height] of the block store */
+    int64_t initial_height;
+    cmt_evidence_window window; /* of the last state */
+    bool sweep;                 /* also remove what earlier prunes left below base */
+    bool reclaim; /* `touched` also covers, by ranges, where deleted keys may still take up space */
+} cmt_stores_prune_request;
+
+typedef struct cmt_stores_prune_result {
+    cmt_block_prune_result blocks;
+    cmt_state_prune_result states;
+    bool blocks_done; /* a failure was of the state store */
+} cmt_stores_prune_result;
+
+CMT_API void cmt_stores_prune_result_free(cmt_stores_prune_result *result);
+
+/**
+ * Prune two open stores of one node: blocks, then states, which begin where an earlier prune was interrupted.  What was
+ * deleted is to be compacted by the caller.
+ *
+ * @param options  may be NULL
+ * @param result   out: also when the call fails, as far as it came; cmt_stores_prune_result_free()
+ * @retval CMT_CANCELLED  the progress hook asked to stop; the same call again finishes
+ * @retval others         as cmt_block_store_prune() and cmt_state_store_prune()
+ *
+ * Threads: one writer.  Durable on return.
+ * Source: state/execution.go pruneBlocks
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_stores_prune(cmt_block_store *blocks, cmt_state_store *states,
+                                                   const cmt_stores_prune_request *request,
+                                                   const cmt_erase_options *options,
+                                                   cmt_stores_prune_result *result, cmt_error *err);
+
 #ifdef __cplusplus
 }
 #endif

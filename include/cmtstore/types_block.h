@@ -212,6 +212,11 @@ typedef struct cmt_block {
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_decode(cmt_slice bytes, cmt_block *out, cmt_error *err);
 CMT_API void cmt_block_free(cmt_block *block);
 
+/** The checks that cmt_block_decode() makes, of a block that was not decoded or was changed since.
+ *  @retval CMT_CORRUPT  refused by CometBFT's own checks; err names the field
+ *  Source: types/block.go Block.ValidateBasic */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_check(const cmt_block *block, cmt_error *err);
+
 /** Encode as CometBFT does; evidence as given. */
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_encode(const cmt_block *block, cmt_buf *out);
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the application gives up is pruned from both stores and left to be compacted.  Whatever fails here is logged:
+ * the block is committed, and space is late, never wrong.
+ */
+#include "executor_internal.h"
+
+#include "cmtstore/pruner.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- down to which height ---------------------------------------------------------------- */
+
+/* From 1.0 on the application's wish is kept, and cannot be taken back; one that cannot be kept changes nothing.
+ * Source: state/pruner.go SetApplicationBlockRetainHeight */
+static cmt_status keep_wish(const cmt_block_executor *executor, int64_t *wish, cmt_error *err)
+{
+    cmt_state_store *states = executor->options.states;
+    cmt_retain_heights kept;
+    CMT_TRY(cmt_state_store_retain_heights(states, &kept, err));
+    if (kept.application == *wish)
+        return CMT_OK;
+    if (kept.application == 0)
+        CMT_TRY(cmt_state_store_init_retain_heights(states, false, 0, 0, err));
+    cmt_error refusal = CMT_ERROR_INIT;
+    cmt_status st = cmt_state_store_set_retain_height(
+        states, CMT_RETAIN_APPLICATION, *wish, cmt_block_store_base(executor->options.blocks),
+        cmt_block_store_height(executor->options.blocks), &refusal);
+    if (st == CMT_OK)
+        return st;
+    cmt_log(executor->options.logger, CMT_LOG_ERROR,
+            "failed to set application block retain height retain_height=%" PRId64 " err=\"%s\"",
+            *wish, refusal.message);
+    *wish = kept.application;
+    return CMT_OK;
+}
+
+/* The lower of what the application and a data companion give up.
+ * Source: state/pruner.go findMinBlockRetainHeight */
+static cmt_status decide(const cmt_block_executor *executor, int64_t wish, int64_t *retain_height,
+                         cmt_error *err)
+{
+    *retain_height = wish;
+    if (!cmt_state_store_has_version(executor->options.states))
+        return CMT_OK;
+    CMT_TRY(keep_wish(executor, retain_height, err));
+    cmt_retain_heights kept;
+    CMT_TRY(cmt_state_store_retain_heights(executor->options.states, &kept, err));
+    if (executor->options.data_companion && kept.companion < *retain_height)
+        *retain_height = kept.companion;
+    return CMT_OK;
+}
+
+/* ---- the prune --------------------------------------------------------------------------- */
+
+static bool after_batch(void *context, const cmt_progress *progress)
+{
+    bool blocks = strcmp(progress->database, "blockstore") == 0;
+    cmt_blockexec__at(context, blocks ? CMT_FAIL_PRUNE_BLOCKS : CMT_FAIL_PRUNE_STATES);
+    return false;
+}
+
+static void leave_to_compact(const cmt_block_executor *executor, const cmt_stores_prune_result *r)
+{
+    if (executor->options.handover == NULL)
+        return;
+    const cmt_compaction_request request = {
+        .trigger = CMT_COMPACT_LABEL_PRUNE,
+        .blockstore = &r->blocks.touched,
+        .state = &r->states.touched,
+        .deleted_keys = r->blocks.deletes + r->states.deletes,
+        .heights = r->blocks.base - r->blocks.base_before,
+    };
+    cmt_compact_after_prune(executor->options.handover, &request, NULL);
+    cmt_blockexec__at(executor, CMT_FAIL_AFTER_COMPACTION);
+}
+
+static cmt_status prune_stores(cmt_block_executor *executor, const cmt_chain_state *state,
+                               int64_t retain_height, cmt_stores_prune_result *r, cmt_error *err)
+{
+    const cmt_stores_prune_request request = {
+        .retain_height = retain_height,
+        .initial_height = state->initial_height,
+        .window = {.last_block_height = state->last_block_height,
+                   .last_block_time = state->last_block_time,
+                   .max_age_num_blocks = state->params.core.evidence_max_age_num_blocks,
+                   .max_age_duration_ns = state->params.core.evidence_max_age_duration_ns},
+        .sweep = !executor->options.keep_residue,
+    };
+    const cmt_progress_hook progress = {after_batch, executor};
+    const cmt_erase_options options = {.progress = &progress};
+    cmt_status st = cmt_stores_prune(executor->options.blocks, executor->options.states, &request,
+                                     &options, r, err);
+    if (st == CMT_OK)
+        return st;
+    return cmt_error_prefix(err, st,
+                            r->blocks_done ? "failed to prune state store"
+                                           : "failed to prune block store");
+}
+
+void cmt_blockexec__prune(cmt_block_executor *executor, const cmt_chain_state *state, int64_t wish)
+{
+    const cmt_logger *logger = executor->options.logger;
+    cmt_error error = CMT_ERROR_INIT;
+    int64_t base = cmt_block_store_base(executor->options.blocks);
+    int64_t retain_height;
+    if (decide(executor, wish, &retain_height, &error) != CMT_OK) {
+        cmt_log(logger, CMT_LOG_ERROR,
+                "failed to prune blocks retain_height=%" PRId64 " err=\"%s\"", wish, error.message);
+        return;
+    }
+    if (retain_height <= base)
+        return;
+    cmt_stores_prune_result r;
+    cmt_status st = prune_stores(executor, state, retain_height, &r, &error);
+    if (st != CMT_OK)
+        cmt_log(logger, CMT_LOG_ERROR,
+                "failed to prune blocks retain_height=%" PRId64 " err=\"%s\"", retain_height,
+                error.message);
+    else
+        cmt_log(logger, CMT_LOG_INFO,
+                "pruned blocks pruned=%" PRId64 " retain_height=%" PRId64 " base=%" PRId64,
+                r.blocks.base - base, retain_height, base);
+    cmt_blockexec__at(executor, CMT_FAIL_AFTER_PRUNE);
+    leave_to_compact(executor, &r); /* of a prune that failed, too: what was deleted is deleted */
+    cmt_stores_prune_result_free(&r);
+}
