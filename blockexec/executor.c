@@ -212,7 +212,8 @@ cmt_status cmt_blockexec__apply(cmt_block_executor *executor, const cmt_blockexe
     CMT_AUTO(work_free) work w = {.retain_height = 0};
     CMT_AUTO(cmt_chain_state_free) cmt_chain_state next = {.last_block_height = 0};
     *out = (cmt_chain_state){.last_block_height = 0};
-    CMT_TRY(validate(executor, state, block, err));
+    if (!s->verified)
+        CMT_TRY(validate(executor, state, block, err));
     CMT_TRY(execute(executor, s, state, block, &w, err));
     cmt_status st =
         cmt_blockexec__next(state, id, &block->header, &w.results, &w.updates, &next, err);
@@ -229,15 +230,30 @@ cmt_status cmt_blockexec__apply(cmt_block_executor *executor, const cmt_blockexe
     return CMT_OK;
 }
 
-cmt_status cmt_block_executor_apply(cmt_block_executor *executor, const cmt_chain_state *state,
-                                    const cmt_block_id *id, const cmt_block *block,
-                                    cmt_chain_state *out, cmt_error *err)
+static cmt_blockexec__setting in_order(const cmt_block_executor *executor, bool verified)
 {
-    const cmt_blockexec__setting setting = {
+    return (cmt_blockexec__setting){
         .application = executor->options.application,
         .mempool = executor->options.mempool,
         .evidence = executor->options.evidence,
         .prunes = !executor->options.never_prune,
+        .verified = verified,
     };
+}
+
+cmt_status cmt_block_executor_apply(cmt_block_executor *executor, const cmt_chain_state *state,
+                                    const cmt_block_id *id, const cmt_block *block,
+                                    cmt_chain_state *out, cmt_error *err)
+{
+    const cmt_blockexec__setting setting = in_order(executor, false);
+    return cmt_blockexec__apply(executor, &setting, state, id, block, out, err);
+}
+
+cmt_status cmt_block_executor_apply_verified(cmt_block_executor *executor,
+                                             const cmt_chain_state *state, const cmt_block_id *id,
+                                             const cmt_block *block, cmt_chain_state *out,
+                                             cmt_error *err)
+{
+    const cmt_blockexec__setting setting = in_order(executor, true);
     return cmt_blockexec__apply(executor, &setting, state, id, block, out, err);
 }

@@ -54,6 +54,7 @@ typedef struct cmt_blockexec__setting {
     const cmt_mempool *mempool;
     const cmt_evidence_pool *evidence;
     bool prunes;
+    bool verified; /* the block was validated before */
 } cmt_blockexec__setting;
 
 CMT_MUST_CHECK cmt_status cmt_blockexec__apply(cmt_block_executor *executor,

@@ -150,6 +150,13 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_apply(cmt_block_executor *e
                                                            const cmt_block *block,
                                                            cmt_chain_state *out, cmt_error *err);
 
+/** As cmt_block_executor_apply(), of a block that was validated against this very state a moment ago, by
+ *  cmt_block_executor_validate() or cmt_block_validate(): it is not validated again.
+ *  Source: state/execution.go ApplyVerifiedBlock */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_apply_verified(
+    cmt_block_executor *executor, const cmt_chain_state *state, const cmt_block_id *id,
+    const cmt_block *block, cmt_chain_state *out, cmt_error *err);
+
 /** A block that the chain has decided on. */
 typedef struct cmt_decided_block {
     const cmt_block *block;
