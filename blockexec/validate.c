@@ -59,9 +59,9 @@ static cmt_status check_height(const cmt_chain_state *s, int64_t height, cmt_err
                              " for initial block, got %" PRId64,
                              s->initial_height, height);
     if (s->last_block_height > 0 && height != s->last_block_height + 1)
-        return cmt_error_set(
-            err, CMT_INVALID, "wrong Block.Header.Height. Expected %" PRId64 ", got %" PRId64,
-            s->last_block_height + 1, height);
+        return cmt_error_set(err, CMT_INVALID,
+                             "wrong Block.Header.Height. Expected %" PRId64 ", got %" PRId64,
+                             s->last_block_height + 1, height);
     return CMT_OK;
 }
 
@@ -79,10 +79,9 @@ static cmt_status check_basic(const cmt_chain_state *s, const cmt_header *h, cmt
     cmt_text want;
     cmt_text got;
     if (!same_id(&h->last_block_id, &s->last_block_id))
-        return cmt_error_set(err, CMT_INVALID,
-                             "wrong Block.Header.LastBlockID.  Expected %s, got %s",
-                             cmt_blockexec_id(&s->last_block_id, &want),
-                             cmt_blockexec_id(&h->last_block_id, &got));
+        return cmt_error_set(
+            err, CMT_INVALID, "wrong Block.Header.LastBlockID.  Expected %s, got %s",
+            cmt_blockexec_id(&s->last_block_id, &want), cmt_blockexec_id(&h->last_block_id, &got));
     return CMT_OK;
 }
 
@@ -98,6 +97,22 @@ static cmt_status check_hash(const char *field, const cmt_hash *got, const cmt_h
                          advice);
 }
 
+/* Nearly always: then they need to be hashed but once. */
+static bool same_members(const cmt_validator_set *a, const cmt_validator_set *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const cmt_validator *x = &a->validators[i];
+        const cmt_validator *y = &b->validators[i];
+        if (x->voting_power != y->voting_power || !cmt_slice_equal(x->pub_key, y->pub_key) ||
+            !cmt_slice_equal(x->key_bytes, y->key_bytes) ||
+            !cmt_slice_equal(x->key_type, y->key_type))
+            return false;
+    }
+    return true;
+}
+
 static cmt_status check_hashes(const cmt_chain_state *s, const cmt_header *h, cmt_error *err)
 {
     cmt_hash want;
@@ -108,7 +123,8 @@ static cmt_status check_hashes(const cmt_chain_state *s, const cmt_header *h, cm
     CMT_TRY(check_hash("LastResultsHash", &h->last_results_hash, &s->last_results_hash, "", err));
     CMT_TRY(cmt_validator_set_hash(&s->validators, &want, err));
     CMT_TRY(check_hash("ValidatorsHash", &h->validators_hash, &want, "", err));
-    CMT_TRY(cmt_validator_set_hash(&s->next_validators, &want, err));
+    if (!same_members(&s->validators, &s->next_validators))
+        CMT_TRY(cmt_validator_set_hash(&s->next_validators, &want, err));
     return check_hash("NextValidatorsHash", &h->next_validators_hash, &want, "", err);
 }
 
@@ -194,8 +210,7 @@ static cmt_status check_time(const cmt_chain_state *s, const cmt_block *b, bool 
     if (b->header.height == s->initial_height)
         return check_initial_time(s, time, err);
     if (compare_times(time, s->last_block_time) <= 0)
-        return cmt_error_set(err, CMT_INVALID,
-                             "block time %s not greater than last block time %s",
+        return cmt_error_set(err, CMT_INVALID, "block time %s not greater than last block time %s",
                              cmt_blockexec_time(time, &got),
                              cmt_blockexec_time(s->last_block_time, &last));
     if (cmt_blockexec__pbts_enabled(s, b->header.height))
@@ -210,10 +225,10 @@ static cmt_status check_tolerance(cmt_time time, const cmt_validate_options *o, 
     cmt_text now;
     if (o->time_tolerance_ns <= 0 || cmt_time_sub(time, o->now) < o->time_tolerance_ns)
         return CMT_OK;
-    return cmt_error_set(
-        err, CMT_INVALID, "block time %s is too far in the future (wall clock %s + %" PRId64 " ms)",
-        cmt_blockexec_time(time, &got), cmt_blockexec_time(o->now, &now),
-        o->time_tolerance_ns / NS_PER_MS);
+    return cmt_error_set(err, CMT_INVALID,
+                         "block time %s is too far in the future (wall clock %s + %" PRId64 " ms)",
+                         cmt_blockexec_time(time, &got), cmt_blockexec_time(o->now, &now),
+                         o->time_tolerance_ns / NS_PER_MS);
 }
 
 int64_t cmt_blockexec__list_bytes(const cmt_slice *items, size_t count)
