@@ -478,6 +478,32 @@ START_TEST(a_wrong_block_is_not_executed)
 }
 END_TEST
 
+/* What would be refused is found by the caller, or by nobody. */
+START_TEST(a_block_verified_before_is_not_validated_again)
+{
+    open_at("multi-0.38", CMT_RELEASE_0_38, 20);
+    state.app_hash.bytes[0] ^= 1;
+    source_block b = source_load(&source, 21);
+    cmt_chain_state next;
+    cmt_chain_state want = source_state_before(&source, 22);
+    ck_assert_int_eq(cmt_block_executor_apply(executor, &state, &b.meta.block_id, &b.block, &next,
+                                              &error),
+                     CMT_INVALID);
+    ck_assert_str_eq(h.diary, "");
+    MUST(cmt_block_executor_apply_verified(executor, &state, &b.meta.block_id, &b.block, &next,
+                                           &error));
+    ck_assert_ptr_nonnull(strstr(h.diary, "finalize"));
+    ck_assert_ptr_nonnull(strstr(h.diary, "evidence"));
+    ck_assert_int_eq(next.last_block_height, 21);
+    ck_assert_mem_eq(next.app_hash.bytes, want.app_hash.bytes, sizeof want.app_hash.bytes);
+    ck_assert_mem_eq(next.last_results_hash.bytes, want.last_results_hash.bytes, CMT_HASH_SIZE);
+    cmt_chain_state_free(&want);
+    cmt_chain_state_free(&next);
+    source_block_free(&b);
+    close_all();
+}
+END_TEST
+
 /* ---- proposals --------------------------------------------------------------------------- */
 
 static cmt_ext_commit last_commit_of(int64_t height, cmt_buf *bytes, cmt_commit *commit)
@@ -817,6 +843,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_result_for_each_transaction);
     tcase_add_test(tc, a_block_needs_the_commit_of_its_height);
     tcase_add_test(tc, a_wrong_block_is_not_executed);
+    tcase_add_test(tc, a_block_verified_before_is_not_validated_again);
     tcase_add_test(tc, blocks_of_0_38_are_proposed_again);
     tcase_add_test(tc, blocks_of_0_40_are_proposed_again);
     tcase_add_test(tc, blocks_with_extensions_are_proposed_again);
