@@ -3,7 +3,7 @@
 """How fast blocks of many validators are applied: bench_apply against CometBFT's ApplyBlock, in alternating order, with
 the signatures of the last commit and without, on a disk and in memory.  Prints the table of docs/performance.md.
 
-DIR holds programs, the chain and the stores (default: build/bench).  With other work on the machine: sudo nice -n -20.
+DIR holds programs, the chain and the stores (default: build/bench).
 """
 
 import argparse
@@ -39,27 +39,28 @@ def made(theirs, out, blocks, validators):
     return home
 
 
-def measure(side, programs, home, where, signatures):
+def measure(side, programs, home, where, options, signatures):
     """One run in a directory of its own; what it measured and the digest of the store it left."""
     target = os.path.join(where, f"apply-{side}")
     shutil.rmtree(target, ignore_errors=True)
     os.makedirs(os.path.join(target, "data"))
     os.sync()
+    first = ["chrt", "-f", "10"] if options.f else []
     if side == "ours":
-        text = run(programs[0], home, os.path.join(target, "data", "state.db"), *([] if signatures else ["unsigned"]))
+        text = run(*first, programs[0], home, os.path.join(target, "data", "state.db"), *([] if signatures else ["unsigned"]))
     else:
-        text = run(programs[1], "apply", "-d", home, "-o", os.path.join(target, "data"), *([] if signatures else ["-unsigned"]))
+        text = run(*first, programs[1], "apply", "-d", home, "-o", os.path.join(target, "data"), *([] if signatures else ["-unsigned"]))
     digest = run(programs[1], "dump", "-d", target, "-db", "state")
     shutil.rmtree(target)
     return json.loads(text), digest
 
 
-def compare(name, where, programs, home, signatures, repetitions):
+def compare(name, where, programs, home, options, signatures):
     runs, digests = {"ours": [], "theirs": []}, set()
-    for repetition in range(repetitions):
+    for repetition in range(options.r):
         sides = ["ours", "theirs"]
         for side in sides if repetition % 2 == 0 else reversed(sides):
-            result, digest = measure(side, programs, home, where, signatures)
+            result, digest = measure(side, programs, home, where, options, signatures)
             runs[side].append(result)
             digests.add(digest)
     if len(digests) > 1:
@@ -77,6 +78,7 @@ def main():
     parser.add_argument("-v", type=int, default=150, help="validators (150)")
     parser.add_argument("-r", type=int, default=5, help="repetitions (5)")
     parser.add_argument("-m", default="/dev/shm", help="a directory in memory (/dev/shm)")
+    parser.add_argument("-f", action="store_true", help="run both before all other work, by chrt (root)")
     parser.add_argument("dir", nargs="?", default=os.path.join(TOP, "build", "bench"))
     options = parser.parse_args()
     options.dir = os.path.abspath(options.dir)
@@ -85,7 +87,7 @@ def main():
     home = made(programs[1], options.dir, options.n, options.v)
     memory = os.path.join(options.m, f"cmtstore-bench-{os.getpid()}")
     try:
-        rows = [compare(name, where, programs, home, signatures, options.r)
+        rows = [compare(name, where, programs, home, options, signatures)
                 for name, where in (("memory", memory), ("disk", options.dir)) for signatures in (True, False)]
     finally:
         shutil.rmtree(memory, ignore_errors=True)
