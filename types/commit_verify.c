@@ -69,8 +69,8 @@ typedef struct job {
 typedef struct worker {
     job *job;
     pthread_t thread;
-    cmt_status status;
     size_t index; /* of the signature that the status is about */
+    cmt_status status;
     cmt_error err;
 } worker;
 

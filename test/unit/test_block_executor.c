@@ -486,9 +486,9 @@ START_TEST(a_block_verified_before_is_not_validated_again)
     source_block b = source_load(&source, 21);
     cmt_chain_state next;
     cmt_chain_state want = source_state_before(&source, 22);
-    ck_assert_int_eq(cmt_block_executor_apply(executor, &state, &b.meta.block_id, &b.block, &next,
-                                              &error),
-                     CMT_INVALID);
+    ck_assert_int_eq(
+        cmt_block_executor_apply(executor, &state, &b.meta.block_id, &b.block, &next, &error),
+        CMT_INVALID);
     ck_assert_str_eq(h.diary, "");
     MUST(cmt_block_executor_apply_verified(executor, &state, &b.meta.block_id, &b.block, &next,
                                            &error));
