@@ -53,8 +53,8 @@ cmt_time cmt_blockexec__now(const cmt_block_executor *executor)
 
 /* ---- is it valid? ------------------------------------------------------------------------ */
 
-static cmt_status validate(const cmt_block_executor *executor, const cmt_chain_state *state,
-                           const cmt_block *block, cmt_error *err)
+cmt_status cmt_blockexec__validate(const cmt_block_executor *executor, const cmt_chain_state *state,
+                                   const cmt_block *block, cmt_error *err)
 {
     cmt_validate_options options = {
         .time_tolerance_ns = executor->options.time_tolerance_ns,
@@ -72,7 +72,7 @@ cmt_status cmt_block_executor_validate(cmt_block_executor *executor, const cmt_c
 {
     if (parts != NULL)
         CMT_TRY(cmt_block_check_size(state, cmt_part_set_bytes(parts), err));
-    CMT_TRY(validate(executor, state, block, err));
+    CMT_TRY(cmt_blockexec__validate(executor, state, block, err));
     const cmt_evidence_pool *pool = executor->options.evidence;
     if (block->evidence_count == 0 || (pool != NULL && pool->check == NULL))
         return CMT_OK;
@@ -83,9 +83,8 @@ cmt_status cmt_block_executor_validate(cmt_block_executor *executor, const cmt_c
 }
 
 cmt_status cmt_block_executor_process_proposal(cmt_block_executor *executor,
-                                               const cmt_chain_state *state,
-                                               const cmt_block *block, bool *accepted,
-                                               cmt_error *err)
+                                               const cmt_chain_state *state, const cmt_block *block,
+                                               bool *accepted, cmt_error *err)
 {
     const cmt_application *application = executor->options.application;
     *accepted = true;
@@ -158,8 +157,7 @@ static cmt_status execute(const cmt_block_executor *executor, const cmt_blockexe
 {
     CMT_TRY(cmt_blockexec__request_make(block, &state->last_validators, state->initial_height,
                                         &w->request, err));
-    CMT_TRY(
-        cmt_blockexec__finalize(executor, s->application, &w->request.block, &w->results, err));
+    CMT_TRY(cmt_blockexec__finalize(executor, s->application, &w->request.block, &w->results, err));
     cmt_blockexec__at(executor, CMT_FAIL_AFTER_EXECUTION);
     CMT_TRY(cmt_state_store_save_results(executor->options.states, block->header.height,
                                          &w->results, err));
@@ -213,7 +211,7 @@ cmt_status cmt_blockexec__apply(cmt_block_executor *executor, const cmt_blockexe
     CMT_AUTO(cmt_chain_state_free) cmt_chain_state next = {.last_block_height = 0};
     *out = (cmt_chain_state){.last_block_height = 0};
     if (!s->verified)
-        CMT_TRY(validate(executor, state, block, err));
+        CMT_TRY(cmt_blockexec__validate(executor, state, block, err));
     CMT_TRY(execute(executor, s, state, block, &w, err));
     cmt_status st =
         cmt_blockexec__next(state, id, &block->header, &w.results, &w.updates, &next, err);
@@ -230,23 +228,25 @@ cmt_status cmt_blockexec__apply(cmt_block_executor *executor, const cmt_blockexe
     return CMT_OK;
 }
 
-static cmt_blockexec__setting in_order(const cmt_block_executor *executor, bool verified)
+static cmt_status apply_in_order(cmt_block_executor *executor, const cmt_chain_state *state,
+                                 const cmt_block_id *id, const cmt_block *block, bool verified,
+                                 cmt_chain_state *out, cmt_error *err)
 {
-    return (cmt_blockexec__setting){
+    const cmt_blockexec__setting setting = {
         .application = executor->options.application,
         .mempool = executor->options.mempool,
         .evidence = executor->options.evidence,
         .prunes = !executor->options.never_prune,
         .verified = verified,
     };
+    return cmt_blockexec__apply(executor, &setting, state, id, block, out, err);
 }
 
 cmt_status cmt_block_executor_apply(cmt_block_executor *executor, const cmt_chain_state *state,
                                     const cmt_block_id *id, const cmt_block *block,
                                     cmt_chain_state *out, cmt_error *err)
 {
-    const cmt_blockexec__setting setting = in_order(executor, false);
-    return cmt_blockexec__apply(executor, &setting, state, id, block, out, err);
+    return apply_in_order(executor, state, id, block, false, out, err);
 }
 
 cmt_status cmt_block_executor_apply_verified(cmt_block_executor *executor,
@@ -254,6 +254,5 @@ cmt_status cmt_block_executor_apply_verified(cmt_block_executor *executor,
                                              const cmt_block *block, cmt_chain_state *out,
                                              cmt_error *err)
 {
-    const cmt_blockexec__setting setting = in_order(executor, true);
-    return cmt_blockexec__apply(executor, &setting, state, id, block, out, err);
+    return apply_in_order(executor, state, id, block, true, out, err);
 }

@@ -116,8 +116,7 @@ static cmt_status read_validator(cmt_slice bytes, cmt_misbehavior *out, cmt_erro
 /* One for each validator of the attack.  Source: types/evidence.go LightClientAttackEvidence.ABCI */
 static cmt_status add_attack(cmt_slice bytes, list *out, cmt_error *err)
 {
-    cmt_misbehavior item = {.type = CMT_MISBEHAVIOR_LIGHT_CLIENT_ATTACK,
-                            .time = {-62135596800, 0}};
+    cmt_misbehavior item = {.type = CMT_MISBEHAVIOR_LIGHT_CLIENT_ATTACK, .time = {-62135596800, 0}};
     CMT_TRY(read_attack(bytes, &item, err));
     cmt_wire_reader r = cmt_wire_read("LightClientAttackEvidence", bytes);
     cmt_wire_field f;

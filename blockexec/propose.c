@@ -4,8 +4,6 @@
  */
 #include "executor_internal.h"
 
-#include "cleanup.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +46,9 @@ static cmt_status start(const cmt_block_executor *executor, making *m, cmt_error
         return CMT_OK;
     }
     m->time = s->last_block_time; /* of the genesis */
-    return first ? CMT_OK : cmt_blockexec__median_time(s, &m->commit, executor->options.as_0_39,
-                                                          &m->time, err);
+    return first ? CMT_OK
+                 : cmt_blockexec__median_time(s, &m->commit, executor->options.as_0_39, &m->time,
+                                              err);
 }
 
 /* An evidence pool and a mempool that are not there have nothing. */
@@ -59,8 +58,7 @@ static cmt_status reap(const cmt_block_executor *executor, making *m, cmt_error 
     const cmt_evidence_pool *pool = executor->options.evidence;
     const cmt_mempool *mempool = executor->options.mempool;
     if (pool != NULL && pool->pending != NULL)
-        CMT_TRY(
-            pool->pending(pool->context, params->core.evidence_max_bytes, &m->evidence, err));
+        CMT_TRY(pool->pending(pool->context, params->core.evidence_max_bytes, &m->evidence, err));
     CMT_TRY(cmt_max_data_bytes(m->state->release, cmt_blockexec__max_bytes(m->state),
                                cmt_blockexec__list_bytes(m->evidence.txs, m->evidence.count),
                                m->state->validators.count, &m->max_data_bytes, err));
@@ -84,8 +82,8 @@ static cmt_status make_votes(making *m, cmt_app_commit *out, cmt_error *err)
                              "extended commit size (%zu) does not match validator set length (%zu) "
                              "at height %" PRId64,
                              last->count, set->count, last->height);
-    CMT_TRY(cmt_ext_commit_check(last, cmt_extensions_enabled(&m->state->params, last->height),
-                                 err));
+    CMT_TRY(
+        cmt_ext_commit_check(last, cmt_extensions_enabled(&m->state->params, last->height), err));
     m->votes = calloc(last->count + 1, sizeof *m->votes);
     if (m->votes == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for %zu votes", last->count);
@@ -116,8 +114,8 @@ static cmt_status ask(const cmt_application *application, making *m, cmt_error *
         .tx_count = m->txs.count,
     };
     memcpy(proposal.proposer_address.bytes, m->proposer.data, m->proposer.size);
-    CMT_TRY(cmt_validator_set_hash(&m->state->next_validators, &proposal.next_validators_hash,
-                                   err));
+    CMT_TRY(
+        cmt_validator_set_hash(&m->state->next_validators, &proposal.next_validators_hash, err));
     CMT_TRY(make_votes(m, &proposal.last_commit, err));
     CMT_TRY(cmt_blockexec__misbehavior(m->evidence.txs, m->evidence.count, &m->misbehavior,
                                        &proposal.misbehavior_count, err));
@@ -216,12 +214,16 @@ cmt_status cmt_block_executor_propose(cmt_block_executor *executor, const cmt_ch
                                       const cmt_ext_commit *last_commit, cmt_slice proposer,
                                       cmt_proposal *out, cmt_error *err)
 {
-    CMT_AUTO(making_free) making m = {.state = state, .last = last_commit, .proposer = proposer};
+    making m = {.state = state, .last = last_commit, .proposer = proposer};
     *out = (cmt_proposal){.parts = NULL};
-    CMT_TRY(start(executor, &m, err));
-    CMT_TRY(reap(executor, &m, err));
-    CMT_TRY(choose(executor->options.application, &m, err));
-    cmt_status st = make_block(&m, out, err);
+    cmt_status st = start(executor, &m, err);
+    if (st == CMT_OK)
+        st = reap(executor, &m, err);
+    if (st == CMT_OK)
+        st = choose(executor->options.application, &m, err);
+    if (st == CMT_OK)
+        st = make_block(&m, out, err);
+    making_free(&m);
     if (st != CMT_OK)
         cmt_proposal_free(out);
     return st;

@@ -166,8 +166,7 @@ static cmt_status find_app_hash(cmt_recorded_app *app, cmt_error *err)
     cmt_state last;
     if (app->committed == 0)
         return CMT_OK;
-    cmt_status st =
-        cmt_block_store_load_meta(app->options.blocks, app->committed + 1, &next, err);
+    cmt_status st = cmt_block_store_load_meta(app->options.blocks, app->committed + 1, &next, err);
     if (st == CMT_OK)
         app->app_hash = next.header.app_hash;
     if (st != CMT_NOT_FOUND)

@@ -65,8 +65,7 @@ static cmt_status begin_chain(replay *r, bool by_handshake, cmt_error *err)
 static cmt_status go_on(replay *r, bool by_handshake, cmt_error *err)
 {
     if (strcmp(r->state.chain_id, r->source_state.chain_id) != 0)
-        return cmt_error_set(err, CMT_INVALID,
-                             "the destination holds the chain %s, the source %s",
+        return cmt_error_set(err, CMT_INVALID, "the destination holds the chain %s, the source %s",
                              r->state.chain_id, r->source_state.chain_id);
     if (r->o->application == NULL || (r->state.last_block_height == 0 && !by_handshake))
         return CMT_OK;
@@ -75,7 +74,7 @@ static cmt_status go_on(replay *r, bool by_handshake, cmt_error *err)
 
 static cmt_status begin(replay *r, cmt_error *err)
 {
-    bool by_handshake;
+    bool by_handshake = false;
     CMT_TRY(check_until(r, err));
     CMT_TRY(began_by_handshake(r, &by_handshake, err));
     cmt_status st = cmt_state_store_load_chain_state(r->o->states, &r->state, err);
@@ -154,8 +153,7 @@ static cmt_status compare_states(const replay *r, cmt_error *err)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory to compare two states");
     if (cmt_slice_equal(cmt_buf_slice(&here), cmt_buf_slice(&there)))
         return CMT_OK;
-    return cmt_error_set(err, CMT_CORRUPT,
-                         "the state after block %" PRId64 " is not the source's",
+    return cmt_error_set(err, CMT_CORRUPT, "the state after block %" PRId64 " is not the source's",
                          r->state.last_block_height);
 }
 
@@ -214,8 +212,7 @@ static cmt_status run_recorded(replay *r, cmt_error *err)
 
 static cmt_status start(replay *r, cmt_error *err)
 {
-    cmt_status st =
-        cmt_state_store_load_chain_state(r->o->source_states, &r->source_state, err);
+    cmt_status st = cmt_state_store_load_chain_state(r->o->source_states, &r->source_state, err);
     if (st == CMT_NOT_FOUND)
         return cmt_error_set(err, st, "the source has no state: no block was ever executed");
     CMT_TRY(st);

@@ -49,9 +49,9 @@ typedef struct cmt_replay_options {
     int64_t retain_blocks; /* how many the application asks to keep; 0: all */
     bool keep_residue;     /* a prune leaves what CometBFT's leaves below base */
     bool as_0_39;          /* see cmt_validate_options */
-    const cmt_compact_handover *handover;      /* NULL: nothing is compacted */
-    const cmt_application *application;        /* NULL: one that answers from the source */
-    const cmt_block_listener *listener;        /* NULL: none */
+    const cmt_compact_handover *handover; /* NULL: nothing is compacted */
+    const cmt_application *application;   /* NULL: one that answers from the source */
+    const cmt_block_listener *listener;   /* NULL: none */
     /** See cmt_block_executor_options. */
     void (*fail_point)(void *context, cmt_fail_point point, const char *text);
     void *context;

@@ -212,7 +212,7 @@ START_TEST(a_pruned_source_cannot_be_replayed)
 }
 END_TEST
 
-/* One byte of a record in a copy of the source is another. */
+/* One byte of a record in a copy of the source's first 45 blocks is another. */
 static void expect_noticed(bool of_blocks, const char *key, size_t from_end, cmt_status status,
                            const char *reason)
 {
@@ -220,6 +220,7 @@ static void expect_noticed(bool of_blocks, const char *key, size_t from_end, cmt
     made_chain copy = made_open(&source, false);
     made_chain made = made_open(&source, false);
     cmt_replay_options options = options_for(&source, &copy);
+    options.until = 45;
     MUST(cmt_replay_run(&options, NULL, &error));
     cmt_db *db = of_blocks ? copy.block_db : copy.state_db;
     cmt_slice name = {(const uint8_t *)key, strlen(key)};
@@ -244,8 +245,8 @@ START_TEST(another_result_is_noticed)
 {
     expect_noticed(false, "abciResponsesKey:40", 1, CMT_INVALID,
                    "replaying block 41: invalid block: wrong Block.Header.AppHash");
-    expect_noticed(false, "abciResponsesKey:600", 1, CMT_CORRUPT,
-                   "the state after block 600 is not the source's");
+    expect_noticed(false, "abciResponsesKey:45", 1, CMT_CORRUPT,
+                   "the state after block 45 is not the source's");
 }
 END_TEST
 

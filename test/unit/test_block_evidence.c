@@ -298,8 +298,8 @@ END_TEST
  * total 77, time 5 s 6 ns}}; the block in it is not looked at here. */
 START_TEST(an_attack_names_each_validator)
 {
-    cmt_buf bytes = test_unhex("128d01 1009 1a3c" V_VALIDATOR_04 "1a43" V_VALIDATOR_10
-                               "204d 2a0408051006");
+    cmt_buf bytes =
+        test_unhex("128d01 1009 1a3c" V_VALIDATOR_04 "1a43" V_VALIDATOR_10 "204d 2a0408051006");
     const cmt_slice evidence = cmt_buf_slice(&bytes);
     cmt_buf address = test_unhex(V_ADDRESS);
     cmt_misbehavior *list;

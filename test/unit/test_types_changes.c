@@ -199,7 +199,8 @@ static void visit_median(const test_line *line)
     ck_assert_int_eq(cmt_commit_read(cmt_buf_slice(&commit_bytes), &commit, NULL), CMT_OK);
     cmt_validator_set set = decode(&set_bytes);
     cmt_time time;
-    ck_assert_int_eq(cmt_commit_median_time(&commit, &set, CMT_MEDIAN_ALL_VOTES, &time, NULL), CMT_OK);
+    ck_assert_int_eq(cmt_commit_median_time(&commit, &set, CMT_MEDIAN_ALL_VOTES, &time, NULL),
+                     CMT_OK);
     ck_assert_int_eq(time.seconds, test_number(line, 3));
     ck_assert_int_eq(time.nanos, test_number(line, 4));
     set.count = 0;

@@ -10,6 +10,7 @@
 //	cmtoracle rollback -home DIR [-hard]        as the command of the same name
 //	cmtoracle load   -home DIR                  read all that a node may need
 //	cmtoracle take-back -home DIR -heights N    delete the last blocks
+//	cmtoracle validate -home DIR -set NAME=HEX  may this block follow the last one?
 //	cmtoracle dump   -home DIR -db NAME -out FILE [-gets]
 //	cmtoracle compact|shape|mutate|stat|hold    see the package shared
 //	cmtoracle serve                             the same as JSON lines on stdin
@@ -107,6 +108,7 @@ func rollback(r *shared.Request) (reply shared.Reply, err error) {
 func main() {
 	commands := map[string]shared.Command{
 		"gen": gen, "append": extend, "prune": prune, "rollback": rollback, "load": load, "take-back": takeBack,
+		"validate": validate,
 	}
 	for name, command := range engineCommands {
 		commands[name] = command
