@@ -43,6 +43,10 @@ size_t cmt_varint_put(uint8_t *p, uint64_t value)
 
 cmt_status cmt_buf_append_varint(cmt_buf *buf, uint64_t value)
 {
+    if (value < 0x80 && buf->size < buf->capacity) { /* most are of one byte */
+        buf->data[buf->size++] = (uint8_t)value;
+        return CMT_OK;
+    }
     uint8_t bytes[CMT_VARINT_MAX];
     return cmt_buf_append(buf, bytes, cmt_varint_put(bytes, value));
 }

@@ -61,7 +61,10 @@ cmt_toml_entry cmt_toml_at(const cmt_toml *toml, size_t index);
 
 /* ---- before parsing (precheck.c) ---------------------------------------------------------- */
 
-/** Refuse NUL bytes, strings left open and nesting that would exhaust the parser's stack. */
+/** If not, @p line is the one with the first byte that is none. */
+bool cmt_config_is_utf8(cmt_slice text, unsigned *line);
+
+/** Refuse what is not UTF-8, NUL bytes, strings left open and nesting that would exhaust the parser's stack. */
 CMT_MUST_CHECK cmt_status cmt_config_precheck(const char *name, cmt_slice text, cmt_error *err);
 
 /* ---- values (units.c) --------------------------------------------------------------------- */

@@ -141,6 +141,9 @@ cmt_status cmt_config_precheck(const char *name, cmt_slice text, cmt_error *err)
     if (nul != NULL)
         return cmt_error_set(err, CMT_INVALID, "%s: byte %zu is NUL: not a text file", name,
                              (size_t)(nul - text.data));
+    unsigned line;
+    if (!cmt_config_is_utf8(text, &line))
+        return cmt_error_set(err, CMT_INVALID, "%s: line %u: it is not UTF-8", name, line);
     while (s.p < s.end) {
         if (*s.p == '#') {
             const uint8_t *eol = memchr(s.p, '\n', (size_t)(s.end - s.p));

@@ -165,26 +165,29 @@ static cmt_status add_evidence(cmt_merkle *tree, cmt_slice evidence, cmt_buf *le
     cmt_evidence_kind kind;
     cmt_slice message;
     CMT_TRY(cmt_evidence_unwrap(evidence, &kind, &message, err));
-    if (kind == CMT_EVIDENCE_LIGHT_CLIENT_ATTACK)
-        return cmt_merkle_add(tree, message, err);
+    if (kind == CMT_EVIDENCE_LIGHT_CLIENT_ATTACK) {
+        cmt_merkle_add(tree, message);
+        return CMT_OK;
+    }
     cmt_duplicate_vote votes;
     CMT_TRY(cmt_duplicate_vote_read_message(message, &votes, err));
     cmt_buf_clear(leaf);
     cmt_status st = cmt_duplicate_vote_fields(&votes, leaf);
     if (st != CMT_OK)
         return cmt_error_set(err, st, "Evidence: no memory to hash it");
-    return cmt_merkle_add(tree, cmt_buf_slice(leaf), err);
+    cmt_merkle_add(tree, cmt_buf_slice(leaf));
+    return CMT_OK;
 }
 
 cmt_status cmt_evidence_hash(const cmt_slice *evidence, size_t count, cmt_hash *out, cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf leaf = CMT_BUF_INIT;
-    CMT_AUTO(cmt_merkle_close) cmt_merkle tree = {0};
-    CMT_TRY(cmt_merkle_open(&tree, err));
+    cmt_merkle tree = {0};
     for (size_t i = 0; i < count; i++) {
         cmt_status st = add_evidence(&tree, evidence[i], &leaf, err);
         if (st != CMT_OK)
             return cmt_error_prefix(err, st, "evidence %zu", i);
     }
-    return cmt_merkle_finish(&tree, out, err);
+    *out = cmt_merkle_finish(&tree);
+    return CMT_OK;
 }

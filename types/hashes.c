@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "encode.h"
 #include "merkle.h"
+#include "sha256.h"
 #include "wire.h"
 
 static cmt_status no_memory(cmt_status status, const char *what, cmt_error *err)
@@ -16,29 +17,30 @@ static cmt_status no_memory(cmt_status status, const char *what, cmt_error *err)
 
 cmt_status cmt_data_hash(const cmt_slice *txs, size_t count, cmt_hash *out, cmt_error *err)
 {
-    CMT_AUTO(cmt_merkle_close) cmt_merkle tree = {0};
-    CMT_TRY(cmt_merkle_open(&tree, err));
+    cmt_merkle tree = {0};
+    (void)err;
     for (size_t i = 0; i < count; i++) {
         uint8_t id[CMT_HASH_SIZE];
-        CMT_TRY(cmt_sha256_of(&tree.sha, &txs[i], 1, id, err));
-        CMT_TRY(cmt_merkle_add(&tree, (cmt_slice){id, sizeof id}, err));
+        cmt_sha256_of(&txs[i], 1, id);
+        cmt_merkle_add(&tree, (cmt_slice){id, sizeof id});
     }
-    return cmt_merkle_finish(&tree, out, err);
+    *out = cmt_merkle_finish(&tree);
+    return CMT_OK;
 }
 
 cmt_status cmt_commit_hash(const cmt_commit *commit, cmt_hash *out, cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf leaf = CMT_BUF_INIT;
-    CMT_AUTO(cmt_merkle_close) cmt_merkle tree = {0};
-    CMT_TRY(cmt_merkle_open(&tree, err));
+    cmt_merkle tree = {0};
     for (size_t i = 0; i < commit->count; i++) {
         cmt_buf_clear(&leaf);
         cmt_status st = cmt_encode_commit_sig_fields(&commit->signatures[i], &leaf);
         if (st != CMT_OK)
             return no_memory(st, "Commit", err);
-        CMT_TRY(cmt_merkle_add(&tree, cmt_buf_slice(&leaf), err));
+        cmt_merkle_add(&tree, cmt_buf_slice(&leaf));
     }
-    return cmt_merkle_finish(&tree, out, err);
+    *out = cmt_merkle_finish(&tree);
+    return CMT_OK;
 }
 
 /* HashedParams; no tree. */
@@ -102,8 +104,7 @@ static cmt_status write_result(const result *in, cmt_buf *out)
 cmt_status cmt_results_hash(const cmt_slice *results, size_t count, cmt_hash *out, cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf leaf = CMT_BUF_INIT;
-    CMT_AUTO(cmt_merkle_close) cmt_merkle tree = {0};
-    CMT_TRY(cmt_merkle_open(&tree, err));
+    cmt_merkle tree = {0};
     for (size_t i = 0; i < count; i++) {
         result reduced = {0};
         cmt_status st = read_result(results[i], &reduced, err);
@@ -112,7 +113,8 @@ cmt_status cmt_results_hash(const cmt_slice *results, size_t count, cmt_hash *ou
         st = write_result(&reduced, &leaf);
         if (st != CMT_OK)
             return no_memory(st, "ExecTxResult", err);
-        CMT_TRY(cmt_merkle_add(&tree, cmt_buf_slice(&leaf), err));
+        cmt_merkle_add(&tree, cmt_buf_slice(&leaf));
     }
-    return cmt_merkle_finish(&tree, out, err);
+    *out = cmt_merkle_finish(&tree);
+    return CMT_OK;
 }

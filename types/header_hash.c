@@ -11,11 +11,6 @@
 
 #include <string.h>
 
-static cmt_status add(cmt_merkle *tree, const cmt_buf *leaf, cmt_error *err)
-{
-    return cmt_merkle_add(tree, cmt_buf_slice(leaf), err);
-}
-
 static cmt_status no_memory(cmt_status status, cmt_error *err)
 {
     return cmt_error_set(err, status, "Header: no memory to hash it");
@@ -26,7 +21,10 @@ static cmt_status add_bytes(cmt_merkle *tree, cmt_slice bytes, cmt_buf *leaf, cm
 {
     cmt_buf_clear(leaf);
     cmt_status st = cmt_wire_put_bytes(leaf, 1, bytes);
-    return st == CMT_OK ? add(tree, leaf, err) : no_memory(st, err);
+    if (st != CMT_OK)
+        return no_memory(st, err);
+    cmt_merkle_add(tree, cmt_buf_slice(leaf));
+    return CMT_OK;
 }
 
 static cmt_status add_first(cmt_merkle *tree, const cmt_header *h, cmt_buf *leaf, cmt_error *err)
@@ -34,22 +32,25 @@ static cmt_status add_first(cmt_merkle *tree, const cmt_header *h, cmt_buf *leaf
     cmt_status st = cmt_encode_version_fields(h, leaf);
     if (st != CMT_OK)
         return no_memory(st, err);
-    CMT_TRY(add(tree, leaf, err));
+    cmt_merkle_add(tree, cmt_buf_slice(leaf));
     cmt_slice chain_id = {(const uint8_t *)h->chain_id, strlen(h->chain_id)};
     CMT_TRY(add_bytes(tree, chain_id, leaf, err));
     cmt_buf_clear(leaf);
     st = cmt_wire_put_int64(leaf, 1, h->height);
     if (st != CMT_OK)
         return no_memory(st, err);
-    CMT_TRY(add(tree, leaf, err));
+    cmt_merkle_add(tree, cmt_buf_slice(leaf));
     cmt_buf_clear(leaf);
     st = cmt_encode_time_fields(h->time, leaf);
     if (st != CMT_OK)
         return no_memory(st, err);
-    CMT_TRY(add(tree, leaf, err));
+    cmt_merkle_add(tree, cmt_buf_slice(leaf));
     cmt_buf_clear(leaf);
     st = cmt_encode_block_id_fields(&h->last_block_id, leaf);
-    return st == CMT_OK ? add(tree, leaf, err) : no_memory(st, err);
+    if (st != CMT_OK)
+        return no_memory(st, err);
+    cmt_merkle_add(tree, cmt_buf_slice(leaf));
+    return CMT_OK;
 }
 
 cmt_status cmt_header_hash(const cmt_header *header, cmt_hash *out, cmt_error *err)
@@ -64,10 +65,10 @@ cmt_status cmt_header_hash(const cmt_header *header, cmt_hash *out, cmt_error *e
         &header->last_results_hash,    &header->evidence_hash,  &header->proposer_address,
     };
     CMT_AUTO(cmt_buf_free) cmt_buf leaf = CMT_BUF_INIT;
-    CMT_AUTO(cmt_merkle_close) cmt_merkle tree = {0};
-    CMT_TRY(cmt_merkle_open(&tree, err));
+    cmt_merkle tree = {0};
     CMT_TRY(add_first(&tree, header, &leaf, err));
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
         CMT_TRY(add_bytes(&tree, cmt_hash_slice(rest[i]), &leaf, err));
-    return cmt_merkle_finish(&tree, out, err);
+    *out = cmt_merkle_finish(&tree);
+    return CMT_OK;
 }

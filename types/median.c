@@ -30,6 +30,16 @@ static int compare_times(const void *a, const void *b)
     return 0;
 }
 
+/* Signatures stand in the order of the set: it is looked through only for one that does not. */
+static const cmt_validator *signer_of(const cmt_commit *commit, size_t index,
+                                      const cmt_validator_set *set)
+{
+    cmt_slice address = commit->signatures[index].address;
+    if (index < set->count && cmt_slice_equal(set->validators[index].address, address))
+        return &set->validators[index];
+    return cmt_validator_set_find(set, address);
+}
+
 static cmt_status collect(const cmt_commit *commit, const cmt_validator_set *set,
                           cmt_median_votes which, votes *out, cmt_error *err)
 {
@@ -42,7 +52,7 @@ static cmt_status collect(const cmt_commit *commit, const cmt_validator_set *set
         if (sig->flag == CMT_BLOCK_ID_ABSENT ||
             (sig->flag == CMT_BLOCK_ID_NIL && which == CMT_MEDIAN_COMMIT_VOTES))
             continue;
-        const cmt_validator *validator = cmt_validator_set_find(set, sig->address);
+        const cmt_validator *validator = signer_of(commit, i, set);
         if (validator == NULL)
             return cmt_error_set(err, CMT_CORRUPT,
                                  "median time: signature %zu is of no validator in the set", i);

@@ -9,8 +9,7 @@
 #include "merkle.h"
 
 #include "cmtstore/types_hash.h"
-
-#include "cleanup.h"
+#include "sha256.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,74 +17,60 @@
 
 typedef uint8_t node[CMT_HASH_SIZE];
 
-static cmt_status hash_leaf(cmt_sha256_context *sha, cmt_slice item, node out, cmt_error *err)
+static void hash_leaf(cmt_slice item, node out)
 {
     static const uint8_t prefix[] = {0};
     cmt_slice pieces[] = {{prefix, 1}, item};
-    return cmt_sha256_of(sha, pieces, 2, out, err);
+    cmt_sha256_of(pieces, 2, out);
 }
 
-static cmt_status hash_inner(cmt_sha256_context *sha, const node left, const node right, node out,
-                             cmt_error *err)
+static void hash_inner(const node left, const node right, node out)
 {
     static const uint8_t prefix[] = {1};
     cmt_slice pieces[] = {{prefix, 1}, {left, CMT_HASH_SIZE}, {right, CMT_HASH_SIZE}};
-    return cmt_sha256_of(sha, pieces, 3, out, err);
+    cmt_sha256_of(pieces, 3, out);
 }
 
 /* ---- root alone -------------------------------------------------------------------------- */
 
-cmt_status cmt_merkle_open(cmt_merkle *tree, cmt_error *err)
-{
-    tree->leaves = 0;
-    tree->depth = 0;
-    return cmt_sha256_open(&tree->sha, err);
-}
-
-void cmt_merkle_close(cmt_merkle *tree)
-{
-    cmt_sha256_close(&tree->sha);
-}
-
-static cmt_status join_top(cmt_merkle *tree, cmt_error *err)
+static void join_top(cmt_merkle *tree)
 {
     size_t top = tree->depth - 1;
-    CMT_TRY(
-        hash_inner(&tree->sha, tree->stack[top - 1], tree->stack[top], tree->stack[top - 1], err));
+    hash_inner(tree->stack[top - 1], tree->stack[top], tree->stack[top - 1]);
     tree->depth--;
-    return CMT_OK;
 }
 
 /* As adding 1 to a binary number: each carry joins two subtrees of the same size. */
-cmt_status cmt_merkle_add(cmt_merkle *tree, cmt_slice item, cmt_error *err)
+void cmt_merkle_add(cmt_merkle *tree, cmt_slice item)
 {
-    CMT_TRY(hash_leaf(&tree->sha, item, tree->stack[tree->depth], err));
+    hash_leaf(item, tree->stack[tree->depth]);
     tree->depth++;
     for (uint64_t carry = tree->leaves; (carry & 1) != 0; carry >>= 1)
-        CMT_TRY(join_top(tree, err));
+        join_top(tree);
     tree->leaves++;
-    return CMT_OK;
 }
 
-cmt_status cmt_merkle_finish(cmt_merkle *tree, cmt_hash *out, cmt_error *err)
+cmt_hash cmt_merkle_finish(cmt_merkle *tree)
 {
-    if (tree->leaves == 0)
-        return cmt_sha256((cmt_slice){NULL, 0}, out, err);
-    while (tree->depth > 1)
-        CMT_TRY(join_top(tree, err));
     cmt_hash root = {{0}, CMT_HASH_SIZE};
+    if (tree->leaves == 0) {
+        cmt_sha256_of(NULL, 0, root.bytes);
+        return root;
+    }
+    while (tree->depth > 1)
+        join_top(tree);
     memcpy(root.bytes, tree->stack[0], CMT_HASH_SIZE);
-    *out = root;
-    return CMT_OK;
+    return root;
 }
 
 cmt_status cmt_merkle_root(const cmt_slice *items, size_t count, cmt_hash *out, cmt_error *err)
 {
-    CMT_AUTO(cmt_merkle_close) cmt_merkle tree = {0};
-    CMT_TRY(cmt_merkle_open(&tree, err));
+    cmt_merkle tree = {0};
+    (void)err;
     for (size_t i = 0; i < count; i++)
-        CMT_TRY(cmt_merkle_add(&tree, items[i], err));
-    return cmt_merkle_finish(&tree, out, err);
+        cmt_merkle_add(&tree, items[i]);
+    *out = cmt_merkle_finish(&tree);
+    return CMT_OK;
 }
 
 /* ---- all nodes --------------------------------------------------------------------------- */
@@ -105,26 +90,24 @@ static size_t node_count(size_t leaves)
     return nodes;
 }
 
-static cmt_status build(cmt_merkle_tree *tree, const cmt_slice *items, cmt_error *err)
+static void build(cmt_merkle_tree *tree, const cmt_slice *items)
 {
-    CMT_AUTO(cmt_sha256_close) cmt_sha256_context sha = {NULL};
-    CMT_TRY(cmt_sha256_open(&sha, err));
     for (size_t i = 0; i < tree->count; i++)
-        CMT_TRY(hash_leaf(&sha, items[i], tree->nodes[i], err));
+        hash_leaf(items[i], tree->nodes[i]);
     node *level = tree->nodes;
     for (size_t n = tree->count; n > 1; n = (n + 1) / 2) {
         node *above = level + n;
         for (size_t i = 0; i + 1 < n; i += 2)
-            CMT_TRY(hash_inner(&sha, level[i], level[i + 1], above[i / 2], err));
+            hash_inner(level[i], level[i + 1], above[i / 2]);
         if (n % 2 == 1)
             memcpy(above[n / 2], level[n - 1], CMT_HASH_SIZE);
         level = above;
     }
-    if (tree->count == 0)
-        return cmt_sha256((cmt_slice){NULL, 0}, &tree->root, err);
     tree->root.size = CMT_HASH_SIZE;
-    memcpy(tree->root.bytes, level[0], CMT_HASH_SIZE);
-    return CMT_OK;
+    if (tree->count == 0)
+        cmt_sha256_of(NULL, 0, tree->root.bytes);
+    else
+        memcpy(tree->root.bytes, level[0], CMT_HASH_SIZE);
 }
 
 cmt_status cmt_merkle_tree_new(const cmt_slice *items, size_t count, cmt_merkle_tree **out,
@@ -141,12 +124,9 @@ cmt_status cmt_merkle_tree_new(const cmt_slice *items, size_t count, cmt_merkle_
         return cmt_error_set(err, CMT_NO_MEMORY, "Merkle tree: no memory for %zu leaves", count);
     }
     tree->count = count;
-    cmt_status st = build(tree, items, err);
-    if (st == CMT_OK)
-        *out = tree;
-    else
-        cmt_merkle_tree_free(tree);
-    return st;
+    build(tree, items);
+    *out = tree;
+    return CMT_OK;
 }
 
 void cmt_merkle_tree_free(cmt_merkle_tree *tree)
@@ -186,25 +166,22 @@ cmt_status cmt_merkle_tree_prove(const cmt_merkle_tree *tree, size_t index, cmt_
 /* ---- verifying --------------------------------------------------------------------------- */
 
 /* From @p at, the leaf's hash, to the root; false if there are too few aunts, or too many. */
-static cmt_status climb(const cmt_merkle_proof *proof, cmt_sha256_context *sha, node at, bool *fits,
-                        cmt_error *err)
+static bool climb(const cmt_merkle_proof *proof, node at)
 {
     size_t used = 0;
     uint64_t i = (uint64_t)proof->index;
-    *fits = false;
     for (uint64_t n = (uint64_t)proof->total; n > 1; n = (n + 1) / 2, i /= 2) {
         if ((i ^ 1) >= n)
             continue;
         if (used == proof->aunt_count)
-            return CMT_OK;
+            return false;
         const uint8_t *aunt = proof->aunts[used++];
         if ((i & 1) != 0)
-            CMT_TRY(hash_inner(sha, aunt, at, at, err));
+            hash_inner(aunt, at, at);
         else
-            CMT_TRY(hash_inner(sha, at, aunt, at, err));
+            hash_inner(at, aunt, at);
     }
-    *fits = used == proof->aunt_count;
-    return CMT_OK;
+    return used == proof->aunt_count;
 }
 
 cmt_status cmt_merkle_verify(const cmt_merkle_proof *proof, cmt_hash root, cmt_slice item,
@@ -215,15 +192,11 @@ cmt_status cmt_merkle_verify(const cmt_merkle_proof *proof, cmt_hash root, cmt_s
         return cmt_error_set(err, CMT_CORRUPT,
                              "Merkle proof: index %" PRId64 " of %" PRId64 " with %zu aunts",
                              proof->index, proof->total, proof->aunt_count);
-    CMT_AUTO(cmt_sha256_close) cmt_sha256_context sha = {NULL};
-    CMT_TRY(cmt_sha256_open(&sha, err));
     node at;
-    CMT_TRY(hash_leaf(&sha, item, at, err));
+    hash_leaf(item, at);
     if (memcmp(at, proof->leaf_hash, CMT_HASH_SIZE) != 0)
         return cmt_error_set(err, CMT_CORRUPT, "Merkle proof: it is for another item");
-    bool fits;
-    CMT_TRY(climb(proof, &sha, at, &fits, err));
-    if (!fits)
+    if (!climb(proof, at))
         return cmt_error_set(err, CMT_CORRUPT,
                              "Merkle proof: %zu aunts do not lead from leaf %" PRId64 " of %" PRId64
                              " to the root",

@@ -7,6 +7,7 @@
 //	cmtbench prune   -d HOME -retain R        PruneBlocks, then PruneStates, as the node does
 //	cmtbench compact -d HOME                  Compact(nil, nil) on both databases
 //	cmtbench blocks  -d HOME -o DIR           SaveBlock into a new store, then LoadBlock: how fast
+//	cmtbench apply   -d HOME -o DIR           ApplyBlock into a new state store: how fast
 //	cmtbench dump    -d HOME -db NAME         number of pairs and digest; with -list each pair too
 //
 // Every command opens the databases and so changes their files; dump a copy.
@@ -19,7 +20,7 @@ import (
 	"os"
 )
 
-const usage = "usage: cmtbench gen|prune|compact|blocks|dump [OPTION...]; cmtbench COMMAND -h lists the options"
+const usage = "usage: cmtbench gen|prune|compact|blocks|apply|dump [OPTION...]; cmtbench COMMAND -h lists the options"
 
 func run(command string, args []string) error {
 	flags := flag.NewFlagSet("cmtbench "+command, flag.ExitOnError)
@@ -45,6 +46,11 @@ func run(command string, args []string) error {
 		engine := flags.String("backend", "goleveldb", "its engine: goleveldb or rocksdb")
 		_ = flags.Parse(args)
 		return blocks(home, *out, *engine)
+	case "apply":
+		out := flags.String("o", "", "directory of the new state store")
+		unsigned := flags.Bool("unsigned", false, "validate all but the signatures")
+		_ = flags.Parse(args)
+		return apply(home, *out, !*unsigned)
 	case "dump":
 		name := flags.String("db", "blockstore", "blockstore or state")
 		list := flags.Bool("list", false, "print key, length and SHA-256 of each value")

@@ -136,6 +136,10 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_commit_median_time(const cmt_commit *commi
  * Verify that more than two thirds of the power of @p set signed this commit, and that every
  * signature in it, also those for no block, is genuine.
  *
+ * From 32 signatures on up to eight threads share the work, one for each processor that the caller may use; they
+ * have ended when this returns.  Verdict and message are those of one thread, which names the first signature
+ * that is wrong.
+ *
  * @retval CMT_CORRUPT      another height or block, another number of signatures, an address out of
  *                          place, a wrong signature, too little power; err says which
  * @retval CMT_UNSUPPORTED  a validator's key type cannot be verified

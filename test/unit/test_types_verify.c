@@ -8,6 +8,8 @@
 #include "cmtstore/types_validators.h"
 #include "types_internal.h"
 
+#include <sched.h>
+
 static size_t seen;
 
 /* A Validator message alone, as a set of one without proposer would hold it. */
@@ -195,6 +197,160 @@ START_TEST(two_thirds_are_too_little)
 }
 END_TEST
 
+/* ---- on several threads ------------------------------------------------------------------ */
+
+#define MANY 150
+
+/* The one validator and its signature, over and over. */
+typedef struct crowd {
+    cmt_validator members[MANY];
+    cmt_commit_sig sigs[MANY];
+    cmt_validator_set set;
+    cmt_commit commit;
+} crowd;
+
+static void make_crowd(crowd *c, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        c->members[i] = set.validators[0];
+        c->sigs[i] = commit.signatures[0];
+    }
+    c->set = (cmt_validator_set){.validators = c->members, .count = count};
+    c->commit = commit;
+    c->commit.signatures = c->sigs;
+    c->commit.count = count;
+}
+
+static cmt_status verify_crowd(const crowd *c, cmt_error *err)
+{
+    *err = (cmt_error)CMT_ERROR_INIT;
+    return cmt_commit_verify("test-chain", &c->set, &c->commit.block_id, 1, &c->commit, err);
+}
+
+/* Make signature @p i wrong in one of three ways; returns what is said of it. */
+static const char *spoil(crowd *c, size_t i, int way)
+{
+    if (way == 0) { /* the quickest to be found */
+        c->sigs[i].address = CMT_SLICE("12345678901234567890");
+        return "another validator's address";
+    }
+    if (way == 1) {
+        c->sigs[i].timestamp.nanos++;
+        return "wrong ed25519 signature";
+    }
+    c->members[i].key_bytes = CMT_SLICE("short");
+    c->members[i].key_type = CMT_SLICE("ed25519");
+    return "5 bytes are no ed25519 key";
+}
+
+static unsigned draw(unsigned *random, unsigned below)
+{
+    *random = *random * 1103515245U + 12345U;
+    return (*random >> 16) % below;
+}
+
+static bool is_spoilt(const crowd *c, size_t i)
+{
+    return c->sigs[i].address.data != commit.signatures[0].address.data ||
+           c->sigs[i].timestamp.nanos != commit.signatures[0].timestamp.nanos ||
+           c->members[i].key_bytes.size != set.validators[0].key_bytes.size;
+}
+
+/* @p reason NULL: all are genuine. */
+static void expect_first(const crowd *c, size_t index, const char *reason)
+{
+    cmt_error err;
+    char want[64];
+    snprintf(want, sizeof want, "commit of height 1: signature %zu: ", index);
+    cmt_status st = verify_crowd(c, &err);
+    if (reason == NULL) {
+        ck_assert_int_eq(st, CMT_OK);
+        return;
+    }
+    ck_assert_int_eq(st, CMT_CORRUPT);
+    ck_assert_int_eq(err.code, CMT_CORRUPT);
+    ck_assert_msg(strncmp(err.message, want, strlen(want)) == 0 && strstr(err.message, reason),
+                  "%s instead of %s%s", err.message, want, reason);
+}
+
+START_TEST(the_first_wrong_signature_is_named_wherever_they_are)
+{
+    static crowd c;
+    unsigned random = 7;
+    for (unsigned round = 0; round < 60; round++) {
+        size_t count = 2 + draw(&random, 64);
+        size_t lowest = count;
+        const char *reason = NULL;
+        make_crowd(&c, count);
+        for (unsigned n = draw(&random, 5); n > 0; n--) {
+            size_t at = draw(&random, (unsigned)count);
+            if (is_spoilt(&c, at))
+                continue;
+            const char *said = spoil(&c, at, (int)draw(&random, 3));
+            if (at < lowest) {
+                lowest = at;
+                reason = said;
+            }
+        }
+        expect_first(&c, lowest, reason);
+    }
+}
+END_TEST
+
+/* A wrong address is found at once, by another thread, while the signature before it is still looked at. */
+START_TEST(the_first_wrong_signature_is_named_whoever_is_quicker)
+{
+    static crowd c;
+    for (size_t i = 10; i < 50; i++) {
+        make_crowd(&c, 64);
+        const char *reason = spoil(&c, i, 1);
+        (void)spoil(&c, i + 1, 0);
+        expect_first(&c, i, reason);
+    }
+}
+END_TEST
+
+START_TEST(the_last_of_many_signatures_is_verified_too)
+{
+    static crowd c;
+    cmt_error err;
+    make_crowd(&c, MANY);
+    ck_assert_int_eq(verify_crowd(&c, &err), CMT_OK);
+    c.sigs[MANY - 1].timestamp.nanos++;
+    ck_assert_int_eq(verify_crowd(&c, &err), CMT_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(err.message, "signature 149: wrong"));
+    c.sigs[MANY - 1] = (cmt_commit_sig){.flag = CMT_BLOCK_ID_ABSENT, .timestamp = CMT_GO_ZERO_TIME};
+    ck_assert_int_eq(verify_crowd(&c, &err), CMT_OK);
+    for (size_t i = 0; i <= MANY / 3; i++)
+        c.sigs[i].flag = CMT_BLOCK_ID_ABSENT;
+    ck_assert_int_eq(verify_crowd(&c, &err), CMT_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(err.message, "of the voting power"));
+}
+END_TEST
+
+START_TEST(one_processor_is_enough)
+{
+    static crowd c;
+    cmt_error err;
+    cpu_set_t all;
+    cpu_set_t one;
+    ck_assert_int_eq(sched_getaffinity(0, sizeof all, &all), 0);
+    CPU_ZERO(&one);
+    for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
+        if (CPU_ISSET((size_t)i, &all))
+            CPU_SET((size_t)i, &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    make_crowd(&c, MANY);
+    cmt_status good = verify_crowd(&c, &err);
+    c.sigs[99].timestamp.nanos++;
+    cmt_status bad = verify_crowd(&c, &err);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof all, &all), 0);
+    ck_assert_int_eq(good, CMT_OK);
+    ck_assert_int_eq(bad, CMT_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(err.message, "signature 99: wrong"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("types_verify");
@@ -207,6 +363,10 @@ int main(void)
     tcase_add_test(commits, a_commit_is_verified);
     tcase_add_test(commits, a_commit_is_refused_for_each_thing_that_is_wrong);
     tcase_add_test(commits, two_thirds_are_too_little);
+    tcase_add_test(commits, the_first_wrong_signature_is_named_wherever_they_are);
+    tcase_add_test(commits, the_first_wrong_signature_is_named_whoever_is_quicker);
+    tcase_add_test(commits, the_last_of_many_signatures_is_verified_too);
+    tcase_add_test(commits, one_processor_is_enough);
     suite_add_tcase(suite, commits);
     return test_run(suite);
 }

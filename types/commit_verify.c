@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The signatures of a commit against the set that should have made them, on several threads.
+ *
+ * Signatures are taken in their order, each by whoever is free; a thread ends at the first that it finds wrong, or
+ * when one before its next is known to be.  So everything before the lowest that is wrong has been verified, and that
+ * one is what a walk on one thread would have stopped at.
+ */
+#include "cmtstore/types_validators.h"
+
+#include "cleanup.h"
+#include "types_internal.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#define THREADS_MAX 8
+/* Fewer are not worth a thread: one takes about as long to start and to end as two to verify. */
+#define SIGNATURES_PER_THREAD 16
+
+/* Source: types/validation.go verifyBasicValsAndCommit */
+static cmt_status check_subject(const cmt_validator_set *set, const cmt_block_id *block_id,
+                                int64_t height, const cmt_commit *commit, cmt_error *err)
+{
+    if (set->count != commit->count)
+        return cmt_error_set(err, CMT_CORRUPT, "commit: %zu signatures of %zu validators",
+                             commit->count, set->count);
+    if (commit->height != height)
+        return cmt_error_set(err, CMT_CORRUPT, "commit: it is for height %" PRId64 ", not %" PRId64,
+                             commit->height, height);
+    const cmt_block_id *of = &commit->block_id;
+    if (!cmt_types_hash_equal(&of->hash, &block_id->hash) ||
+        of->part_total != block_id->part_total ||
+        !cmt_types_hash_equal(&of->part_hash, &block_id->part_hash))
+        return cmt_error_set(err, CMT_CORRUPT, "commit: it is for another block");
+    return CMT_OK;
+}
+
+static cmt_status verify_one(const char *chain_id, const cmt_validator *validator,
+                             const cmt_commit *commit, size_t index, cmt_buf *signed_bytes,
+                             cmt_error *err)
+{
+    const cmt_commit_sig *sig = &commit->signatures[index];
+    if (!cmt_slice_equal(sig->address, validator->address))
+        return cmt_error_set(err, CMT_CORRUPT, "it carries another validator's address");
+    cmt_public_key key;
+    CMT_TRY(cmt_validator_public_key(validator, &key, err));
+    cmt_status st = cmt_commit_sign_bytes(chain_id, commit, index, signed_bytes);
+    if (st != CMT_OK)
+        return cmt_error_set(err, st, "no memory for what was signed");
+    return cmt_key_verify(&key, cmt_buf_slice(signed_bytes), sig->signature, err);
+}
+
+/* ---- threads ----------------------------------------------------------------------------- */
+
+/* What all threads look at. */
+typedef struct job {
+    const char *chain_id;
+    const cmt_validator_set *set;
+    const cmt_commit *commit;
+    atomic_size_t next;   /* signature to be taken */
+    atomic_size_t lowest; /* that is known to be wrong; the count: none */
+} job;
+
+/* What one thread found. */
+typedef struct worker {
+    job *job;
+    pthread_t thread;
+    size_t index; /* of the signature that the status is about */
+    cmt_status status;
+    cmt_error err;
+} worker;
+
+static void lower(atomic_size_t *lowest, size_t index)
+{
+    size_t known = atomic_load(lowest);
+    while (index < known && !atomic_compare_exchange_weak(lowest, &known, index))
+        continue;
+}
+
+static void *work(void *context)
+{
+    worker *w = context;
+    job *j = w->job;
+    CMT_AUTO(cmt_buf_free) cmt_buf signed_bytes = CMT_BUF_INIT;
+    for (;;) {
+        size_t i = atomic_fetch_add(&j->next, 1);
+        if (i >= atomic_load(&j->lowest))
+            return NULL;
+        if (j->commit->signatures[i].flag == CMT_BLOCK_ID_ABSENT)
+            continue;
+        w->status =
+            verify_one(j->chain_id, &j->set->validators[i], j->commit, i, &signed_bytes, &w->err);
+        if (w->status == CMT_OK)
+            continue;
+        w->index = i;
+        lower(&j->lowest, i);
+        return NULL;
+    }
+}
+
+/* How many threads are of use, the caller's among them. */
+static size_t count_threads(size_t signatures)
+{
+    size_t threads = signatures / SIGNATURES_PER_THREAD;
+    cpu_set_t cpus;
+    if (threads < 2 || sched_getaffinity(0, sizeof cpus, &cpus) != 0)
+        return 1;
+    size_t processors = (size_t)CPU_COUNT(&cpus);
+    if (threads > processors)
+        threads = processors;
+    return threads < THREADS_MAX ? threads : THREADS_MAX;
+}
+
+/* The others have all signals blocked, so that the host's handlers stay on its own threads.  Threads that cannot be
+ * had leave more to the rest. */
+static size_t start_others(worker *workers, size_t threads)
+{
+    size_t started = 1;
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    if (threads < 2 || pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+        return started;
+    while (started < threads &&
+           pthread_create(&workers[started].thread, NULL, work, &workers[started]) == 0)
+        started++;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
+/* The first signature that is not genuine, as if they had been verified one after the other. */
+static cmt_status verify_all(const char *chain_id, const cmt_validator_set *set,
+                             const cmt_commit *commit, cmt_error *err)
+{
+    job j = {.chain_id = chain_id, .set = set, .commit = commit};
+    worker workers[THREADS_MAX];
+    atomic_init(&j.next, 0);
+    atomic_init(&j.lowest, commit->count);
+    for (size_t i = 0; i < THREADS_MAX; i++) {
+        workers[i].job = &j;
+        workers[i].status = CMT_OK;
+        workers[i].err = (cmt_error)CMT_ERROR_INIT;
+    }
+    size_t threads = start_others(workers, count_threads(commit->count));
+    work(&workers[0]);
+    for (size_t i = 1; i < threads; i++)
+        pthread_join(workers[i].thread, NULL);
+    size_t lowest = atomic_load(&j.lowest);
+    for (size_t i = 0; i < threads; i++) {
+        if (workers[i].status == CMT_OK || workers[i].index != lowest)
+            continue;
+        if (err != NULL)
+            *err = workers[i].err;
+        return cmt_error_prefix(err, workers[i].status,
+                                "commit of height %" PRId64 ": signature %zu", commit->height,
+                                lowest);
+    }
+    return CMT_OK;
+}
+
+/* ---- a commit ---------------------------------------------------------------------------- */
+
+cmt_status cmt_commit_verify(const char *chain_id, const cmt_validator_set *set,
+                             const cmt_block_id *block_id, int64_t height, const cmt_commit *commit,
+                             cmt_error *err)
+{
+    CMT_TRY(check_subject(set, block_id, height, commit, err));
+    int64_t total;
+    CMT_TRY(cmt_types_total_power(set->validators, set->count, &total, err));
+    CMT_TRY(verify_all(chain_id, set, commit, err));
+    int64_t tally = 0;
+    for (size_t i = 0; i < set->count; i++)
+        if (commit->signatures[i].flag == CMT_BLOCK_ID_COMMIT)
+            tally += set->validators[i].voting_power;
+    if (tally > total * 2 / 3) /* a total is at most an eighth of int64 */
+        return CMT_OK;
+    return cmt_error_set(err, CMT_CORRUPT,
+                         "commit of height %" PRId64 ": signed with %" PRId64
+                         " of the voting power; more than %" PRId64 " are needed",
+                         height, tally, total * 2 / 3);
+}
