@@ -82,6 +82,7 @@ func (r *recorder) start(genesis string) error {
 	r.out.text('O', "release %s\nlayout %s\ndiscard %t\ncompanion %t\nsoftware %s\n", release, r.chain.Layout,
 		r.chain.Discard, r.companion, state.Version.Software)
 	r.out.put('G', file)
+	r.out.put('J', doc.AppState)
 	conns := proxy.NewAppConns(proxy.NewLocalClientCreator(&recordedApp{recorder: r}), proxy.NopMetrics())
 	if err := conns.Start(); err != nil {
 		return err
@@ -176,7 +177,6 @@ func (r *recorder) propose(last *types.ExtendedCommit) (*types.Block, error) {
 	}
 	if from := pbtsFrom(&r.state.ConsensusParams); from > 0 && from <= r.height { // repeatable
 		block.Time = r.state.LastBlockTime.Add(time.Duration(1 + r.at.Int63n(int64(r.chain.BlockTime))))
-		r.out.text('h', "%d.%09d", block.Time.Unix(), block.Time.Nanosecond())
 	}
 	pb, err := block.ToProto()
 	if err != nil {

@@ -35,12 +35,12 @@ func (a *recordedApp) InitChain(_ context.Context, r *initChainRequest) (*initCh
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range r.Validators {
-		update, err := v.Marshal()
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(text, "validator %x\n", update)
+	validators, err := types.PB2TM.ValidatorUpdates(r.Validators)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range validators {
+		fmt.Fprintf(text, "validator %s %x %d\n", v.PubKey.Type(), v.PubKey.Bytes(), v.VotingPower)
 	}
 	a.out.text('t', "%s", text)
 	res := a.initAnswer()

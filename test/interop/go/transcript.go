@@ -17,12 +17,12 @@ import (
 // transcript is a file of records: a letter, a length (4 bytes, little endian), bytes.  In the order in which
 // things happen, so that whoever makes the chain again reads it from one end to the other.
 //
-//	O  options, as text           G  genesis.json                S  the application's version
+//	O  options, as text       G J  genesis.json, its app_state       S  the application's version
 //	t  what the application was told, as text
 //	p v a  what it answered to InitChain: parameters, a validator, the app hash
 //	l  the extended commit that the next block is proposed with; empty before the first
 //	E e  most bytes of evidence, what there was          R m  most bytes and gas, transactions reaped
-//	T  a transaction chosen       b  the block           h  its time, where nobody can work it out
+//	T  a transaction chosen       b  the block
 //	f V  damaged copies of the block, and others like it, with CometBFT's decision
 //	A  the application's opinion of the block
 //	s x  the commit, the extended commit that it is saved with
