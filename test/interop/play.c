@@ -4,8 +4,8 @@
  *
  *   play TRANSCRIPT [-e ENGINE] [-d DIR] [-n BLOCKS] [-l PREFIX]
  *
- * In memory, or with -e in DIR/data, which is made.  Stores are opened anew every few blocks.  -n ends after so many blocks,
- * -l then writes both databases as lines to PREFIX.blockstore and PREFIX.state.
+ * In memory, or with -e in DIR/data, which must be there.  Stores are opened anew every few blocks.  -n ends after
+ * so many blocks; -l writes both databases as lines to PREFIX.blockstore and PREFIX.state, at the end or where they differ.
  *
  * Exit status: 0 every proposal, decision, word to the application and digest is CometBFT's; 1 one is not: stderr says
  * which; 2 usage.
@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define REOPEN_EVERY 8
@@ -27,6 +26,7 @@ typedef struct player {
     told told;
     cmt_engine engine;
     const char *dir;
+    const char *lines; /* where the databases are written as lines, at the end or where they differ */
     cmt_release release;
     bool companion;
     bool pbts; /* the block in hand has a time that nobody can work out */
@@ -145,24 +145,14 @@ static void digest(player *p, cmt_db *db, uint8_t *out)
     cmt_buf_free(&all);
 }
 
-static void compare_digests(player *p)
-{
-    cmt_slice want = transcript_take(&p->in, 'd');
-    uint8_t got[2 * CMT_HASH_SIZE];
-    digest(p, p->block_db, got);
-    digest(p, p->state_db, got + CMT_HASH_SIZE);
-    if (memcmp(got, want.data, CMT_HASH_SIZE) != 0)
-        transcript_die(&p->in, "the block store differs");
-    if (memcmp(got + CMT_HASH_SIZE, want.data + CMT_HASH_SIZE, CMT_HASH_SIZE) != 0)
-        transcript_die(&p->in, "the state store differs");
-}
-
-static void write_lines(player *p, cmt_db *db, const char *prefix, const char *name)
+static void write_lines(player *p, cmt_db *db, const char *name)
 {
     char path[4096];
     cmt_buf line = CMT_BUF_INIT;
     cmt_db_iter *iter = NULL;
-    snprintf(path, sizeof path, "%s.%s", prefix, name);
+    if (p->lines == NULL)
+        return;
+    snprintf(path, sizeof path, "%s.%s", p->lines, name);
     FILE *out = fopen(path, "w");
     if (out == NULL)
         transcript_die(&p->in, "%s cannot be written", path);
@@ -179,6 +169,20 @@ static void write_lines(player *p, cmt_db *db, const char *prefix, const char *n
     cmt_db_iter_free(iter);
     cmt_buf_free(&line);
     fclose(out);
+}
+
+static void compare_digests(player *p)
+{
+    cmt_slice want = transcript_take(&p->in, 'd');
+    uint8_t got[2 * CMT_HASH_SIZE];
+    digest(p, p->block_db, got);
+    digest(p, p->state_db, got + CMT_HASH_SIZE);
+    if (memcmp(got, want.data, sizeof got) == 0)
+        return;
+    write_lines(p, p->block_db, "blockstore");
+    write_lines(p, p->state_db, "state");
+    bool blocks = memcmp(got, want.data, CMT_HASH_SIZE) != 0;
+    transcript_die(&p->in, "the %s store differs", blocks ? "block" : "state");
 }
 
 /* ---- the start --------------------------------------------------------------------------- */
@@ -404,7 +408,6 @@ int main(int argc, char **argv)
     static player one;
     player *p = &one;
     int64_t blocks = INT64_MAX;
-    const char *lines = NULL;
     p->engine = CMT_ENGINE_NONE;
     for (int c; (c = getopt(argc, argv, "e:d:n:l:")) != -1;) {
         if (c == 'e')
@@ -414,7 +417,7 @@ int main(int argc, char **argv)
         else if (c == 'n')
             blocks = strtoll(optarg, NULL, 10);
         else if (c == 'l')
-            lines = optarg;
+            p->lines = optarg;
         else
             return usage();
     }
@@ -431,10 +434,8 @@ int main(int argc, char **argv)
         if (i % REOPEN_EVERY == REOPEN_EVERY - 1)
             reopen(p);
     }
-    if (lines != NULL) {
-        write_lines(p, p->block_db, lines, "blockstore");
-        write_lines(p, p->state_db, lines, "state");
-    }
+    write_lines(p, p->block_db, "blockstore");
+    write_lines(p, p->state_db, "state");
     close_stores(p);
     cmt_db_close(p->state_db);
     cmt_db_close(p->block_db);

@@ -9,6 +9,7 @@
 //	cmtoracle prune  -home DIR -retain R        PruneBlocks, then PruneStates, as the node does
 //	cmtoracle load   -home DIR                  read all that a node may need
 //	cmtoracle record -out FILE -heights N       a chain of random choices, with what it takes to make it again
+//	cmtoracle audit  -home DIR                  read all and check it, signatures too
 //	cmtoracle dump   -home DIR -db NAME -out FILE [-gets]
 //	cmtoracle compact|shape|mutate|stat|hold    see the package shared
 //	cmtoracle serve                             the same as JSON lines on stdin
@@ -82,7 +83,7 @@ func prune(r *shared.Request) (reply shared.Reply, err error) {
 }
 
 func main() {
-	commands := map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load, "record": record}
+	commands := map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load, "record": record, "audit": audit}
 	for name, command := range engineCommands {
 		commands[name] = command
 	}

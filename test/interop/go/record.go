@@ -53,13 +53,13 @@ func record(q *shared.Request) (reply shared.Reply, err error) {
 	if err := r.start(q.Out + ".genesis"); err != nil {
 		return nil, err
 	}
-	if err := r.heights(q.Heights); err != nil {
+	if err := r.heights(q.Heights, q.Stop); err != nil {
 		return nil, err
 	}
 	if q.Lines != "" {
 		err = errors.Join(writeLines(blockDB, q.Lines+".blockstore"), writeLines(stateDB, q.Lines+".state"))
 	}
-	return shared.Reply{"base": r.blocks.Base(), "height": r.blocks.Height(), "told": r.told}, err
+	return shared.Reply{"base": r.blocks.Base(), "height": r.blocks.Height(), "chain": r.chain, "told": r.told}, err
 }
 
 // start does what a node does before the first block.
@@ -109,9 +109,12 @@ func (r *recorder) start(genesis string) error {
 	return r.out.digests(r.stores)
 }
 
-func (r *recorder) heights(count int64) error {
+func (r *recorder) heights(count, stop int64) error {
 	last := &types.ExtendedCommit{}
 	for i := range count {
+		if stop > 0 && i == stop {
+			break
+		}
 		r.fails = r.failsAtEnd && i == count-1
 		next, err := r.next(last)
 		if err != nil {

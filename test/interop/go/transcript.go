@@ -90,6 +90,7 @@ func (t *transcript) digests(s *stores) error {
 	return nil
 }
 
+// eachPair goes through one database in key order; what it hands out is copied.
 func eachPair(db dbm.DB, do func(key, value []byte) error) (err error) {
 	it, err := db.Iterator(nil, nil)
 	if err != nil {
