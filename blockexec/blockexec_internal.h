@@ -14,6 +14,11 @@ cmt_status cmt_blockexec__refuse(cmt_status st, cmt_error *err);
 
 bool cmt_blockexec__pbts_enabled(const cmt_chain_state *state, int64_t height);
 
+/** The time of the block after @p commit, without PBTS.  @retval CMT_INVALID  a vote of nobody in the set */
+CMT_MUST_CHECK cmt_status cmt_blockexec__median_time(const cmt_chain_state *state,
+                                                     const cmt_commit *commit, bool as_0_39,
+                                                     cmt_time *out, cmt_error *err);
+
 /** block.max_bytes, or what it stands for. */
 int64_t cmt_blockexec__max_bytes(const cmt_chain_state *state);
 

@@ -25,14 +25,21 @@ static cmt_status save_block(cmt_block_executor *executor, const cmt_chain_state
                                       err);
 }
 
+cmt_status cmt_block_executor_save(cmt_block_executor *executor, const cmt_chain_state *state,
+                                   const cmt_decided_block *decided, cmt_error *err)
+{
+    cmt_blockexec__at(executor, CMT_FAIL_BEFORE_BLOCK);
+    if (cmt_block_store_height(executor->options.blocks) < decided->block->header.height)
+        CMT_TRY(save_block(executor, state, decided, err));
+    cmt_blockexec__at(executor, CMT_FAIL_AFTER_BLOCK);
+    return CMT_OK;
+}
+
 cmt_status cmt_block_executor_commit(cmt_block_executor *executor, const cmt_chain_state *state,
                                      const cmt_decided_block *decided, cmt_chain_state *out,
                                      cmt_error *err)
 {
     *out = (cmt_chain_state){.last_block_height = 0};
-    cmt_blockexec__at(executor, CMT_FAIL_BEFORE_BLOCK);
-    if (cmt_block_store_height(executor->options.blocks) < decided->block->header.height)
-        CMT_TRY(save_block(executor, state, decided, err));
-    cmt_blockexec__at(executor, CMT_FAIL_AFTER_BLOCK);
+    CMT_TRY(cmt_block_executor_save(executor, state, decided, err));
     return cmt_block_executor_apply(executor, state, &decided->id, decided->block, out, err);
 }

@@ -25,8 +25,8 @@ static cmt_status check_votes(const cmt_vote *a, const cmt_vote *b, cmt_error *e
     const cmt_vote_content *y = &b->content;
     if (x->height != y->height || x->round != y->round || x->type != y->type)
         return cmt_error_set(err, CMT_INVALID,
-                             "h/r/s does not match: %" PRId64 "/%" PRId32 "/%" PRId32
-                             " vs %" PRId64 "/%" PRId32 "/%" PRId32,
+                             "h/r/s does not match: %" PRId64 "/%" PRId32 "/%" PRId32 " vs %" PRId64
+                             "/%" PRId32 "/%" PRId32,
                              x->height, x->round, x->type, y->height, y->round, y->type);
     if (!cmt_slice_equal(a->address, b->address))
         return cmt_error_set(err, CMT_INVALID, "validator addresses do not match");
@@ -73,8 +73,9 @@ cmt_status cmt_duplicate_vote_verify(const cmt_duplicate_vote *votes, const char
     const cmt_vote *b = &votes->vote_b;
     const cmt_validator *validator = cmt_validator_set_find(set, a->address);
     if (validator == NULL)
-        return cmt_error_set(err, CMT_INVALID, "vote_a is of nobody who was a validator at height "
-                                               "%" PRId64,
+        return cmt_error_set(err, CMT_INVALID,
+                             "vote_a is of nobody who was a validator at height "
+                             "%" PRId64,
                              a->content.height);
     CMT_TRY(check_votes(a, b, err));
     cmt_public_key key;

@@ -56,7 +56,10 @@ cmt_time cmt_blockexec__now(const cmt_block_executor *executor)
 static cmt_status validate(const cmt_block_executor *executor, const cmt_chain_state *state,
                            const cmt_block *block, cmt_error *err)
 {
-    cmt_validate_options options = {.time_tolerance_ns = executor->options.time_tolerance_ns};
+    cmt_validate_options options = {
+        .time_tolerance_ns = executor->options.time_tolerance_ns,
+        .as_0_39 = executor->options.as_0_39,
+    };
     if (options.time_tolerance_ns > 0)
         options.now = cmt_blockexec__now(executor);
     cmt_status st = cmt_block_validate(state, block, &options, err);
@@ -80,9 +83,8 @@ cmt_status cmt_block_executor_validate(cmt_block_executor *executor, const cmt_c
 }
 
 cmt_status cmt_block_executor_process_proposal(cmt_block_executor *executor,
-                                               const cmt_chain_state *state,
-                                               const cmt_block *block, bool *accepted,
-                                               cmt_error *err)
+                                               const cmt_chain_state *state, const cmt_block *block,
+                                               bool *accepted, cmt_error *err)
 {
     const cmt_application *application = executor->options.application;
     *accepted = true;
@@ -155,8 +157,7 @@ static cmt_status execute(const cmt_block_executor *executor, const cmt_blockexe
 {
     CMT_TRY(cmt_blockexec__request_make(block, &state->last_validators, state->initial_height,
                                         &w->request, err));
-    CMT_TRY(
-        cmt_blockexec__finalize(executor, s->application, &w->request.block, &w->results, err));
+    CMT_TRY(cmt_blockexec__finalize(executor, s->application, &w->request.block, &w->results, err));
     cmt_blockexec__at(executor, CMT_FAIL_AFTER_EXECUTION);
     CMT_TRY(cmt_state_store_save_results(executor->options.states, block->header.height,
                                          &w->results, err));

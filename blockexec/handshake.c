@@ -59,12 +59,13 @@ static cmt_status load_last_validators(const handshake *h, int64_t height, cmt_v
 {
     if (height == h->state->initial_height)
         return CMT_OK;
-    cmt_status st = cmt_state_store_load_validator_set(h->executor->options.states, height - 1, out,
-                                                       err);
+    cmt_status st =
+        cmt_state_store_load_validator_set(h->executor->options.states, height - 1, out, err);
     if (st != CMT_NOT_FOUND)
         return st;
     return cmt_error_set(err, CMT_CORRUPT,
-                         "block %" PRId64 " is to be replayed, but the validators of height %" PRId64
+                         "block %" PRId64
+                         " is to be replayed, but the validators of height %" PRId64
                          " are not in the state store",
                          height, height - 1);
 }
@@ -74,13 +75,11 @@ static cmt_status execute(handshake *h, const cmt_block *block, cmt_error *err)
     CMT_AUTO(cmt_validator_set_free) cmt_validator_set last = {.count = 0};
     CMT_AUTO(cmt_blockexec__request_free) cmt_blockexec__request request = {.votes = NULL};
     CMT_TRY(load_last_validators(h, block->header.height, &last, err));
-    CMT_TRY(
-        cmt_blockexec__request_make(block, &last, h->state->initial_height, &request, err));
+    CMT_TRY(cmt_blockexec__request_make(block, &last, h->state->initial_height, &request, err));
     request.block.syncing_to_height = h->result.heights.store;
     cmt_results results;
     int64_t ignored;
-    CMT_TRY(
-        cmt_blockexec__finalize(h->executor, h->application, &request.block, &results, err));
+    CMT_TRY(cmt_blockexec__finalize(h->executor, h->application, &request.block, &results, err));
     CMT_TRY(cmt_blockexec__app_hash(&results, &h->app_hash, err));
     CMT_TRY(h->application->commit(h->application->context, &ignored, err));
     h->result.blocks++;
@@ -149,8 +148,8 @@ static cmt_status commit_recorded(void *context, int64_t *retain_height, cmt_err
 
 static cmt_status load_recorded(const handshake *h, int64_t height, recorded *out, cmt_error *err)
 {
-    cmt_status st = cmt_state_store_load_last_results(h->executor->options.states, height,
-                                                      &out->bytes, err);
+    cmt_status st =
+        cmt_state_store_load_last_results(h->executor->options.states, height, &out->bytes, err);
     if (st == CMT_NOT_FOUND)
         return cmt_error_set(err, CMT_CORRUPT,
                              "the application has committed block %" PRId64

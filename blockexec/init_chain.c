@@ -73,8 +73,8 @@ static cmt_status use_validators(const cmt_app_genesis_answer *answer, cmt_chain
     CMT_AUTO(cmt_blockexec__updates_free) cmt_blockexec__updates updates = {NULL, 0};
     CMT_AUTO(cmt_validator_set_free) cmt_validator_set set = {.count = 0};
     CMT_AUTO(cmt_validator_set_free) cmt_validator_set next = {.count = 0};
-    CMT_TRY(cmt_blockexec__updates_decode(answer->validators, answer->validator_count, &updates,
-                                          err));
+    CMT_TRY(
+        cmt_blockexec__updates_decode(answer->validators, answer->validator_count, &updates, err));
     CMT_TRY(cmt_validator_set_new(updates.list, updates.count, generation, &set, err));
     CMT_TRY(cmt_validator_set_copy(&set, generation, &next, err));
     CMT_TRY(cmt_validator_set_increment(&next, 1, err));

@@ -4,7 +4,6 @@
  */
 #include "executor_internal.h"
 
-#include "cleanup.h"
 #include "wire.h"
 
 #include <stdlib.h>
@@ -88,26 +87,36 @@ static cmt_status read_attack(cmt_slice bytes, cmt_misbehavior *out, cmt_error *
     return cmt_wire_end(&r, err);
 }
 
-/* The address is taken from the key, as CometBFT does. */
+/* A Validator message of either generation; the address is taken from the key, as CometBFT does. */
 static cmt_status read_validator(cmt_slice bytes, cmt_misbehavior *out, cmt_error *err)
 {
-    CMT_AUTO(cmt_buf_free) cmt_buf alone = CMT_BUF_INIT;
-    CMT_AUTO(cmt_validator_set_free) cmt_validator_set set = {0};
-    if (cmt_wire_put_message(&alone, 1, bytes) != CMT_OK)
-        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a validator of an attack");
-    CMT_TRY(cmt_validator_set_decode(cmt_buf_slice(&alone), &set, err));
+    cmt_validator v = {.has_pub_key = false};
+    cmt_wire_reader r = cmt_wire_read("Validator", bytes);
+    cmt_wire_field f;
+    while (cmt_wire_next(&r, &f)) {
+        if (f.number == 2) {
+            CMT_TRY(cmt_wire_get_bytes(&r, &f, &v.pub_key, err));
+            v.has_pub_key = true;
+        } else if (f.number == 3) {
+            CMT_TRY(cmt_wire_get_int64(&r, &f, &v.voting_power, err));
+        } else if (f.number == 5) {
+            CMT_TRY(cmt_wire_get_bytes(&r, &f, &v.key_bytes, err));
+        } else if (f.number == 6) {
+            CMT_TRY(cmt_wire_get_bytes(&r, &f, &v.key_type, err));
+        }
+    }
+    CMT_TRY(cmt_wire_end(&r, err));
     cmt_public_key key;
-    CMT_TRY(cmt_validator_public_key(&set.validators[0], &key, err));
+    CMT_TRY(cmt_validator_public_key(&v, &key, err));
     CMT_TRY(cmt_key_address(&key, &out->address, err));
-    out->power = set.validators[0].voting_power;
+    out->power = v.voting_power;
     return CMT_OK;
 }
 
 /* One for each validator of the attack.  Source: types/evidence.go LightClientAttackEvidence.ABCI */
 static cmt_status add_attack(cmt_slice bytes, list *out, cmt_error *err)
 {
-    cmt_misbehavior item = {.type = CMT_MISBEHAVIOR_LIGHT_CLIENT_ATTACK,
-                            .time = {-62135596800, 0}};
+    cmt_misbehavior item = {.type = CMT_MISBEHAVIOR_LIGHT_CLIENT_ATTACK, .time = {-62135596800, 0}};
     CMT_TRY(read_attack(bytes, &item, err));
     cmt_wire_reader r = cmt_wire_read("LightClientAttackEvidence", bytes);
     cmt_wire_field f;

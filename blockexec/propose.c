@@ -48,10 +48,9 @@ static cmt_status start(const cmt_block_executor *executor, making *m, cmt_error
         return CMT_OK;
     }
     m->time = s->last_block_time; /* of the genesis */
-    if (first)
-        return CMT_OK;
-    cmt_status st = cmt_commit_median_time(&m->commit, &s->last_validators, &m->time, err);
-    return cmt_blockexec__refuse(st, err);
+    return first ? CMT_OK
+                 : cmt_blockexec__median_time(s, &m->commit, executor->options.as_0_39, &m->time,
+                                              err);
 }
 
 /* An evidence pool and a mempool that are not there have nothing. */
@@ -61,8 +60,7 @@ static cmt_status reap(const cmt_block_executor *executor, making *m, cmt_error 
     const cmt_evidence_pool *pool = executor->options.evidence;
     const cmt_mempool *mempool = executor->options.mempool;
     if (pool != NULL && pool->pending != NULL)
-        CMT_TRY(
-            pool->pending(pool->context, params->core.evidence_max_bytes, &m->evidence, err));
+        CMT_TRY(pool->pending(pool->context, params->core.evidence_max_bytes, &m->evidence, err));
     CMT_TRY(cmt_max_data_bytes(m->state->release, cmt_blockexec__max_bytes(m->state),
                                cmt_blockexec__list_bytes(m->evidence.txs, m->evidence.count),
                                m->state->validators.count, &m->max_data_bytes, err));
@@ -86,8 +84,8 @@ static cmt_status make_votes(making *m, cmt_app_commit *out, cmt_error *err)
                              "extended commit size (%zu) does not match validator set length (%zu) "
                              "at height %" PRId64,
                              last->count, set->count, last->height);
-    CMT_TRY(cmt_ext_commit_check(last, cmt_extensions_enabled(&m->state->params, last->height),
-                                 err));
+    CMT_TRY(
+        cmt_ext_commit_check(last, cmt_extensions_enabled(&m->state->params, last->height), err));
     m->votes = calloc(last->count + 1, sizeof *m->votes);
     if (m->votes == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for %zu votes", last->count);
@@ -118,8 +116,8 @@ static cmt_status ask(const cmt_application *application, making *m, cmt_error *
         .tx_count = m->txs.count,
     };
     memcpy(proposal.proposer_address.bytes, m->proposer.data, m->proposer.size);
-    CMT_TRY(cmt_validator_set_hash(&m->state->next_validators, &proposal.next_validators_hash,
-                                   err));
+    CMT_TRY(
+        cmt_validator_set_hash(&m->state->next_validators, &proposal.next_validators_hash, err));
     CMT_TRY(make_votes(m, &proposal.last_commit, err));
     CMT_TRY(cmt_blockexec__misbehavior(m->evidence.txs, m->evidence.count, &m->misbehavior,
                                        &proposal.misbehavior_count, err));

@@ -94,9 +94,8 @@ static cmt_status prune_stores(cmt_block_executor *executor, const cmt_chain_sta
                                      &options, r, err);
     if (st == CMT_OK)
         return st;
-    return cmt_error_prefix(err, st,
-                            r->blocks_done ? "failed to prune state store"
-                                           : "failed to prune block store");
+    return cmt_error_prefix(
+        err, st, r->blocks_done ? "failed to prune state store" : "failed to prune block store");
 }
 
 void cmt_blockexec__prune(cmt_block_executor *executor, const cmt_chain_state *state, int64_t wish)

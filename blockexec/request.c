@@ -72,8 +72,7 @@ cmt_status cmt_blockexec__finalize(const cmt_block_executor *executor,
     *out = (cmt_results){0};
     cmt_status st = application->finalize_block(application->context, block, out, err);
     if (st != CMT_OK)
-        return cmt_error_prefix(err, st, "the application executing block %" PRId64,
-                                block->height);
+        return cmt_error_prefix(err, st, "the application executing block %" PRId64, block->height);
     if (out->tx_count != block->tx_count)
         return cmt_error_set(err, CMT_INVALID,
                              "expected tx results length to match size of transactions in block. "

@@ -38,8 +38,7 @@ static cmt_status check_update(const cmt_chain_state *state, const cmt_validator
         return CMT_OK;
     if (is_allowed(&state->params, update->key.type))
         return CMT_OK;
-    return cmt_error_set(err, CMT_INVALID,
-                         "its pubkey is %s, which is unsupported for consensus",
+    return cmt_error_set(err, CMT_INVALID, "its pubkey is %s, which is unsupported for consensus",
                          cmt_key_type_name(update->key.type));
 }
 
@@ -67,8 +66,8 @@ cmt_status cmt_blockexec__updates_decode(const cmt_slice *messages, size_t count
 cmt_status cmt_blockexec__updates_read(const cmt_chain_state *state, const cmt_results *results,
                                        cmt_blockexec__updates *out, cmt_error *err)
 {
-    CMT_TRY(cmt_blockexec__updates_decode(results->validator_updates, results->update_count, out,
-                                          err));
+    CMT_TRY(
+        cmt_blockexec__updates_decode(results->validator_updates, results->update_count, out, err));
     for (size_t i = 0; i < out->count; i++) {
         cmt_status st = check_update(state, &out->list[i], err);
         if (st != CMT_OK) {

@@ -59,9 +59,9 @@ static cmt_status check_height(const cmt_chain_state *s, int64_t height, cmt_err
                              " for initial block, got %" PRId64,
                              s->initial_height, height);
     if (s->last_block_height > 0 && height != s->last_block_height + 1)
-        return cmt_error_set(
-            err, CMT_INVALID, "wrong Block.Header.Height. Expected %" PRId64 ", got %" PRId64,
-            s->last_block_height + 1, height);
+        return cmt_error_set(err, CMT_INVALID,
+                             "wrong Block.Header.Height. Expected %" PRId64 ", got %" PRId64,
+                             s->last_block_height + 1, height);
     return CMT_OK;
 }
 
@@ -79,10 +79,9 @@ static cmt_status check_basic(const cmt_chain_state *s, const cmt_header *h, cmt
     cmt_text want;
     cmt_text got;
     if (!same_id(&h->last_block_id, &s->last_block_id))
-        return cmt_error_set(err, CMT_INVALID,
-                             "wrong Block.Header.LastBlockID.  Expected %s, got %s",
-                             cmt_blockexec_id(&s->last_block_id, &want),
-                             cmt_blockexec_id(&h->last_block_id, &got));
+        return cmt_error_set(
+            err, CMT_INVALID, "wrong Block.Header.LastBlockID.  Expected %s, got %s",
+            cmt_blockexec_id(&s->last_block_id, &want), cmt_blockexec_id(&h->last_block_id, &got));
     return CMT_OK;
 }
 
@@ -156,14 +155,24 @@ static cmt_status check_initial_time(const cmt_chain_state *s, cmt_time time, cm
                          cmt_blockexec_time(s->last_block_time, &want));
 }
 
-static cmt_status check_median_time(const cmt_chain_state *s, const cmt_block *b, cmt_error *err)
+/* 0.39 is encoded as 0.40 and carries the same name of the software; only the host can tell them apart. */
+cmt_status cmt_blockexec__median_time(const cmt_chain_state *state, const cmt_commit *commit,
+                                      bool as_0_39, cmt_time *out, cmt_error *err)
+{
+    bool commit_votes = state->release == CMT_RELEASE_0_40 && !as_0_39;
+    cmt_status st = cmt_commit_median_time(
+        commit, &state->last_validators,
+        commit_votes ? CMT_MEDIAN_COMMIT_VOTES : CMT_MEDIAN_ALL_VOTES, out, err);
+    return cmt_blockexec__refuse(st, err);
+}
+
+static cmt_status check_median_time(const cmt_chain_state *s, const cmt_block *b, bool as_0_39,
+                                    cmt_error *err)
 {
     cmt_text got;
     cmt_text want;
     cmt_time median;
-    cmt_status st = cmt_commit_median_time(&b->last_commit, &s->last_validators, &median, err);
-    if (st != CMT_OK)
-        return cmt_blockexec__refuse(st, err);
+    CMT_TRY(cmt_blockexec__median_time(s, &b->last_commit, as_0_39, &median, err));
     if (compare_times(b->header.time, median) == 0)
         return CMT_OK;
     return cmt_error_set(err, CMT_INVALID, "invalid block time. Expected %s, got %s",
@@ -171,7 +180,8 @@ static cmt_status check_median_time(const cmt_chain_state *s, const cmt_block *b
                          cmt_blockexec_time(b->header.time, &got));
 }
 
-static cmt_status check_time(const cmt_chain_state *s, const cmt_block *b, cmt_error *err)
+static cmt_status check_time(const cmt_chain_state *s, const cmt_block *b, bool as_0_39,
+                             cmt_error *err)
 {
     cmt_text got;
     cmt_text last;
@@ -183,13 +193,12 @@ static cmt_status check_time(const cmt_chain_state *s, const cmt_block *b, cmt_e
     if (b->header.height == s->initial_height)
         return check_initial_time(s, time, err);
     if (compare_times(time, s->last_block_time) <= 0)
-        return cmt_error_set(err, CMT_INVALID,
-                             "block time %s not greater than last block time %s",
+        return cmt_error_set(err, CMT_INVALID, "block time %s not greater than last block time %s",
                              cmt_blockexec_time(time, &got),
                              cmt_blockexec_time(s->last_block_time, &last));
     if (cmt_blockexec__pbts_enabled(s, b->header.height))
         return CMT_OK;
-    return check_median_time(s, b, err);
+    return check_median_time(s, b, as_0_39, err);
 }
 
 /* Source: 0.38.26 and later, blockTimeTolerance */
@@ -199,10 +208,10 @@ static cmt_status check_tolerance(cmt_time time, const cmt_validate_options *o, 
     cmt_text now;
     if (o->time_tolerance_ns <= 0 || cmt_time_sub(time, o->now) < o->time_tolerance_ns)
         return CMT_OK;
-    return cmt_error_set(
-        err, CMT_INVALID, "block time %s is too far in the future (wall clock %s + %" PRId64 " ms)",
-        cmt_blockexec_time(time, &got), cmt_blockexec_time(o->now, &now),
-        o->time_tolerance_ns / NS_PER_MS);
+    return cmt_error_set(err, CMT_INVALID,
+                         "block time %s is too far in the future (wall clock %s + %" PRId64 " ms)",
+                         cmt_blockexec_time(time, &got), cmt_blockexec_time(o->now, &now),
+                         o->time_tolerance_ns / NS_PER_MS);
 }
 
 int64_t cmt_blockexec__list_bytes(const cmt_slice *items, size_t count)
@@ -236,7 +245,7 @@ cmt_status cmt_block_validate(const cmt_chain_state *state, const cmt_block *blo
     CMT_TRY(check_last_commit(state, block, o->skip_last_commit, err));
     CMT_TRY(check_proposer(state, &block->header, err));
     CMT_TRY(check_tolerance(block->header.time, o, err));
-    CMT_TRY(check_time(state, block, err));
+    CMT_TRY(check_time(state, block, o->as_0_39, err));
     return check_evidence_size(state, block, err);
 }
 

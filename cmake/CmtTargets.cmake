@@ -64,6 +64,21 @@ function(cmt_program name)
     install(TARGETS ${name})
 endfunction()
 
+# cmt_bench_program(<name> SOURCES <file>... DEPENDS <module>...)
+#
+# A program that benchmarks run; not installed.  Built with the tests, else when asked for.
+function(cmt_bench_program name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+    list(TRANSFORM arg_DEPENDS PREPEND "cmt_")
+    add_executable(${name} ${arg_SOURCES})
+    target_link_libraries(${name} PRIVATE ${arg_DEPENDS} cmt_warnings cmt_instrument)
+    set_target_properties(${name} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench")
+    if(NOT CMT_TESTS)
+        set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+    endif()
+endfunction()
+
 # cmt_test_helper(<name> SOURCES <file>... [LIBRARIES <target>...] [PRELOAD])
 #
 # A program that tests run, or with PRELOAD a shared object that they preload.  Tests find its path in the

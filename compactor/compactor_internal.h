@@ -69,6 +69,10 @@ void cmt_compactor__count(cmt_compact_flight *flight, uint64_t *counter);
 /** Keep a result. */
 void cmt_compactor__keep_result(cmt_compact_flight *flight, const cmt_compact_result *result);
 
+/** Log `EVENT err="MESSAGE"`. */
+void cmt_compactor__log_error(const cmt_logger *logger, const char *event,
+                              const cmt_error *failure);
+
 /** What one compaction is about. */
 typedef struct cmt_compactor__job {
     cmt_compact_flight *flight;

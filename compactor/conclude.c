@@ -139,14 +139,20 @@ static cmt_status fail(const cmt_compactor__flow *flow, cmt_error *err)
 }
 
 /* A value in quotes must not hold one. */
-static void log_failure(const cmt_compactor__flow *flow, const cmt_error *failure)
+void cmt_compactor__log_error(const cmt_logger *logger, const char *event, const cmt_error *failure)
 {
     char text[sizeof failure->message];
     snprintf(text, sizeof text, "%s", failure->message);
     for (char *quote = text; (quote = strchr(quote, '"')) != NULL;)
         *quote = '\'';
-    cmt_log(flow->job->flight->options.logger, CMT_LOG_ERROR,
-            "compaction_error label=%s err=\"%s\"", label_of(flow->job), text);
+    cmt_log(logger, CMT_LOG_ERROR, "%s err=\"%s\"", event, text);
+}
+
+static void log_failure(const cmt_compactor__flow *flow, const cmt_error *failure)
+{
+    char event[96];
+    snprintf(event, sizeof event, "compaction_error label=%s", label_of(flow->job));
+    cmt_compactor__log_error(flow->job->flight->options.logger, event, failure);
 }
 
 static void log_end(const cmt_compactor__flow *flow, const char *event)

@@ -48,16 +48,16 @@ static void log_outcome(const cmt_compact_handover *handover, const cmt_compact_
     const bool partly = report->state.outcome == CMT_COMPACT_PARTLY ||
                         report->blockstore.outcome == CMT_COMPACT_PARTLY;
     log_skipped(handover, report);
-    if (status == CMT_BUSY || status == CMT_CANCELLED)
+    if (status == CMT_BUSY || (status == CMT_CANCELLED && !triggered))
         cmt_log(handover->logger, CMT_LOG_DEBUG, "skipped synchronous compaction  reason=%s",
                 status == CMT_BUSY ? "busy" : "stopped");
-    else if (status != CMT_OK)
-        cmt_log(handover->logger, CMT_LOG_ERROR,
-                "failed to compact databases after pruning  err=\"%s\"", err->message);
+    else if (status != CMT_OK && status != CMT_CANCELLED)
+        cmt_compactor__log_error(handover->logger, "failed to compact databases after pruning",
+                                 err);
     else if (partly)
         cmt_log(handover->logger, CMT_LOG_INFO,
                 "compacted databases in part after pruning  ranges_left=%" PRIu64, left);
-    else if (triggered)
+    else if (triggered && status == CMT_OK)
         cmt_log(handover->logger, CMT_LOG_INFO, "successfully compacted databases after pruning");
 }
 

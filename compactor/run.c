@@ -86,14 +86,19 @@ static double affordable(const cmt_compactor__flow *flow, const cmt_compactor__s
     return left > 0 ? (double)left * side->store->bytes_per_ns : 0;
 }
 
+static uint64_t part_of(uint64_t bytes, uint64_t parts)
+{
+    return bytes / parts > 0 ? bytes / parts : 1;
+}
+
 static uint64_t slice_bytes(const cmt_compactor__flow *flow, const cmt_compactor__side *side)
 {
     const uint64_t most = flow->job->flight->options.slice_bytes;
-    const uint64_t least = most / SMALLEST_PART > 0 ? most / SMALLEST_PART : 1;
+    const uint64_t least = part_of(most, SMALLEST_PART);
     if (!has_deadline(flow))
         return most;
     if (side->store->bytes_per_ns <= 0)
-        return most / FIRST_PART > 0 ? most / FIRST_PART : 1;
+        return part_of(most, FIRST_PART);
     const double bytes = affordable(flow, side);
     if (bytes <= (double)least)
         return least;
@@ -193,8 +198,8 @@ static bool time_is_up(const cmt_compactor__flow *flow, const cmt_compactor__sid
     const cmt_compact_flight *flight = flow->job->flight;
     if (cmt_compactor__now_ns(flight) >= flow->job->deadline_ns)
         return true;
-    return side->store->bytes_per_ns > 0 &&
-           affordable(flow, side) < (double)(flight->options.slice_bytes / SMALLEST_PART);
+    const uint64_t least = part_of(flight->options.slice_bytes, SMALLEST_PART);
+    return side->store->bytes_per_ns > 0 && affordable(flow, side) < (double)least;
 }
 
 cmt_status cmt_compactor__run(const cmt_compactor__job *job, cmt_compact_report *report,

@@ -6,6 +6,8 @@
 
 #include "cleanup.h"
 
+#include <stdio.h>
+
 CMT_DEFINE_CLEANUP(cmt_db_iter, cmt_db_iter_free)
 
 #define BATCH_OPERATIONS 10000
@@ -94,11 +96,22 @@ bool cmt_eraser_is_empty(const cmt_eraser *eraser)
     return cmt_db_batch_count(eraser->batch) == 0;
 }
 
+static void fail_point(const cmt_eraser *eraser, const char *when)
+{
+    if (eraser->options.fail_point == NULL)
+        return;
+    char name[64];
+    snprintf(name, sizeof name, "prune_%s:%s", eraser->database, when);
+    eraser->options.fail_point(eraser->options.fail_context, name);
+}
+
 cmt_status cmt_eraser_write(cmt_eraser *eraser, cmt_error *err)
 {
+    fail_point(eraser, "before");
     CMT_TRY(cmt_db_write(eraser->db, eraser->batch, true, err));
     cmt_db_batch_clear(eraser->batch);
     eraser->batches++;
+    fail_point(eraser, "after");
     return CMT_OK;
 }
 

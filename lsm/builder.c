@@ -7,8 +7,6 @@
  */
 #include "builder.h"
 
-#include <snappy-c.h>
-
 #include "crc32c.h"
 #include "packing.h"
 
@@ -121,26 +119,36 @@ static cmt_status close_block(cmt_buf *entries, cmt_buf *restarts)
     return CMT_OK;
 }
 
+/* Write a data block and its entry in the index. */
+static cmt_status emit_data(cmt_lsm__builder *b, cmt_slice data, uint8_t type, cmt_error *err)
+{
+    uint64_t offset = b->offset;
+    CMT_TRY(emit_block(b, data, type, err));
+    CMT_TRY(add_index(b, offset, data.size, err));
+    return b->out.size >= WRITE_BYTES ? write_out(b, err) : CMT_OK;
+}
+
+/* The same for a block that is not packed yet. */
+static cmt_status emit_packed(cmt_lsm__builder *b, cmt_slice block, cmt_error *err)
+{
+    cmt_slice packed;
+    cmt_status st = cmt_lsm__pack(block, &b->scratch, &packed);
+    if (st == CMT_NO_MEMORY)
+        return no_memory(b, err);
+    return st == CMT_OK ? emit_data(b, packed, CMT_LSM_SNAPPY, err)
+                        : emit_data(b, block, CMT_LSM_RAW, err);
+}
+
 static cmt_status flush_block(cmt_lsm__builder *b, cmt_error *err)
 {
     if (b->in_block == 0)
         return CMT_OK;
     if (close_block(&b->block, &b->restarts) != CMT_OK)
         return no_memory(b, err);
-    size_t packed = snappy_max_compressed_length(b->block.size);
-    cmt_buf_clear(&b->scratch);
-    if (cmt_buf_reserve(&b->scratch, packed) != CMT_OK)
-        return no_memory(b, err);
-    bool smaller = snappy_compress((const char *)b->block.data, b->block.size,
-                                   (char *)b->scratch.data, &packed) == SNAPPY_OK &&
-                   packed < b->block.size - b->block.size / 8;
-    cmt_slice data = smaller ? (cmt_slice){b->scratch.data, packed} : cmt_buf_slice(&b->block);
-    uint64_t offset = b->offset;
-    CMT_TRY(emit_block(b, data, smaller ? CMT_LSM_SNAPPY : CMT_LSM_RAW, err));
-    CMT_TRY(add_index(b, offset, data.size, err));
+    CMT_TRY(emit_packed(b, cmt_buf_slice(&b->block), err));
     cmt_buf_clear(&b->block);
     b->in_block = 0;
-    return b->out.size >= WRITE_BYTES ? write_out(b, err) : CMT_OK;
+    return CMT_OK;
 }
 
 /* The first key of the table, or one that must stand behind the last. */
@@ -219,13 +227,14 @@ cmt_status cmt_lsm__builder_add_block(cmt_lsm__builder *b, cmt_slice stored, cmt
         add_facts(&b->facts, facts);
     if (cmt_buf_set(&b->last_key, last) != CMT_OK)
         return no_memory(b, err);
+    const cmt_slice block = {stored.data, stored.size - CMT_LSM_BLOCK_TRAILER};
+    const uint8_t type = stored.data[block.size];
+    /* RocksDB's: its checksum may be of another kind, and its upper levels are not packed. */
+    if (b->rocksdb)
+        return type == CMT_LSM_RAW ? emit_packed(b, block, err) : emit_data(b, block, type, err);
     uint64_t offset = b->offset;
-    size_t size = stored.size - CMT_LSM_BLOCK_TRAILER;
-    if (b->rocksdb) /* its checksum may be of another kind */
-        CMT_TRY(emit_block(b, (cmt_slice){stored.data, size}, stored.data[size], err));
-    else
-        CMT_TRY(emit(b, stored.data, stored.size, err));
-    CMT_TRY(add_index(b, offset, size, err));
+    CMT_TRY(emit(b, stored.data, stored.size, err));
+    CMT_TRY(add_index(b, offset, block.size, err));
     return b->out.size >= WRITE_BYTES ? write_out(b, err) : CMT_OK;
 }
 

@@ -29,6 +29,7 @@ typedef struct cmt_lsm__table_plan {
     uint64_t skip_bytes;  /* of blocks that are wholly dead */
     uint64_t need_from;   /* where in the file the other blocks lie: [need_from,need_to) */
     uint64_t need_to;
+    bool packs;   /* rewritten only to be packed */
     bool fixed;   /* holds range deletions: cannot be rewritten */
     bool absorbs; /* compaction: takes in keys for which no level has a gap */
 } cmt_lsm__table_plan;
@@ -114,6 +115,12 @@ CMT_MUST_CHECK cmt_status cmt_lsm__is_dead_newest(cmt_lsm_edit *edit, const cmt_
 void cmt_lsm__judge_fini(cmt_lsm__judge *judge);
 /** Sum up what the plan needs and frees. */
 void cmt_lsm__plan_totals(cmt_lsm_edit *edit);
+
+/* pack.c */
+
+/** Have so many tables rewritten as the edit's spec asks to be packed, level 0 (*level0) as one.  The fates are those
+ *  of a prune so far. */
+CMT_MUST_CHECK cmt_status cmt_lsm__plan_packing(cmt_lsm_edit *edit, bool *level0, cmt_error *err);
 
 /* write.c */
 

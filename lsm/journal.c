@@ -10,7 +10,6 @@
 
 #include "cleanup.h"
 #include "file.h"
-#include "log.h"
 
 typedef struct loader {
     cmt_lsm__journal *journal;
@@ -20,18 +19,49 @@ typedef struct loader {
     bool rocksdb;
     bool strict;
     uint64_t newest; /* number of the newest log */
+    /* Of the log being read, if its values are to be left in it. */
+    cmt_lsm__open_log *left_in;
+    cmt_lsm__record_place place;
+    const uint8_t *record;
 } loader;
+
+/* Logs larger than this together keep their values, but for those that are hardly larger than a place. */
+#define COPIED_BYTES ((uint64_t)32 << 20)
+#define COPIED_VALUE ((size_t)32)
+#define PLACE_OFFSET_BITS 48
 
 void cmt_lsm__journal_free(cmt_lsm__journal *journal)
 {
     cmt_lsm__arena_free(&journal->arena);
     free(journal->entries);
+    for (size_t i = 0; i < journal->log_count; i++)
+        cmt_fd_close(&journal->logs[i].fd);
+    free(journal->logs);
     *journal = (cmt_lsm__journal){0};
 }
 
-static cmt_status add_entry(cmt_lsm__journal *j, cmt_slice user, uint64_t sequence, unsigned type,
+/* Copy the value, or say where it stands. */
+static cmt_status take_value(loader *l, unsigned type, cmt_slice value, cmt_lsm__entry *entry)
+{
+    cmt_lsm__journal *j = l->journal;
+    entry->value_size = (uint32_t)value.size;
+    entry->in_log = l->left_in != NULL && type == CMT_LSM_TYPE_PUT && value.size > COPIED_VALUE &&
+                    l->place.regular && l->place.header == CMT_LSM_LOG_HEADER;
+    if (!entry->in_log) {
+        cmt_slice copy;
+        CMT_TRY(cmt_lsm__arena_copy(&j->arena, value, &copy));
+        entry->value.bytes = copy.data;
+        return CMT_OK;
+    }
+    uint64_t at = cmt_lsm__record_offset(&l->place, (uint64_t)(value.data - l->record));
+    entry->value.place = (uint64_t)(l->left_in - j->logs) << PLACE_OFFSET_BITS | at;
+    return CMT_OK;
+}
+
+static cmt_status add_entry(loader *l, cmt_slice user, uint64_t sequence, unsigned type,
                             cmt_slice value)
 {
+    cmt_lsm__journal *j = l->journal;
     if (j->count == j->capacity) {
         size_t capacity = j->capacity == 0 ? 1024 : j->capacity * 2;
         cmt_lsm__entry *entries = realloc(j->entries, capacity * sizeof *entries);
@@ -46,8 +76,9 @@ static cmt_status add_entry(cmt_lsm__journal *j, cmt_slice user, uint64_t sequen
     memcpy(key, user.data, user.size);
     cmt_store64(key + user.size, sequence << 8 | type);
     cmt_lsm__entry *entry = &j->entries[j->count];
-    entry->key = (cmt_slice){key, user.size + 8};
-    CMT_TRY(cmt_lsm__arena_copy(&j->arena, value, &entry->value));
+    entry->key = key;
+    entry->key_size = ((unsigned)user.size + 8) & 0x7fffffff;
+    CMT_TRY(take_value(l, type, value, entry));
     j->count++;
     if (sequence > j->highest_sequence)
         j->highest_sequence = sequence;
@@ -89,6 +120,7 @@ static const uint8_t *skip_log_data(const loader *l, const uint8_t *p, const uin
 static cmt_status on_batch(void *context, cmt_slice record, cmt_error *err)
 {
     loader *l = context;
+    l->record = record.data;
     if (record.size < 12)
         return bad_batch(l, "is shorter than its header", err);
     uint64_t sequence = cmt_load64(record.data);
@@ -118,7 +150,7 @@ static cmt_status on_batch(void *context, cmt_slice record, cmt_error *err)
         if (key.size > CMT_LSM_KEY_MAX - 8)
             return bad_batch(l, "holds a key that is too long", err);
         l->journal->range_deletes += type == CMT_LSM_TYPE_RANGE_DELETE;
-        if (add_entry(l->journal, key, sequence + i, type, value) != CMT_OK)
+        if (add_entry(l, key, sequence + i, type, value) != CMT_OK)
             return cmt_error_set(err, CMT_NO_MEMORY, "no memory for the entries of %s", l->name);
         p = skip_log_data(l, p, end);
     }
@@ -129,7 +161,41 @@ static int compare_entries(const void *a, const void *b)
 {
     const cmt_lsm__entry *x = a;
     const cmt_lsm__entry *y = b;
-    return cmt_lsm__internal_compare(x->key, y->key);
+    return cmt_lsm__internal_compare(cmt_lsm__entry_key(x), cmt_lsm__entry_key(y));
+}
+
+/* From now on the values of the log @p fd stay in it; @p fd is taken over. */
+static cmt_status leave_values(loader *l, int *fd, cmt_error *err)
+{
+    cmt_lsm__journal *j = l->journal;
+    cmt_lsm__open_log *logs = realloc(j->logs, (j->log_count + 1) * sizeof *logs);
+    if (logs == NULL)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for the entries of %s", l->name);
+    j->logs = logs;
+    l->left_in = &logs[j->log_count++];
+    *l->left_in = (cmt_lsm__open_log){.fd = *fd, .header = CMT_LSM_LOG_HEADER};
+    memcpy(l->left_in->name, l->name, strlen(l->name) + 1);
+    *fd = -1;
+    return CMT_OK;
+}
+
+cmt_status cmt_lsm__journal_value(const cmt_lsm__journal *j, const cmt_lsm__entry *entry,
+                                  cmt_buf *scratch, cmt_slice *value, cmt_error *err)
+{
+    if (!entry->in_log) {
+        *value = (cmt_slice){entry->value.bytes, entry->value_size};
+        return CMT_OK;
+    }
+    const cmt_lsm__open_log *log = &j->logs[entry->value.place >> PLACE_OFFSET_BITS];
+    uint64_t offset = entry->value.place & ((UINT64_C(1) << PLACE_OFFSET_BITS) - 1);
+    cmt_buf_clear(scratch);
+    if (cmt_buf_reserve(scratch, entry->value_size) != CMT_OK)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a value of %s", log->name);
+    CMT_TRY(cmt_lsm__record_read(log->fd, log->name, offset, log->header, entry->value_size,
+                                 scratch->data, err));
+    scratch->size = entry->value_size;
+    *value = cmt_buf_slice(scratch);
+    return CMT_OK;
 }
 
 static cmt_status read_one(int dir_fd, const cmt_lsm__file *file, loader *l, cmt_error *err)
@@ -153,11 +219,15 @@ static cmt_status read_one(int dir_fd, const cmt_lsm__file *file, loader *l, cmt
     posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
     l->name = name;
     const cmt_lsm__recycled_log log = {file->number, l->strict && file->number != l->newest,
-                                       l->rocksdb};
+                                       l->rocksdb, &l->place};
+    const int log_fd = fd;
+    l->left_in = NULL;
+    if (l->rocksdb && l->journal->bytes + size > COPIED_BYTES)
+        CMT_TRY(leave_values(l, &fd, err));
     if (l->recycled)
-        CMT_TRY(cmt_lsm__log_read_recycled(fd, name, size, log, on_batch, l, &torn, err));
+        CMT_TRY(cmt_lsm__log_read_recycled(log_fd, name, size, log, on_batch, l, &torn, err));
     else
-        CMT_TRY(cmt_lsm__log_read(fd, name, size, on_batch, l, &torn, err));
+        CMT_TRY(cmt_lsm__log_read(log_fd, name, size, on_batch, l, &torn, err));
     l->journal->files++;
     l->journal->bytes += size;
     l->journal->torn_tail |= torn;

@@ -5,17 +5,34 @@
  * A record is a batch: u64 sequence, u32 count, then per entry type (0 delete, 1 put), key, value
  * for a put; entry i has sequence + i.  pebble and RocksDB have two kinds more: 3, a comment (key only, not
  * counted), and 15, the deletion of all keys from key to below value; RocksDB also 13, nothing (not counted).
+ *
+ * RocksDB's logs may hold hundreds of megabytes.  From some size on larger values are not copied: an entry then
+ * says where in the log its value stands.  RocksDB as CometBFT sets it up does not write over a log.
  */
 #ifndef CMT_LSM_JOURNAL_H
 #define CMT_LSM_JOURNAL_H
 
 #include "arena.h"
 #include "directory.h"
+#include "log.h"
 
 typedef struct cmt_lsm__entry {
-    cmt_slice key; /* internal */
-    cmt_slice value;
+    const uint8_t *key; /* internal */
+    unsigned key_size : 31;
+    unsigned in_log : 1; /* the value was left in its log */
+    uint32_t value_size;
+    union {
+        const uint8_t *bytes;
+        uint64_t place; /* number of the log in journal.logs << 48 | offset in the file */
+    } value;
 } cmt_lsm__entry;
+
+/** A log of which values were left where they are: kept open. */
+typedef struct cmt_lsm__open_log {
+    int fd;
+    size_t header; /* of its chunks */
+    char name[CMT_LSM_NAME_MAX];
+} cmt_lsm__open_log;
 
 typedef struct cmt_lsm__journal {
     cmt_lsm__arena arena;
@@ -30,7 +47,19 @@ typedef struct cmt_lsm__journal {
      * them; here they count. */
     bool below_manifest;
     size_t range_deletes; /* pebble: how many of the entries are of that kind */
+    cmt_lsm__open_log *logs;
+    size_t log_count;
 } cmt_lsm__journal;
+
+static inline cmt_slice cmt_lsm__entry_key(const cmt_lsm__entry *entry)
+{
+    return (cmt_slice){entry->key, entry->key_size};
+}
+
+/** The value of an entry, borrowed from the journal or, if it was left in its log, read into @p scratch. */
+CMT_MUST_CHECK cmt_status cmt_lsm__journal_value(const cmt_lsm__journal *journal,
+                                                 const cmt_lsm__entry *entry, cmt_buf *scratch,
+                                                 cmt_slice *value, cmt_error *err);
 
 void cmt_lsm__journal_free(cmt_lsm__journal *journal);
 

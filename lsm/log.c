@@ -24,6 +24,8 @@ typedef struct reader {
     bool strict;       /* recycled: must end by itself */
     uint64_t end;      /* behind the last whole record */
     bool rocksdb;
+    cmt_lsm__record_place place; /* of the record being read */
+    cmt_lsm__record_place *place_out;
 } reader;
 
 /* What stands at an offset. */
@@ -158,6 +160,19 @@ static bool is_filler(const reader *r, const uint8_t *p, size_t left, size_t hav
     return have < RECYCLED_HEADER && memcmp(p, zeros, CMT_LSM_LOG_HEADER) == 0;
 }
 
+/* Take note of where a chunk of the record stands. */
+static void note_place(reader *r, const chunk *c, uint64_t offset, bool begins)
+{
+    if (begins)
+        r->place = (cmt_lsm__record_place){offset + c->header, c->header, true};
+    bool ends = c->type == CHUNK_WHOLE || c->type == CHUNK_LAST;
+    if (c->header != r->place.header ||
+        (!ends && (offset + c->header + c->data.size) % CMT_LSM_LOG_BLOCK != 0))
+        r->place.regular = false;
+    if (r->place_out != NULL)
+        *r->place_out = r->place;
+}
+
 static cmt_status read_log(reader *r, cmt_lsm__record_fn on_record, void *context, bool *torn,
                            cmt_error *err)
 {
@@ -183,6 +198,7 @@ static cmt_status read_log(reader *r, cmt_lsm__record_fn on_record, void *contex
         if (begins == inside)
             return cmt_error_set(err, CMT_CORRUPT, "%s: record out of order at offset %llu",
                                  r->name, (unsigned long long)offset);
+        note_place(r, &c, offset, begins);
         offset += c.header + c.data.size;
         if (c.type == CHUNK_WHOLE) {
             CMT_TRY(on_record(context, c.data, err));
@@ -221,8 +237,35 @@ cmt_status cmt_lsm__log_read_recycled(int fd, const char *name, uint64_t size,
                 .recycled = true,
                 .number = (uint32_t)log.number,
                 .strict = log.strict,
-                .rocksdb = log.rocksdb};
+                .rocksdb = log.rocksdb,
+                .place_out = log.place};
     return read_log(&r, on_record, context, torn, err);
+}
+
+uint64_t cmt_lsm__record_offset(const cmt_lsm__record_place *place, uint64_t at)
+{
+    uint64_t in_first = CMT_LSM_LOG_BLOCK - place->offset % CMT_LSM_LOG_BLOCK;
+    if (at < in_first)
+        return place->offset + at;
+    at -= in_first;
+    uint64_t in_each = CMT_LSM_LOG_BLOCK - place->header;
+    uint64_t block = place->offset / CMT_LSM_LOG_BLOCK + 1 + at / in_each;
+    return block * CMT_LSM_LOG_BLOCK + place->header + at % in_each;
+}
+
+cmt_status cmt_lsm__record_read(int fd, const char *name, uint64_t offset, size_t header,
+                                size_t size, uint8_t *out, cmt_error *err)
+{
+    while (size > 0) {
+        size_t n = CMT_LSM_LOG_BLOCK - (size_t)(offset % CMT_LSM_LOG_BLOCK);
+        if (n > size)
+            n = size;
+        CMT_TRY(cmt_file_read_at(fd, name, offset, out, n, err));
+        out += n;
+        size -= n;
+        offset += n + header; /* of the next block's chunk, if there is more */
+    }
+    return CMT_OK;
 }
 
 static cmt_status pass_over(void *context, cmt_slice record, cmt_error *err)

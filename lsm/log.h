@@ -23,12 +23,31 @@ CMT_MUST_CHECK cmt_status cmt_lsm__log_read(int fd, const char *name, uint64_t s
                                             cmt_lsm__record_fn on_record, void *context, bool *torn,
                                             cmt_error *err);
 
+/** Where the record that a reader hands out stands in its file. */
+typedef struct cmt_lsm__record_place {
+    uint64_t offset; /* of its first byte */
+    size_t header;   /* bytes in front of each of its chunks */
+    /** Every chunk but the last reaches to the end of its block, as all engines write them: then the place of
+     *  each byte follows from `offset`. */
+    bool regular;
+} cmt_lsm__record_place;
+
 /** Which log of pebble's or RocksDB's is read. */
 typedef struct cmt_lsm__recycled_log {
     uint64_t number;
-    bool strict;  /* newer logs follow: it must be whole */
-    bool rocksdb; /* chunks of a later kind are CMT_UNSUPPORTED */
+    bool strict;                  /* newer logs follow: it must be whole */
+    bool rocksdb;                 /* chunks of a later kind are CMT_UNSUPPORTED */
+    cmt_lsm__record_place *place; /* may be NULL; set before each record is handed out */
 } cmt_lsm__recycled_log;
+
+/** The offset in the file of byte @p at of a regular record. */
+uint64_t cmt_lsm__record_offset(const cmt_lsm__record_place *place, uint64_t at);
+
+/** Read @p size bytes of a record again, from file offset @p offset on, into @p out; @p header as its place says.
+ *  Checksums are not verified again. */
+CMT_MUST_CHECK cmt_status cmt_lsm__record_read(int fd, const char *name, uint64_t offset,
+                                               size_t header, size_t size, uint8_t *out,
+                                               cmt_error *err);
 
 /**
  * The same for a log that pebble or RocksDB writes: chunks of types 5 to 8 carry the low half of the log's number behind

@@ -93,3 +93,16 @@ cmt_status cmt_lsm__unpack(unsigned compression, cmt_slice stored, uint8_t **dat
     *data = bytes;
     return CMT_OK;
 }
+
+cmt_status cmt_lsm__pack(cmt_slice block, cmt_buf *scratch, cmt_slice *packed)
+{
+    size_t size = snappy_max_compressed_length(block.size);
+    cmt_buf_clear(scratch);
+    CMT_TRY(cmt_buf_reserve(scratch, size));
+    if (snappy_compress((const char *)block.data, block.size, (char *)scratch->data, &size) !=
+            SNAPPY_OK ||
+        size >= block.size - block.size / 8)
+        return CMT_NOT_FOUND;
+    *packed = (cmt_slice){scratch->data, size};
+    return CMT_OK;
+}

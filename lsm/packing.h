@@ -33,4 +33,11 @@ bool cmt_lsm__compression_known(unsigned compression, bool rocksdb);
 CMT_MUST_CHECK cmt_status cmt_lsm__unpack(unsigned compression, cmt_slice stored, uint8_t **data,
                                           size_t *size);
 
+/**
+ * Pack a block with snappy, if that saves more than an eighth.
+ * @param scratch  what @p packed borrows from
+ * @retval CMT_NOT_FOUND  it does not
+ */
+CMT_MUST_CHECK cmt_status cmt_lsm__pack(cmt_slice block, cmt_buf *scratch, cmt_slice *packed);
+
 #endif

@@ -304,7 +304,7 @@ static cmt_status level0_is_fixed(cmt_lsm_edit *edit, bool *fixed, cmt_error *er
 }
 
 /* Level 0 as one: its dead share, and whether one more table would make four. */
-static cmt_status decide_level0(cmt_lsm_edit *edit, uint64_t *spare, cmt_error *err)
+static cmt_status decide_level0(cmt_lsm_edit *edit, uint64_t *spare, bool pack, cmt_error *err)
 {
     const size_t end = edit->view->version.level_start[1];
     uint64_t dead = 0;
@@ -321,7 +321,7 @@ static cmt_status decide_level0(cmt_lsm_edit *edit, uint64_t *spare, cmt_error *
     CMT_TRY(level0_is_fixed(edit, &fixed, err));
     if (fixed)
         return CMT_OK;
-    bool merge = level0_depth(edit) + 1 >= CMT_LSM_L0_TRIGGER || enough(edit, dead, all);
+    bool merge = pack || level0_depth(edit) + 1 >= CMT_LSM_L0_TRIGGER || enough(edit, dead, all);
     if (!merge && dead > 0 && cost <= *spare) {
         merge = true;
         *spare -= cost;
@@ -353,7 +353,9 @@ static cmt_status decide(cmt_lsm_edit *edit, cmt_error *err)
         spare -= survivors(edit, i);
         edit->plans[i].fate = CMT_LSM_REWRITE;
     }
-    return decide_level0(edit, &spare, err);
+    bool pack_level0 = false;
+    CMT_TRY(cmt_lsm__plan_packing(edit, &pack_level0, err));
+    return decide_level0(edit, &spare, pack_level0, err);
 }
 
 void cmt_lsm__plan_totals(cmt_lsm_edit *edit)
@@ -420,7 +422,7 @@ static cmt_status anything_to_do(cmt_lsm_edit *edit, bool *found, cmt_error *err
     if (spec->reclaim && edit->counts.tables_dropped > 0)
         *found = true;
     for (size_t i = 0; i < edit->view->version.count && spec->reclaim; i++)
-        if (edit->plans[i].fate == CMT_LSM_REWRITE ||
+        if ((edit->plans[i].fate == CMT_LSM_REWRITE && !edit->plans[i].packs) ||
             (edit->plans[i].fate == CMT_LSM_MERGE && edit->plans[i].dead_bytes > 0))
             *found = true;
     for (size_t i = 0; i < spec->dead_count && !*found; i++)

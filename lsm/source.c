@@ -40,6 +40,7 @@ void cmt_lsm__source_fini(cmt_lsm__source *s)
     cmt_lsm__cursor_free(&s->data);
     cmt_lsm__cursor_free(&s->index);
     cmt_buf_free(&s->ahead);
+    cmt_buf_free(&s->from_log);
     free((void *)s->metas);
     *s = (cmt_lsm__source){0};
 }
@@ -246,14 +247,16 @@ static cmt_status go_back(cmt_lsm__source *s, cmt_error *err)
     return show(s, err);
 }
 
-static cmt_status journal_at(cmt_lsm__source *s, size_t entry)
+static cmt_status journal_at(cmt_lsm__source *s, size_t entry, cmt_error *err)
 {
-    s->valid = entry < s->journal->count;
+    s->valid = false;
     s->entry = entry;
-    if (s->valid) {
-        s->key = s->journal->entries[entry].key;
-        s->value = s->journal->entries[entry].value;
-    }
+    if (entry >= s->journal->count)
+        return CMT_OK;
+    const cmt_lsm__entry *e = &s->journal->entries[entry];
+    CMT_TRY(cmt_lsm__journal_value(s->journal, e, &s->from_log, &s->value, err));
+    s->key = cmt_lsm__entry_key(e);
+    s->valid = true;
     return CMT_OK;
 }
 
@@ -274,7 +277,7 @@ static cmt_status no_block(cmt_lsm__source *s, bool forward, const char *what, c
 cmt_status cmt_lsm__source_first(cmt_lsm__source *s, cmt_error *err)
 {
     if (s->journal != NULL)
-        return journal_at(s, 0);
+        return journal_at(s, 0, err);
     s->valid = false;
     if (s->meta_count == 0)
         return CMT_OK;
@@ -290,7 +293,7 @@ cmt_status cmt_lsm__source_first(cmt_lsm__source *s, cmt_error *err)
 cmt_status cmt_lsm__source_last(cmt_lsm__source *s, cmt_error *err)
 {
     if (s->journal != NULL)
-        return journal_at(s, s->journal->count == 0 ? 0 : s->journal->count - 1);
+        return journal_at(s, s->journal->count == 0 ? 0 : s->journal->count - 1, err);
     s->valid = false;
     if (s->meta_count == 0)
         return CMT_OK;
@@ -337,15 +340,15 @@ cmt_status cmt_lsm__source_seek(cmt_lsm__source *s, cmt_slice internal, cmt_erro
     size_t high = s->journal != NULL ? s->journal->count : s->meta_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        cmt_slice key =
-            s->journal != NULL ? s->journal->entries[middle].key : s->metas[middle]->largest;
+        cmt_slice key = s->journal != NULL ? cmt_lsm__entry_key(&s->journal->entries[middle])
+                                           : s->metas[middle]->largest;
         if (cmt_lsm__internal_compare(key, internal) < 0)
             low = middle + 1;
         else
             high = middle;
     }
     if (s->journal != NULL)
-        return journal_at(s, low);
+        return journal_at(s, low, err);
     s->valid = false;
     if (low == s->meta_count) {
         leave_table(s);
@@ -366,7 +369,7 @@ cmt_status cmt_lsm__source_seek(cmt_lsm__source *s, cmt_slice internal, cmt_erro
 cmt_status cmt_lsm__source_next(cmt_lsm__source *s, cmt_error *err)
 {
     if (s->journal != NULL)
-        return journal_at(s, s->entry + 1);
+        return journal_at(s, s->entry + 1, err);
     s->valid = false;
     CMT_TRY(cmt_lsm__cursor_next(&s->data, err));
     return go_on(s, err);
@@ -375,7 +378,7 @@ cmt_status cmt_lsm__source_next(cmt_lsm__source *s, cmt_error *err)
 cmt_status cmt_lsm__source_prev(cmt_lsm__source *s, cmt_error *err)
 {
     if (s->journal != NULL)
-        return journal_at(s, s->entry == 0 ? s->journal->count : s->entry - 1);
+        return journal_at(s, s->entry == 0 ? s->journal->count : s->entry - 1, err);
     s->valid = false;
     CMT_TRY(cmt_lsm__cursor_prev(&s->data, err));
     return go_back(s, err);

@@ -31,6 +31,7 @@ typedef struct cmt_lsm__source {
     /* journal */
     const cmt_lsm__journal *journal;
     size_t entry;
+    cmt_buf from_log; /* the current value, if it was left in its log */
 
     bool valid;
     cmt_slice key; /* internal, borrowed until the source moves */

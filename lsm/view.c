@@ -158,11 +158,13 @@ static cmt_status take_range_deletes(cmt_lsm_view *view, cmt_error *err)
     size_t kept = 0;
     for (size_t i = 0; i < j->count; i++) {
         const cmt_lsm__entry *e = &j->entries[i];
-        if (cmt_lsm__type(e->key) != CMT_LSM_TYPE_RANGE_DELETE)
+        cmt_slice key = cmt_lsm__entry_key(e);
+        if (cmt_lsm__type(key) != CMT_LSM_TYPE_RANGE_DELETE)
             j->entries[kept++] = *e;
-        else
-            CMT_TRY(cmt_lsm__range_dels_add(&view->cache.range_dels, cmt_lsm__user_key(e->key),
-                                            e->value, cmt_lsm__sequence(e->key), err));
+        else /* its value is never left in the log */
+            CMT_TRY(cmt_lsm__range_dels_add(&view->cache.range_dels, cmt_lsm__user_key(key),
+                                            (cmt_slice){e->value.bytes, e->value_size},
+                                            cmt_lsm__sequence(key), err));
     }
     j->count = kept;
     return CMT_OK;
@@ -449,10 +451,10 @@ cmt_status cmt_lsm_view_approximate_bytes(cmt_lsm_view *view, cmt_range range, u
     for (size_t i = 0; i < view->version.count; i++)
         CMT_TRY(table_bytes(view, &view->version.tables[i], &range, &total, err));
     for (size_t i = 0; i < view->journal.count; i++) {
-        cmt_slice key = cmt_lsm__user_key(view->journal.entries[i].key);
+        cmt_slice key = cmt_lsm__user_key(cmt_lsm__entry_key(&view->journal.entries[i]));
         if (cmt_slice_compare(key, range.lo) >= 0 &&
             (range.hi.size == 0 || cmt_slice_compare(key, range.hi) < 0))
-            total += key.size + view->journal.entries[i].value.size;
+            total += key.size + view->journal.entries[i].value_size;
     }
     *bytes = total;
     return CMT_OK;

@@ -16,6 +16,8 @@
 #define COMPACT_SHARE 0.05
 /* … and the rest of the tables it touches while that costs no more than it frees. */
 #define COMPACT_SPARE_PERCENT 100
+/* … and packs RocksDB's unpacked tables until what is left takes up at most so much too much. */
+#define COMPACT_UNPACKED_PERCENT 10
 /* Rough speeds, for the estimate of a plan only. */
 #define WRITE_BYTES_PER_MS 200000
 #define FIXED_MS 30
@@ -49,6 +51,7 @@ static void set_effort(const cmt_pruner *p, cmt_lsm_edit_spec *spec)
         return;
     spec->rewrite_share = COMPACT_SHARE;
     spec->spare_percent = COMPACT_SPARE_PERCENT;
+    spec->unpacked_percent = COMPACT_UNPACKED_PERCENT;
     spec->reclaim = true;
 }
 

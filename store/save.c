@@ -108,7 +108,6 @@ cmt_status cmt_store__write_root(cmt_block_store *store, cmt_db_batch *batch,
     CMT_TRY(cmt_db_write(store->db, batch, true, err));
     store->state = state;
     store->stored_otherwise = false;
-    store->layout.used = true;
     return CMT_OK;
 }
 
@@ -214,8 +213,6 @@ cmt_status cmt_block_store_save_seen_commit(cmt_block_store *store, int64_t heig
     cmt_status st = put_commit(&s, &cmt_family_seen_commit, height, commit, err);
     if (st == CMT_OK)
         st = cmt_db_write(store->db, s.batch, false, err);
-    if (st == CMT_OK)
-        store->layout.used = true;
     close_saving(&s);
     return st;
 }

@@ -30,8 +30,8 @@ static int compare_times(const void *a, const void *b)
     return 0;
 }
 
-static cmt_status collect(const cmt_commit *commit, const cmt_validator_set *set, votes *out,
-                          cmt_error *err)
+static cmt_status collect(const cmt_commit *commit, const cmt_validator_set *set,
+                          cmt_median_votes which, votes *out, cmt_error *err)
 {
     out->list = calloc(commit->count > 0 ? commit->count : 1, sizeof *out->list);
     if (out->list == NULL)
@@ -39,7 +39,8 @@ static cmt_status collect(const cmt_commit *commit, const cmt_validator_set *set
                              commit->count);
     for (size_t i = 0; i < commit->count; i++) {
         const cmt_commit_sig *sig = &commit->signatures[i];
-        if (sig->flag == CMT_BLOCK_ID_ABSENT)
+        if (sig->flag == CMT_BLOCK_ID_ABSENT ||
+            (sig->flag == CMT_BLOCK_ID_NIL && which == CMT_MEDIAN_COMMIT_VOTES))
             continue;
         const cmt_validator *validator = cmt_validator_set_find(set, sig->address);
         if (validator == NULL)
@@ -65,10 +66,10 @@ static cmt_time median_of(votes *v)
 }
 
 cmt_status cmt_commit_median_time(const cmt_commit *commit, const cmt_validator_set *set,
-                                  cmt_time *out, cmt_error *err)
+                                  cmt_median_votes votes_that_count, cmt_time *out, cmt_error *err)
 {
     votes v = {NULL, 0, 0};
-    cmt_status st = collect(commit, set, &v, err);
+    cmt_status st = collect(commit, set, votes_that_count, &v, err);
     if (st == CMT_OK)
         *out = median_of(&v);
     free(v.list);

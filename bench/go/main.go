@@ -6,6 +6,7 @@
 //	cmtbench gen     -o HOME -n HEIGHTS ...   a chain: data/blockstore.db, data/state.db, config/genesis.json
 //	cmtbench prune   -d HOME -retain R        PruneBlocks, then PruneStates, as the node does
 //	cmtbench compact -d HOME                  Compact(nil, nil) on both databases
+//	cmtbench blocks  -d HOME -o DIR           SaveBlock into a new store, then LoadBlock: how fast
 //	cmtbench dump    -d HOME -db NAME         number of pairs and digest; with -list each pair too
 //
 // Every command opens the databases and so changes their files; dump a copy.
@@ -18,7 +19,7 @@ import (
 	"os"
 )
 
-const usage = "usage: cmtbench gen|prune|compact|dump [OPTION...]; cmtbench COMMAND -h lists the options"
+const usage = "usage: cmtbench gen|prune|compact|blocks|dump [OPTION...]; cmtbench COMMAND -h lists the options"
 
 func run(command string, args []string) error {
 	flags := flag.NewFlagSet("cmtbench "+command, flag.ExitOnError)
@@ -39,6 +40,11 @@ func run(command string, args []string) error {
 	case "compact":
 		_ = flags.Parse(args)
 		return compact(home)
+	case "blocks":
+		out := flags.String("o", "", "directory of the new block store")
+		engine := flags.String("backend", "goleveldb", "its engine: goleveldb or rocksdb")
+		_ = flags.Parse(args)
+		return blocks(home, *out, *engine)
 	case "dump":
 		name := flags.String("db", "blockstore", "blockstore or state")
 		list := flags.Bool("list", false, "print key, length and SHA-256 of each value")

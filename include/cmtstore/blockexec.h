@@ -63,11 +63,12 @@ typedef struct cmt_block_executor_options {
     const cmt_evidence_pool *evidence;
     const cmt_block_listener *listener;   /* NULL: none */
     const cmt_compact_handover *handover; /* who compacts what a prune has deleted; NULL: nobody */
-    bool data_companion;       /* 1.0: what one has not given up stays, as configured */
-    bool keep_residue;         /* a prune leaves what CometBFT's leaves below base */
-    bool never_prune;          /* the application's retain height is not looked at */
-    int64_t time_tolerance_ns; /* see cmt_validate_options */
-    cmt_time (*now)(void *context); /* NULL: the system's clock */
+    bool data_companion;                  /* 1.0: what one has not given up stays, as configured */
+    bool keep_residue;                    /* a prune leaves what CometBFT's leaves below base */
+    bool never_prune;                     /* the application's retain height is not looked at */
+    int64_t time_tolerance_ns;            /* see cmt_validate_options */
+    bool as_0_39;                         /* likewise */
+    cmt_time (*now)(void *context);       /* NULL: the system's clock */
     void (*fail_point)(void *context, cmt_fail_point point, const char *text); /* NULL: none */
     void *context; /* of the two above */
     const cmt_logger *logger;
@@ -76,9 +77,8 @@ typedef struct cmt_block_executor_options {
 typedef struct cmt_block_executor cmt_block_executor;
 
 /** The options are copied, what they point to is not. */
-CMT_API CMT_MUST_CHECK cmt_status
-cmt_block_executor_new(const cmt_block_executor_options *options, cmt_block_executor **out,
-                       cmt_error *err);
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_new(const cmt_block_executor_options *options,
+                                                         cmt_block_executor **out, cmt_error *err);
 CMT_API void cmt_block_executor_free(cmt_block_executor *executor);
 
 /**
@@ -125,9 +125,11 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_propose(cmt_block_executor 
 
 /** Ask the application what it thinks of a proposed block.
  *  Source: state/execution.go ProcessProposal */
-CMT_API CMT_MUST_CHECK cmt_status
-cmt_block_executor_process_proposal(cmt_block_executor *executor, const cmt_chain_state *state,
-                                    const cmt_block *block, bool *accepted, cmt_error *err);
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_process_proposal(cmt_block_executor *executor,
+                                                                      const cmt_chain_state *state,
+                                                                      const cmt_block *block,
+                                                                      bool *accepted,
+                                                                      cmt_error *err);
 
 /**
  * Validate a block that the chain has decided on and that is saved, execute it, save what comes of it, prune.
@@ -158,6 +160,14 @@ typedef struct cmt_decided_block {
     const cmt_ext_commit *ext_commit; /* instead, where extensions are enabled */
 } cmt_decided_block;
 
+/** Save a block, unless the store has it already.  Durable on return.
+ *  @retval CMT_INVALID  no commit of the kind that the height asks for, or not the next height
+ *  Source: consensus/state.go finalizeCommit */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_save(cmt_block_executor *executor,
+                                                          const cmt_chain_state *state,
+                                                          const cmt_decided_block *decided,
+                                                          cmt_error *err);
+
 /**
  * Save a block, unless the store has it already, and apply it: all that is to be done for a height.
  *
@@ -181,10 +191,10 @@ typedef struct cmt_handshake_heights {
 } cmt_handshake_heights;
 
 typedef enum cmt_handshake_action {
-    CMT_HANDSHAKE_NOTHING,      /* all stand at the same height; the app hash must be the state's */
-    CMT_HANDSHAKE_EXECUTE,      /* the application executes what it missed; the state stays */
-    CMT_HANDSHAKE_CATCH_UP,     /* the same up to the state's height, then the last block is applied */
-    CMT_HANDSHAKE_APPLY,        /* the last block is applied */
+    CMT_HANDSHAKE_NOTHING,  /* all stand at the same height; the app hash must be the state's */
+    CMT_HANDSHAKE_EXECUTE,  /* the application executes what it missed; the state stays */
+    CMT_HANDSHAKE_CATCH_UP, /* the same up to the state's height, then the last block is applied */
+    CMT_HANDSHAKE_APPLY,    /* the last block is applied */
     CMT_HANDSHAKE_APPLY_RECORDED /* the application has committed it: it is applied with the saved results */
 } cmt_handshake_action;
 
@@ -225,12 +235,9 @@ typedef struct cmt_handshake_result {
  * @retval CMT_CORRUPT  also: another app hash than the state's, a block or set of validators that is not there
  * Source: consensus/replay.go Handshaker
  */
-CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_handshake(cmt_block_executor *executor,
-                                                               const cmt_genesis *genesis,
-                                                               cmt_slice app_state,
-                                                               cmt_chain_state *state,
-                                                               cmt_handshake_result *result,
-                                                               cmt_error *err);
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_handshake(
+    cmt_block_executor *executor, const cmt_genesis *genesis, cmt_slice app_state,
+    cmt_chain_state *state, cmt_handshake_result *result, cmt_error *err);
 
 #ifdef __cplusplus
 }

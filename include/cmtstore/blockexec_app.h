@@ -90,7 +90,8 @@ typedef struct cmt_app_genesis {
     cmt_slice params;                       /* ConsensusParams, as the release encodes it */
     const cmt_validator_update *validators; /* sorted by power, then address */
     size_t validator_count;
-    cmt_slice app_state; /* the genesis document's app_state, as JSON; empty when the host has none */
+    cmt_slice
+        app_state; /* the genesis document's app_state, as JSON; empty when the host has none */
 } cmt_app_genesis;
 
 /* ---- what it answers ---------------------------------------------------------------------- */
@@ -103,7 +104,7 @@ typedef struct cmt_app_info {
 
 typedef struct cmt_app_genesis_answer {
     bool has_params;
-    cmt_slice params;            /* ConsensusParams: what of it is there replaces the genesis document's */
+    cmt_slice params; /* ConsensusParams: what of it is there replaces the genesis document's */
     const cmt_slice *validators; /* ValidatorUpdate messages; none: those of the genesis document */
     size_t validator_count;
     cmt_hash app_hash; /* size 0: that of the genesis document */
@@ -184,7 +185,8 @@ typedef struct cmt_block_listener {
     void (*new_header)(void *context, const cmt_header *header);
     void (*new_evidence)(void *context, cmt_slice evidence, int64_t height);
     void (*tx)(void *context, const cmt_block_event *event, size_t index);
-    void (*validator_updates)(void *context, const cmt_block_event *event); /* only when there are some */
+    void (*validator_updates)(void *context,
+                              const cmt_block_event *event); /* only when there are some */
 } cmt_block_listener;
 
 #ifdef __cplusplus

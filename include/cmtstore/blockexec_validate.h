@@ -19,6 +19,8 @@ extern "C" {
 typedef struct cmt_validate_options {
     int64_t time_tolerance_ns; /* how far its time may lie ahead of `now`; 0: not looked at */
     cmt_time now;
+    bool
+        as_0_39; /* a chain written as 0.40 is one of 0.39: votes for no block count for its time */
     bool skip_last_commit; /* its last commit was verified elsewhere */
 } cmt_validate_options;
 

@@ -173,9 +173,9 @@ CMT_API void cmt_compact_flight_release(cmt_compact_flight *flight);
 CMT_API bool cmt_compact_flight_is_taken(const cmt_compact_flight *flight);
 
 /**
- * Stop what is in flight, and let nothing begin until cmt_compact_flight_resume().  Does not wait for the end: that
- * comes within one slice; RocksDB ends within it.  What a stopped compaction had begun and not finished stays
- * remembered.  May be called twice.
+ * Stop what is in flight, and let nothing begin until cmt_compact_flight_resume().  The compaction ends within a slice.
+ * With LevelDB and in memory this does not wait for it; RocksDB waits until its own part has ended, some milliseconds.
+ * What was begun and not finished stays remembered.  May be called twice.
  */
 CMT_API void cmt_compact_flight_stop(cmt_compact_flight *flight);
 /** Compactions may begin again.  One that was in flight at the stop ends all the same. */

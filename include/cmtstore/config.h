@@ -11,6 +11,20 @@
 extern "C" {
 #endif
 
+/** [storage.compaction]: how space is given back while a node runs. */
+typedef struct cmt_config_compactor {
+    char mode[8];        /* "async", "sync" or "off"; where the file does not say: "off" if it says
+                     [storage] compact = false, else "async" */
+    int64_t queue_size;  /* 16; at least 1 */
+    int64_t interval_ns; /* an hour: least time between two compactions of one database */
+    double min_dead_ratio;      /* 0.3; in 0..1 */
+    uint64_t min_bytes;         /* min_size, 10 MB */
+    int64_t pause_ns;           /* 20 ms between slices */
+    char fallback[8];           /* "never", "bounded" or "full": when there is no compactor */
+    int64_t fallback_budget_ns; /* 500 ms */
+    char role[12];              /* "validator", "full", "archive" or "replica" */
+} cmt_config_compactor;
+
 typedef struct cmt_config {
     char db_backend[32]; /* "" when the file does not say */
     char db_dir[4096];   /* as written; default "data" */
@@ -26,6 +40,7 @@ typedef struct cmt_config {
     /* ours */
     int64_t keep_blocks; /* [storage.pruning] keep_blocks; 0: only the application decides */
     bool sweep;          /* [storage.pruning] sweep; default true */
+    cmt_config_compactor compactor;
 } cmt_config;
 
 /** CometBFT's defaults (with db_backend unset) and ours. */

@@ -197,6 +197,10 @@ typedef struct cmt_erase_options {
     uint64_t
         drop_bytes; /* ranges with less in them are not looked through for whole files; 0: 256 KiB; 1: all are */
     const cmt_progress_hook *progress; /* asked between batches; may be NULL */
+    /** Told of "prune_blockstore:before" and "prune_blockstore:after" each batch, or "prune_state:…": a place to
+     *  end the process in a test.  May be NULL. */
+    void (*fail_point)(void *context, const char *name);
+    void *fail_context;
 } cmt_erase_options;
 
 /** Deletions on their way into an open database.  The fields are for reading. */

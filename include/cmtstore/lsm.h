@@ -140,6 +140,10 @@ typedef struct cmt_lsm_edit_spec {
     /** Tables below that share are rewritten all the same while their bytes stay within this many
      *  per cent of the bytes that the edit frees: space comes back, cost follows what is pruned. */
     unsigned spare_percent;
+    /** RocksDB: its settings may leave the upper levels unpacked.  So many tables there are packed that what packing
+     *  the others would save stays below this many per cent of what is left.  0: none are, but for tables that
+     *  are rewritten anyhow. */
+    unsigned unpacked_percent;
     /** Also act when all that would go is already invisible: space that earlier deletes left. */
     bool reclaim;
 } cmt_lsm_edit_spec;

@@ -117,13 +117,20 @@ CMT_API const cmt_validator *cmt_validator_set_find(const cmt_validator_set *set
 
 /* ---- commits ----------------------------------------------------------------------------- */
 
+/** Whose times make the time of a block. */
+typedef enum cmt_median_votes {
+    CMT_MEDIAN_ALL_VOTES,   /* of all that voted */
+    CMT_MEDIAN_COMMIT_VOTES /* 0.40: not of those that voted for no block */
+} cmt_median_votes;
+
 /** The time of the block after @p commit, without PBTS: the median of the times in it, weighted by
  *  power.
  *  @retval CMT_CORRUPT  a signature of nobody in @p set
  *  Source: state/state.go MedianTime, types/time/time.go WeightedMedian */
 CMT_API CMT_MUST_CHECK cmt_status cmt_commit_median_time(const cmt_commit *commit,
                                                          const cmt_validator_set *set,
-                                                         cmt_time *out, cmt_error *err);
+                                                         cmt_median_votes votes, cmt_time *out,
+                                                         cmt_error *err);
 
 /**
  * Verify that more than two thirds of the power of @p set signed this commit, and that every

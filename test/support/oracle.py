@@ -81,6 +81,9 @@ class Oracle:
     def prune(self, home, retain):
         return self.ask("prune", home=home, retain=retain)
 
+    def rollback(self, home, hard=False):
+        return self.ask("rollback", home=home, hard=hard)
+
     def load(self, home):
         """Fails unless CometBFT can load all that a node may need."""
         return self.ask("load", home=home)

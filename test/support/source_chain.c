@@ -7,8 +7,11 @@
 #include "files.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static cmt_error error;
 
@@ -28,20 +31,51 @@ static cmt_db *open_view(const char *data, const char *name)
     return db;
 }
 
+/* Returns the directory with config/ and data/, to be freed. */
+static char *unpack(const char *fixture, char **top)
+{
+    if (strncmp(fixture, "node-", 5) != 0) {
+        free(files_unpack_fixture(fixture, top));
+        return files_path(*top, "home");
+    }
+    char name[64];
+    snprintf(name, sizeof name, "%s.tar.xz", fixture);
+    char *archive = files_path(getenv("CMT_FIXTURES"), name);
+    *top = files_temp();
+    pid_t child = fork();
+    if (child == 0) {
+        execlp("tar", "tar", "-xf", archive, "-C", *top, (char *)NULL);
+        _exit(127);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(status == 0, "cannot unpack %s", archive);
+    free(archive);
+    return files_path(*top, ".");
+}
+
 source_chain source_open(const char *fixture, cmt_release release)
 {
-    source_chain c = {.release = release};
-    c.data = files_unpack_fixture(fixture, &c.top);
+    source_chain c = {.release = release, .genesis_json = CMT_BUF_INIT};
+    char *home = unpack(fixture, &c.top);
+    char *config = files_path(home, "config");
+    c.data = files_path(home, "data");
     c.block_db = open_view(c.data, "blockstore.db");
     c.state_db = open_view(c.data, "state.db");
     MUST(cmt_block_store_open(c.block_db, &c.blocks, &error));
     MUST(cmt_state_store_open(c.state_db, &c.states, &error));
     MUST(cmt_state_store_load(c.states, &c.last, &error));
+    c.genesis_json = files_read(config, "genesis.json");
+    MUST(cmt_genesis_decode(cmt_buf_slice(&c.genesis_json), release, &c.genesis, &error));
+    free(config);
+    free(home);
     return c;
 }
 
 void source_close(source_chain *c)
 {
+    cmt_genesis_free(&c->genesis);
+    cmt_buf_free(&c->genesis_json);
     cmt_state_store_close(c->states);
     cmt_block_store_close(c->blocks);
     cmt_db_close(c->state_db);
@@ -102,4 +136,86 @@ cmt_chain_state source_state_before(source_chain *c, int64_t height)
     s.app_hash = meta.header.app_hash;
     cmt_buf_free(&params);
     return s;
+}
+
+/* ---- databases made again ---------------------------------------------------------------- */
+
+static void open_stores(made_chain *m, const source_chain *source, bool discard_results)
+{
+    const cmt_block_store_options of_blocks = {
+        .layout = cmt_block_store_layout(source->blocks),
+        .write_version = cmt_block_store_has_version(source->blocks),
+    };
+    const cmt_state_store_options of_states = {
+        .layout = cmt_state_store_layout(source->states),
+        .write_version = cmt_state_store_has_version(source->states),
+        .discard_results = discard_results,
+        .release = source->release,
+    };
+    MUST(cmt_block_store_open_for_writing(m->block_db, &of_blocks, &m->blocks, &error));
+    MUST(cmt_state_store_open_for_writing(m->state_db, &of_states, &m->states, &error));
+}
+
+made_chain made_open(const source_chain *source, bool discard_results)
+{
+    made_chain m = {.block_db = NULL};
+    MUST(cmt_db_open_memory(&m.block_db, &error));
+    MUST(cmt_db_open_memory(&m.state_db, &error));
+    open_stores(&m, source, discard_results);
+    return m;
+}
+
+made_chain made_open_in(const char *dir, const source_chain *source)
+{
+    const cmt_db_open_options options = {.engine = CMT_ENGINE_CLEVELDB, .create = true};
+    made_chain m = {.block_db = NULL};
+    char *blocks = files_path(dir, "blockstore.db");
+    char *states = files_path(dir, "state.db");
+    MUST(cmt_db_open(blocks, &options, &m.block_db, &error));
+    MUST(cmt_db_open(states, &options, &m.state_db, &error));
+    open_stores(&m, source, false);
+    free(states);
+    free(blocks);
+    return m;
+}
+
+void made_close(made_chain *m)
+{
+    cmt_state_store_close(m->states);
+    cmt_block_store_close(m->blocks);
+    cmt_db_close(m->state_db);
+    cmt_db_close(m->block_db);
+    *m = (made_chain){0};
+}
+
+static bool next_pair(cmt_db_iter *iter, bool first)
+{
+    cmt_status st = first ? cmt_db_iter_first(iter, &error) : cmt_db_iter_next(iter, &error);
+    ck_assert_msg(st == CMT_OK || st == CMT_NOT_FOUND, "%s", error.message);
+    return st == CMT_OK;
+}
+
+void made_expect_same(const char *what, cmt_db *made, cmt_db *source)
+{
+    cmt_db_iter *a;
+    cmt_db_iter *b;
+    size_t pairs = 0;
+    MUST(cmt_db_iter_new(made, NULL, &a, &error));
+    MUST(cmt_db_iter_new(source, NULL, &b, &error));
+    for (;; pairs++) {
+        bool in_a = next_pair(a, pairs == 0);
+        bool in_b = next_pair(b, pairs == 0);
+        if (!in_a && !in_b)
+            break;
+        cmt_slice x = in_a ? cmt_db_iter_key(a) : CMT_SLICE("(end)");
+        cmt_slice y = in_b ? cmt_db_iter_key(b) : CMT_SLICE("(end)");
+        if (!in_a || !in_b || !cmt_slice_equal(x, y))
+            ck_abort_msg("%s: pair %zu: made \"%.*s\", source \"%.*s\"", what, pairs, (int)x.size,
+                         (const char *)x.data, (int)y.size, (const char *)y.data);
+        if (!cmt_slice_equal(cmt_db_iter_value(a), cmt_db_iter_value(b)))
+            ck_abort_msg("%s: \"%.*s\": another value", what, (int)x.size, (const char *)x.data);
+    }
+    ck_assert_uint_gt(pairs, 0);
+    cmt_db_iter_free(a);
+    cmt_db_iter_free(b);
 }

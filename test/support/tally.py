@@ -47,6 +47,16 @@ def full():
     return os.environ.get("CMT_TEST_FULL", "0") not in ("", "0")
 
 
+def sampled(cases):
+    """Of many cases with CMT_TEST_SAMPLE=N one in N, in their order, others from run to run: where the program is
+    instrumented and slow."""
+    share = int(os.environ.get("CMT_TEST_SAMPLE", "1"))
+    if share < 2 or len(cases) <= share:
+        return cases
+    first = seed() % share
+    return cases[first::share]
+
+
 def seed():
     """The seed of this run: given, or from the clock; printed by whoever uses it."""
     return int(os.environ.get("CMT_TEST_SEED", "0")) or int(time.time() * 1000) % 1_000_000_007
@@ -71,7 +81,7 @@ class Tally:
     def run(self, title, function, cases, serial=False):
         """Call function(*case) for every case; a case fails by raising.  Returns what the passed
         cases returned, in order."""
-        cases = [case if type(case) is tuple else (case,) for case in cases]
+        cases = sampled([case if type(case) is tuple else (case,) for case in cases])
         if not cases:
             return []
         started = time.monotonic()

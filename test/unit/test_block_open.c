@@ -76,13 +76,22 @@ END_TEST
 START_TEST(a_base_that_was_never_stored_is_with_the_next_block)
 {
     cmt_buf value = CMT_BUF_INIT;
-    chain_encode_block_store_state(0, 7, &value);
-    chain_put(memory, &value, "blockStore");
     cmt_block_store *store = open_with(NULL);
-    save(store, 8, 1);
-    expect_stored(store, 1, 8);
+    save(store, 1, 1);
+    cmt_block_store_close(store);
+    chain_encode_block_store_state(0, 1, &value);
+    chain_put(memory, &value, "blockStore");
+    store = open_with(NULL);
+    save(store, 2, 1);
+    expect_stored(store, 1, 2);
     ck_assert(chain_get(memory, &value, "blockStore"));
-    ck_assert(cmt_slice_equal(cmt_buf_slice(&value), CMT_SLICE("\x08\x01\x10\x08")));
+    ck_assert(cmt_slice_equal(cmt_buf_slice(&value), CMT_SLICE("\x08\x01\x10\x02")));
+
+    const cmt_block_prune_request nothing = {.retain_height = 1, .initial_height = 1};
+    cmt_block_prune rule;
+    ck_assert_int_eq(cmt_block_prune_make(store, &nothing, &rule, &err), CMT_OK);
+    ck_assert_uint_eq(rule.new_state.size, 0); /* a prune has nothing to mend any more */
+    cmt_block_prune_free(&rule);
     cmt_buf_free(&value);
     cmt_block_store_close(store);
 }
@@ -105,6 +114,20 @@ START_TEST(the_last_block_goes_with_all_but_its_extended_commit)
     ck_assert(chain_get(memory, NULL, "C:1") && chain_get(memory, NULL, "EC:2"));
     save(store, 2, 1);
     expect_stored(store, 1, 2);
+    cmt_block_store_close(store);
+}
+END_TEST
+
+START_TEST(several_go_one_after_the_other)
+{
+    cmt_block_store *store = open_with(NULL);
+    for (int64_t h = 1; h <= 4; h++)
+        save(store, h, 1);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(cmt_block_store_delete_latest_block(store, &err), CMT_OK);
+    expect_stored(store, 1, 1);
+    ck_assert_uint_eq(pairs(), 7); /* as after block 1, and C:1, which block 2 carried */
+    ck_assert(chain_get(memory, NULL, "C:1") && !chain_get(memory, NULL, "C:2"));
     cmt_block_store_close(store);
 }
 END_TEST
@@ -172,6 +195,7 @@ int main(void)
     tcase_add_test(opening, a_base_that_was_never_stored_is_with_the_next_block);
     TCase *back = new_case(suite, "taking back");
     tcase_add_test(back, the_last_block_goes_with_all_but_its_extended_commit);
+    tcase_add_test(back, several_go_one_after_the_other);
     tcase_add_test(back, behind_the_only_block_base_is_one_above_height);
     tcase_add_test(back, an_empty_store_has_no_last_block);
     tcase_add_test(back, what_is_left_of_a_block_without_meta_goes);

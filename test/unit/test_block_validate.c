@@ -98,7 +98,10 @@ typedef struct hash_field {
     size_t offset;
 } hash_field;
 
-#define FIELD(reason, name) {reason, offsetof(cmt_header, name)}
+#define FIELD(reason, name)                                                                        \
+    {                                                                                              \
+        reason, offsetof(cmt_header, name)                                                         \
+    }
 
 START_TEST(every_hash_in_the_header_counts)
 {
@@ -123,7 +126,8 @@ START_TEST(every_hash_in_the_header_counts)
         *hash = right;
         hash->size--;
         hash->bytes[hash->size] = 0;
-        expect_refused(fields[i].offset == offsetof(cmt_header, app_hash) ? "AppHash" : "bytes instead of");
+        expect_refused(fields[i].offset == offsetof(cmt_header, app_hash) ? "AppHash"
+                                                                          : "bytes instead of");
         *hash = right;
         expect_valid();
     }
@@ -169,7 +173,8 @@ END_TEST
 
 START_TEST(time_may_not_be_ahead_of_the_clock)
 {
-    cmt_validate_options options = {.time_tolerance_ns = 1000000000, .now = block.block.header.time};
+    cmt_validate_options options = {.time_tolerance_ns = 1000000000,
+                                    .now = block.block.header.time};
     ck_assert_int_eq(cmt_block_validate(&state, &block.block, &options, &error), CMT_OK);
     options.now.seconds--;
     ck_assert_int_eq(cmt_block_validate(&state, &block.block, &options, &error), CMT_INVALID);
@@ -241,7 +246,8 @@ START_TEST(every_signature_counts)
         seal();
         expect_refused(reason);
         *signature(i) = right;
-        signature(i)->flag = right.flag == CMT_BLOCK_ID_NIL ? CMT_BLOCK_ID_COMMIT : CMT_BLOCK_ID_NIL;
+        signature(i)->flag =
+            right.flag == CMT_BLOCK_ID_NIL ? CMT_BLOCK_ID_COMMIT : CMT_BLOCK_ID_NIL;
         seal();
         expect_refused(reason);
         *signature(i) = right;
@@ -282,7 +288,8 @@ START_TEST(two_thirds_have_to_sign)
 {
     cmt_commit *commit = &block.block.last_commit;
     int64_t power = 0;
-    for (size_t i = 0; i < commit->count && 3 * power < state.last_validators.total_voting_power; i++) {
+    for (size_t i = 0; i < commit->count && 3 * power < state.last_validators.total_voting_power;
+         i++) {
         power += state.last_validators.validators[i].voting_power;
         commit->signatures[i] = (cmt_commit_sig){
             .flag = CMT_BLOCK_ID_ABSENT,
@@ -465,7 +472,8 @@ START_TEST(room_for_transactions)
     ck_assert_int_eq(out, 4194304 - 11 - 626 - (94 + (3355 + 3) * 7));
     ck_assert_int_eq(cmt_max_data_bytes(CMT_RELEASE_1_0, 4194304, 100, 7, &out, &error), CMT_OK);
     ck_assert_int_eq(out, 4194304 - 11 - 626 - (94 + (141 + 3) * 7) - 100);
-    ck_assert_int_eq(cmt_max_data_bytes(CMT_RELEASE_1_0, 11 + 626 + 94, 0, 0, &out, &error), CMT_OK);
+    ck_assert_int_eq(cmt_max_data_bytes(CMT_RELEASE_1_0, 11 + 626 + 94, 0, 0, &out, &error),
+                     CMT_OK);
     ck_assert_int_eq(out, 0);
     ck_assert_int_eq(cmt_max_data_bytes(CMT_RELEASE_1_0, 11 + 626 + 93, 0, 0, &out, &error),
                      CMT_INVALID);

@@ -5,6 +5,7 @@
 #include "cmtstore/config.h"
 
 #include "config_internal.h"
+#include "instrumented.h"
 
 #include <check.h>
 
@@ -331,12 +332,57 @@ START_TEST(strange_keys_are_shown_without_control_characters)
 }
 END_TEST
 
-START_TEST(keys_of_the_compactor_are_checked_though_not_kept)
+START_TEST(keys_of_the_compactor_have_defaults)
 {
-    accepts("[storage.compaction]\nmode = \"async\"\nqueue_size = 16\ninterval = \"1h\"\n"
-            "min_dead_ratio = 0.3\nmin_size = \"10MB\"\npause = \"20ms\"\nfallback = \"bounded\"\n"
-            "fallback_budget = \"500ms\"\nrole = \"full\"\n");
-    accepts("[storage.compaction]\nmin_dead_ratio = 1\npause = \"0s\"\n");
+    accepts("[storage.compaction]\n");
+    const cmt_config_compactor *c = &config.compactor;
+    ck_assert_str_eq(c->mode, "async");
+    ck_assert_int_eq(c->queue_size, 16);
+    ck_assert_int_eq(c->interval_ns, 3600 * SECOND);
+    ck_assert(c->min_dead_ratio == 0.3);
+    ck_assert_uint_eq(c->min_bytes, 10000000);
+    ck_assert_int_eq(c->pause_ns, SECOND / 50);
+    ck_assert_str_eq(c->fallback, "bounded");
+    ck_assert_int_eq(c->fallback_budget_ns, SECOND / 2);
+    ck_assert_str_eq(c->role, "full");
+}
+END_TEST
+
+START_TEST(reads_every_key_of_the_compactor)
+{
+    accepts("[storage.compaction]\nmode = \"sync\"\nqueue_size = 1\ninterval = \"90s\"\n"
+            "min_dead_ratio = 0.25\nmin_size = \"2MiB\"\npause = \"0s\"\nfallback = \"never\"\n"
+            "fallback_budget = \"1s\"\nrole = \"validator\"\n");
+    const cmt_config_compactor *c = &config.compactor;
+    ck_assert_str_eq(c->mode, "sync");
+    ck_assert_int_eq(c->queue_size, 1);
+    ck_assert_int_eq(c->interval_ns, 90 * SECOND);
+    ck_assert(c->min_dead_ratio == 0.25);
+    ck_assert_uint_eq(c->min_bytes, 2 << 20);
+    ck_assert_int_eq(c->pause_ns, 0);
+    ck_assert_str_eq(c->fallback, "never");
+    ck_assert_int_eq(c->fallback_budget_ns, SECOND);
+    ck_assert_str_eq(c->role, "validator");
+    accepts("[storage.compaction]\nmin_dead_ratio = 1\n");
+    ck_assert(c->min_dead_ratio == 1);
+}
+END_TEST
+
+START_TEST(the_compactors_mode_wins_over_cometbfts_compact)
+{
+    accepts("[storage]\ncompact = false\n");
+    ck_assert_str_eq(config.compactor.mode, "off");
+    accepts("[storage]\ncompact = true\n");
+    ck_assert_str_eq(config.compactor.mode, "async");
+    accepts("[storage]\ncompact = false\n[storage.compaction]\nmode = \"sync\"\n");
+    ck_assert_str_eq(config.compactor.mode, "sync");
+    accepts("[storage.compaction]\nmode = \"off\"\n[storage]\ncompact = true\n");
+    ck_assert_str_eq(config.compactor.mode, "off");
+}
+END_TEST
+
+START_TEST(keys_of_the_compactor_are_checked)
+{
     refuses("[storage.compaction]\nmode = \"always\"\n", "async sync off", NULL);
     refuses("[storage.compaction]\nqueue_size = 0\n", "in 1 to 1000000", NULL);
     refuses("[storage.compaction]\nqueue_size = 1000001\n", "in 1 to 1000000", NULL);
@@ -349,6 +395,12 @@ START_TEST(keys_of_the_compactor_are_checked_though_not_kept)
     refuses("[storage.compaction]\nmin_size = \"10 apples\"\n", "is not a size", NULL);
     refuses("[storage.compaction]\nfallback = \"\"\n", "never bounded full", NULL);
     refuses("[storage.compaction]\nrole = \"validator full\"\n", "validator full archive", NULL);
+    refuses("[storage.compaction]\npause = \"20\"\n", "storage.compaction.pause", "duration", NULL);
+    refuses("[storage.compaction]\nfallback_budget = \"-1ms\"\n", "or longer", NULL);
+    refuses("[storage.compaction]\nfalback = \"full\"\n",
+            "did you mean storage.compaction.fallback?", NULL);
+    refuses("[storage.compaction]\nmin_dead_ration = 0.3\n",
+            "did you mean storage.compaction.min_dead_ratio?", NULL);
 }
 END_TEST
 
@@ -693,7 +745,7 @@ START_TEST(no_mixture_of_quotes_hides_nesting)
     random_state = 0x2545f4914f6cdd1du;
     char *text = malloc(200000);
     ck_assert_ptr_nonnull(text);
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < IF_INSTRUMENTED(200, 3000); round++) {
         char *p = stpcpy(text, "a = [");
         for (size_t n = 1 + random_below(12); n > 0; n--)
             p = stpcpy(p, pieces[random_below(sizeof pieces / sizeof pieces[0])]);
@@ -732,7 +784,10 @@ int main(void)
     tcase_add_test(tc, unknown_keys_get_the_nearest_known_one);
     tcase_add_test(tc, a_known_key_in_the_wrong_table_is_led_home);
     tcase_add_test(tc, strange_keys_are_shown_without_control_characters);
-    tcase_add_test(tc, keys_of_the_compactor_are_checked_though_not_kept);
+    tcase_add_test(tc, keys_of_the_compactor_have_defaults);
+    tcase_add_test(tc, reads_every_key_of_the_compactor);
+    tcase_add_test(tc, the_compactors_mode_wins_over_cometbfts_compact);
+    tcase_add_test(tc, keys_of_the_compactor_are_checked);
     tcase_add_test(tc, syntax_errors_carry_their_line);
     tcase_add_test(tc, nul_bytes_are_refused);
     tcase_add_test(tc, a_megabyte_is_the_limit);

@@ -105,6 +105,31 @@ START_TEST(a_batch_ends_by_its_bytes_too)
 }
 END_TEST
 
+/* Before and after by turns, each at its place between the writes. */
+static void hear(void *context, const char *name)
+{
+    int *heard = context;
+    bool before = strcmp(name, "prune_blockstore:before") == 0;
+    ck_assert(before || strcmp(name, "prune_blockstore:after") == 0);
+    ck_assert(before == (*heard % 2 == 0));
+    ck_assert_uint_eq(record.writes, (uint64_t)(*heard + 1) / 2);
+    ++*heard;
+}
+
+START_TEST(fail_points_stand_around_each_batch)
+{
+    int heard = 0;
+    put_blocks(1, 200);
+    put_state(1, 200);
+    cmt_block_prune_request request = request_for(150, 200, 0);
+    cmt_erase_options options = {
+        .batch_operations = 50, .fail_point = hear, .fail_context = &heard};
+    ck_assert_int_eq(run(POINTS, &request, options), CMT_OK);
+    ck_assert_uint_gt(result.batches, 10);
+    ck_assert_uint_eq((uint64_t)heard, 2 * result.batches);
+}
+END_TEST
+
 START_TEST(a_stop_is_told_and_leaves_an_existing_base)
 {
     put_blocks(1, 200);
@@ -268,6 +293,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, finish);
     tcase_add_test(tc, base_moves_with_every_batch_and_batches_are_small_and_synced);
     tcase_add_test(tc, a_batch_ends_by_its_bytes_too);
+    tcase_add_test(tc, fail_points_stand_around_each_batch);
     tcase_add_test(tc, a_stop_is_told_and_leaves_an_existing_base);
     tcase_add_test(tc, a_write_that_fails_leaves_what_was_written_before);
     tcase_add_test(tc, ranges_go_as_such_and_only_then_their_files);

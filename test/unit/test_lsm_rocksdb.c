@@ -220,6 +220,7 @@ static bool prune(rng *r)
                               .puts = &put,
                               .put_count = 1,
                               .rewrite_share = rng_below(r, 2) == 0 ? 0.05 : 0.6,
+                              .unpacked_percent = rng_below(r, 2) == 0 ? 10 : 0,
                               .reclaim = rng_below(r, 2) == 0};
     char *before = rocksdb_dir_pairs(&db);
     char *wanted = without(before, lo, hi, "base", lo);

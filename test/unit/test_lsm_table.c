@@ -25,7 +25,12 @@
 static char *top;
 static int dir_fd;
 static cmt_error err;
-static cmt_lsm__entry *entries; /* what the table holds, in order */
+typedef struct entry {
+    cmt_slice key; /* internal */
+    cmt_slice value;
+} entry;
+
+static entry *entries; /* what the table holds, in order */
 static size_t count;
 static size_t capacity;
 static cmt_lsm__arena arena;

@@ -199,12 +199,13 @@ static void visit_median(const test_line *line)
     ck_assert_int_eq(cmt_commit_read(cmt_buf_slice(&commit_bytes), &commit, NULL), CMT_OK);
     cmt_validator_set set = decode(&set_bytes);
     cmt_time time;
-    ck_assert_int_eq(cmt_commit_median_time(&commit, &set, &time, NULL), CMT_OK);
+    ck_assert_int_eq(cmt_commit_median_time(&commit, &set, CMT_MEDIAN_ALL_VOTES, &time, NULL),
+                     CMT_OK);
     ck_assert_int_eq(time.seconds, test_number(line, 3));
     ck_assert_int_eq(time.nanos, test_number(line, 4));
     set.count = 0;
     bool voted = time.seconds != -62135596800;
-    ck_assert_int_eq(cmt_commit_median_time(&commit, &set, &time, NULL),
+    ck_assert_int_eq(cmt_commit_median_time(&commit, &set, CMT_MEDIAN_ALL_VOTES, &time, NULL),
                      voted ? CMT_CORRUPT : CMT_OK);
     cmt_validator_set_free(&set);
     cmt_commit_free(&commit);

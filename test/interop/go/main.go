@@ -7,9 +7,11 @@
 //	cmtoracle gen    -home DIR -heights N ...   a chain, with its genesis file
 //	cmtoracle append -home DIR -heights N       go on with it
 //	cmtoracle prune  -home DIR -retain R        PruneBlocks, then PruneStates, as the node does
+//	cmtoracle rollback -home DIR [-hard]        as the command of the same name
 //	cmtoracle load   -home DIR                  read all that a node may need
 //	cmtoracle record -out FILE -heights N       a chain of random choices, with what it takes to make it again
 //	cmtoracle audit  -home DIR                  read all and check it, signatures too
+//	cmtoracle take-back -home DIR -heights N    delete the last blocks
 //	cmtoracle dump   -home DIR -db NAME -out FILE [-gets]
 //	cmtoracle compact|shape|mutate|stat|hold    see the package shared
 //	cmtoracle serve                             the same as JSON lines on stdin
@@ -82,8 +84,33 @@ func prune(r *shared.Request) (reply shared.Reply, err error) {
 	}, nil
 }
 
+// rollback does what `cometbft rollback` does.
+func rollback(r *shared.Request) (reply shared.Reply, err error) {
+	chain, err := shared.LoadChain(r.Home)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openStores(r.Home, chain)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	height, _, err := sm.Rollback(s.blocks, s.states, r.Hard)
+	if err != nil {
+		return nil, err
+	}
+	state, err := s.states.Load()
+	if err != nil {
+		return nil, err
+	}
+	return shared.Reply{"height": height, "software": state.Version.Software}, nil
+}
+
 func main() {
-	commands := map[string]shared.Command{"gen": gen, "append": extend, "prune": prune, "load": load, "record": record, "audit": audit}
+	commands := map[string]shared.Command{
+		"gen": gen, "append": extend, "prune": prune, "rollback": rollback, "load": load, "take-back": takeBack,
+		"record": record, "audit": audit,
+	}
 	for name, command := range engineCommands {
 		commands[name] = command
 	}

@@ -6,6 +6,7 @@
 //	vectors keys
 //	vectors blocks > ../../unit/data/block-vectors-1.0.txt
 //	vectors extended    the lines of extended-vectors.txt, which 0.38 made
+//	vectors states > ../../unit/data/state-vectors-1.0.txt
 //
 // load is as in the program of the same name for 0.38; the home must have key layout v1.  keys notes what
 // the stores ask an empty database for.
@@ -126,10 +127,12 @@ func main() {
 		blocks(writer{out})
 	case len(os.Args) == 2 && os.Args[1] == "extended":
 		extendedCommits(writer{out})
+	case len(os.Args) == 2 && os.Args[1] == "states":
+		states(writer{out})
 	case len(os.Args) > 4 && os.Args[1] == "load":
 		load(out, os.Args[2], os.Args[3], os.Args[4:])
 	default:
-		fmt.Fprintln(os.Stderr, "usage: vectors load HOME BACKEND HEIGHT... | vectors keys | vectors blocks | vectors extended")
+		fmt.Fprintln(os.Stderr, "usage: vectors load HOME BACKEND HEIGHT... | vectors keys | vectors blocks | vectors extended | vectors states")
 		os.Exit(2)
 	}
 	must(out.Flush())

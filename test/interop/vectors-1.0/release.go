@@ -9,9 +9,12 @@ import (
 	"math/rand"
 	"time"
 
+	dbm "github.com/cometbft/cometbft-db"
 	abci "github.com/cometbft/cometbft/abci/types"
 	cmtproto "github.com/cometbft/cometbft/api/cometbft/types/v1"
 	"github.com/cometbft/cometbft/crypto"
+	"github.com/cometbft/cometbft/libs/log"
+	sm "github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/types"
 	gogo "github.com/cosmos/gogoproto/types"
 )
@@ -70,4 +73,8 @@ func blocks(w writer) {
 	w.changes(rng)
 	w.keys()
 	w.paramUpdates(rng)
+}
+
+func newStateStore(db dbm.DB) sm.Store {
+	return sm.NewStore(db, sm.StoreOptions{DBKeyLayout: "v1", Logger: log.NewNopLogger()})
 }

@@ -5,6 +5,7 @@
 //	vectors priorities > ../../unit/data/priority-vectors.txt
 //	vectors blocks > ../../unit/data/block-vectors.txt
 //	vectors extended > ../../unit/data/extended-vectors.txt
+//	vectors states > ../../unit/data/state-vectors.txt
 //	vectors load HOME HEIGHT...    one line per height whose validators record is a pointer
 //
 // A line of priorities is "KIND TIMES IN OUT": the ValidatorSet messages before and after, in hex.
@@ -198,10 +199,14 @@ func main() {
 		blocks(out)
 	case len(os.Args) == 2 && os.Args[1] == "extended":
 		extendedCommits(out)
+	case len(os.Args) == 2 && os.Args[1] == "states":
+		states(out)
+		out.legacies(rand.New(rand.NewSource(20261130)))
+		out.genesis()
 	case len(os.Args) > 3 && os.Args[1] == "load":
 		load(out, os.Args[2], os.Args[3:])
 	default:
-		fmt.Fprintln(os.Stderr, "usage: vectors priorities | vectors blocks | vectors extended | vectors load HOME HEIGHT...")
+		fmt.Fprintln(os.Stderr, "usage: vectors priorities | vectors blocks | vectors extended | vectors states | vectors load HOME HEIGHT...")
 		os.Exit(2)
 	}
 	must(out.Flush())

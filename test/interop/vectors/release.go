@@ -9,8 +9,10 @@ import (
 	"math/rand"
 	"time"
 
+	dbm "github.com/cometbft/cometbft-db"
 	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/cometbft/cometbft/crypto"
+	cmtstate "github.com/cometbft/cometbft/proto/tendermint/state"
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	sm "github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/types"
@@ -58,4 +60,30 @@ func blocks(w writer) {
 	w.keys()
 	w.results(rng)
 	w.paramUpdates(rng)
+}
+
+func newStateStore(db dbm.DB) sm.Store { return sm.NewStore(db, sm.StoreOptions{}) }
+
+// legacies: as responses, IN of 0.37.
+func (w writer) legacies(rng *rand.Rand) {
+	for i := 0; i < 40; i++ {
+		legacy := &cmtstate.LegacyABCIResponses{DeliverTxs: randomTxResults(rng)}
+		if rng.Intn(4) > 0 {
+			legacy.BeginBlock = &cmtstate.ResponseBeginBlock{Events: randomEvents(rng)}
+		}
+		if rng.Intn(4) > 0 {
+			legacy.EndBlock = &cmtstate.ResponseEndBlock{Events: randomEvents(rng)}
+			if rng.Intn(3) == 0 {
+				legacy.EndBlock.ConsensusParamUpdates = randomUpdate(rng)
+			}
+			for _, v := range validators(randomPowers(rng, rng.Intn(3), 9)...) {
+				legacy.EndBlock.ValidatorUpdates = append(legacy.EndBlock.ValidatorUpdates, validatorUpdate(v.PubKey, v.VotingPower))
+			}
+		}
+		bytes, err := legacy.Marshal()
+		must(err)
+		if len(bytes) > 0 {
+			fmt.Fprintf(w, "results %x %x\n", bytes, stored(bytes))
+		}
+	}
 }

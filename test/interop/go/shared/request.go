@@ -27,6 +27,7 @@ type Request struct {
 
 	Retain  int64 `json:"retain"`
 	Heights int64 `json:"heights"`
+	Hard    bool  `json:"hard"` // rollback: take the last block away, too
 	Gets    bool  `json:"gets"`
 	Write   bool  `json:"write"` // dump: open as a node does, not read-only
 
@@ -195,6 +196,7 @@ func runFlags(commands map[string]Command, args []string) (Reply, error) {
 	fs.StringVar(&r.Out, "out", "", "file (dump) or home (shape)")
 	fs.Int64Var(&r.Retain, "retain", 0, "retain height")
 	fs.Int64Var(&r.Heights, "heights", 100, "how many heights to make")
+	fs.BoolVar(&r.Hard, "hard", false, "rollback: take the last block away, too")
 	fs.BoolVar(&r.Gets, "gets", false, "get every key besides iterating")
 	fs.BoolVar(&r.Write, "write", false, "open for writing, as a node does")
 	fs.IntVar(&r.TableSize, "table-size", 0, "bytes; 0: by seed")
