@@ -51,12 +51,12 @@ class Recorded:
         """Where a database differs, the pairs that do."""
         found = re.search(r"height (\d+): the (block|state) store differs", said)
         if not found:
-            return f"{self.reply['chain']}: {said[-1500:]}"
+            return f"{said[-1500:]}; {self.reply['chain']}"
         name = "blockstore" if found[2] == "block" else "state"
         theirs = os.path.join(self.directory, "theirs")
         self.record(stop=int(found[1]) - self.initial + 1, lines=theirs)
         with open(f"{lines}.{name}", "rb") as f, open(f"{theirs}.{name}", "rb") as g:
-            return f"{self.reply['chain']}: {said}: {homes.differences(f.read(), g.read())}"
+            return f"{said}: {homes.differences(f.read(), g.read())}; {self.reply['chain']}"
 
     def forget(self):
         subprocess.run(["rm", "-rf", self.directory], check=True)
@@ -101,7 +101,7 @@ def summed(tolds):
 # What has to happen often enough in a sample of chains to mean something.
 WANTED = {
     "0.38": ("evidence", "later rounds", "changed sets", "changed params", "with extensions", "pruned", "refused results",
-             "altered =", "altered ~", "altered -", "damaged =", "damaged -"),
+             "altered =", "altered ~", "altered -", "damaged -"),
     "1.0": ("evidence", "changed sets", "changed params", "with extensions", "with PBTS", "pruned", "refused results",
             "altered =", "altered ~", "altered -", "damaged -"),
 }
