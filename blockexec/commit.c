@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * All that is to be done for a height: the block is saved, then applied.
+ * All that is to be done for a height: the block is validated, saved, applied.  A block that may not follow must not
+ * reach the store: it would stand in the way of the one that may.
  */
 #include "executor_internal.h"
 
@@ -28,6 +29,7 @@ static cmt_status save_block(cmt_block_executor *executor, const cmt_chain_state
 cmt_status cmt_block_executor_save(cmt_block_executor *executor, const cmt_chain_state *state,
                                    const cmt_decided_block *decided, cmt_error *err)
 {
+    CMT_TRY(cmt_blockexec__validate(executor, state, decided->block, err));
     cmt_blockexec__at(executor, CMT_FAIL_BEFORE_BLOCK);
     if (cmt_block_store_height(executor->options.blocks) < decided->block->header.height)
         CMT_TRY(save_block(executor, state, decided, err));
@@ -41,5 +43,6 @@ cmt_status cmt_block_executor_commit(cmt_block_executor *executor, const cmt_cha
 {
     *out = (cmt_chain_state){.last_block_height = 0};
     CMT_TRY(cmt_block_executor_save(executor, state, decided, err));
-    return cmt_block_executor_apply(executor, state, &decided->id, decided->block, out, err);
+    return cmt_block_executor_apply_verified(executor, state, &decided->id, decided->block, out,
+                                             err);
 }

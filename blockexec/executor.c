@@ -53,8 +53,8 @@ cmt_time cmt_blockexec__now(const cmt_block_executor *executor)
 
 /* ---- is it valid? ------------------------------------------------------------------------ */
 
-static cmt_status validate(const cmt_block_executor *executor, const cmt_chain_state *state,
-                           const cmt_block *block, cmt_error *err)
+cmt_status cmt_blockexec__validate(const cmt_block_executor *executor, const cmt_chain_state *state,
+                                   const cmt_block *block, cmt_error *err)
 {
     cmt_validate_options options = {
         .time_tolerance_ns = executor->options.time_tolerance_ns,
@@ -72,7 +72,7 @@ cmt_status cmt_block_executor_validate(cmt_block_executor *executor, const cmt_c
 {
     if (parts != NULL)
         CMT_TRY(cmt_block_check_size(state, cmt_part_set_bytes(parts), err));
-    CMT_TRY(validate(executor, state, block, err));
+    CMT_TRY(cmt_blockexec__validate(executor, state, block, err));
     const cmt_evidence_pool *pool = executor->options.evidence;
     if (block->evidence_count == 0 || (pool != NULL && pool->check == NULL))
         return CMT_OK;
@@ -210,7 +210,8 @@ cmt_status cmt_blockexec__apply(cmt_block_executor *executor, const cmt_blockexe
     CMT_AUTO(work_free) work w = {.retain_height = 0};
     CMT_AUTO(cmt_chain_state_free) cmt_chain_state next = {.last_block_height = 0};
     *out = (cmt_chain_state){.last_block_height = 0};
-    CMT_TRY(validate(executor, state, block, err));
+    if (!s->verified)
+        CMT_TRY(cmt_blockexec__validate(executor, state, block, err));
     CMT_TRY(execute(executor, s, state, block, &w, err));
     cmt_status st =
         cmt_blockexec__next(state, id, &block->header, &w.results, &w.updates, &next, err);
@@ -227,15 +228,31 @@ cmt_status cmt_blockexec__apply(cmt_block_executor *executor, const cmt_blockexe
     return CMT_OK;
 }
 
-cmt_status cmt_block_executor_apply(cmt_block_executor *executor, const cmt_chain_state *state,
-                                    const cmt_block_id *id, const cmt_block *block,
-                                    cmt_chain_state *out, cmt_error *err)
+static cmt_status apply_in_order(cmt_block_executor *executor, const cmt_chain_state *state,
+                                 const cmt_block_id *id, const cmt_block *block, bool verified,
+                                 cmt_chain_state *out, cmt_error *err)
 {
     const cmt_blockexec__setting setting = {
         .application = executor->options.application,
         .mempool = executor->options.mempool,
         .evidence = executor->options.evidence,
         .prunes = !executor->options.never_prune,
+        .verified = verified,
     };
     return cmt_blockexec__apply(executor, &setting, state, id, block, out, err);
+}
+
+cmt_status cmt_block_executor_apply(cmt_block_executor *executor, const cmt_chain_state *state,
+                                    const cmt_block_id *id, const cmt_block *block,
+                                    cmt_chain_state *out, cmt_error *err)
+{
+    return apply_in_order(executor, state, id, block, false, out, err);
+}
+
+cmt_status cmt_block_executor_apply_verified(cmt_block_executor *executor,
+                                             const cmt_chain_state *state, const cmt_block_id *id,
+                                             const cmt_block *block, cmt_chain_state *out,
+                                             cmt_error *err)
+{
+    return apply_in_order(executor, state, id, block, true, out, err);
 }

@@ -54,7 +54,13 @@ typedef struct cmt_blockexec__setting {
     const cmt_mempool *mempool;
     const cmt_evidence_pool *evidence;
     bool prunes;
+    bool verified; /* the block was validated before */
 } cmt_blockexec__setting;
+
+/** cmt_block_validate() as the executor's options say.  @retval CMT_INVALID  "invalid block: …" */
+CMT_MUST_CHECK cmt_status cmt_blockexec__validate(const cmt_block_executor *executor,
+                                                  const cmt_chain_state *state,
+                                                  const cmt_block *block, cmt_error *err);
 
 CMT_MUST_CHECK cmt_status cmt_blockexec__apply(cmt_block_executor *executor,
                                                const cmt_blockexec__setting *setting,

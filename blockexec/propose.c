@@ -4,8 +4,6 @@
  */
 #include "executor_internal.h"
 
-#include "cleanup.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,12 +214,16 @@ cmt_status cmt_block_executor_propose(cmt_block_executor *executor, const cmt_ch
                                       const cmt_ext_commit *last_commit, cmt_slice proposer,
                                       cmt_proposal *out, cmt_error *err)
 {
-    CMT_AUTO(making_free) making m = {.state = state, .last = last_commit, .proposer = proposer};
+    making m = {.state = state, .last = last_commit, .proposer = proposer};
     *out = (cmt_proposal){.parts = NULL};
-    CMT_TRY(start(executor, &m, err));
-    CMT_TRY(reap(executor, &m, err));
-    CMT_TRY(choose(executor->options.application, &m, err));
-    cmt_status st = make_block(&m, out, err);
+    cmt_status st = start(executor, &m, err);
+    if (st == CMT_OK)
+        st = reap(executor, &m, err);
+    if (st == CMT_OK)
+        st = choose(executor->options.application, &m, err);
+    if (st == CMT_OK)
+        st = make_block(&m, out, err);
+    making_free(&m);
     if (st != CMT_OK)
         cmt_proposal_free(out);
     return st;

@@ -98,29 +98,31 @@ static cmt_status prune_stores(cmt_block_executor *executor, const cmt_chain_sta
         err, st, r->blocks_done ? "failed to prune state store" : "failed to prune block store");
 }
 
-void cmt_blockexec__prune(cmt_block_executor *executor, const cmt_chain_state *state, int64_t wish)
+void cmt_blockexec__prune(cmt_block_executor *executor, const cmt_chain_state *state,
+                          int64_t retain_height)
 {
     const cmt_logger *logger = executor->options.logger;
     cmt_error error = CMT_ERROR_INIT;
     int64_t base = cmt_block_store_base(executor->options.blocks);
-    int64_t retain_height;
-    if (decide(executor, wish, &retain_height, &error) != CMT_OK) {
-        cmt_log(logger, CMT_LOG_ERROR,
-                "failed to prune blocks retain_height=%" PRId64 " err=\"%s\"", wish, error.message);
-        return;
-    }
-    if (retain_height <= base)
-        return;
-    cmt_stores_prune_result r;
-    cmt_status st = prune_stores(executor, state, retain_height, &r, &error);
-    if (st != CMT_OK)
+    int64_t lowest;
+    if (decide(executor, retain_height, &lowest, &error) != CMT_OK) {
         cmt_log(logger, CMT_LOG_ERROR,
                 "failed to prune blocks retain_height=%" PRId64 " err=\"%s\"", retain_height,
+                error.message);
+        return;
+    }
+    if (lowest <= base)
+        return;
+    cmt_stores_prune_result r;
+    cmt_status st = prune_stores(executor, state, lowest, &r, &error);
+    if (st != CMT_OK)
+        cmt_log(logger, CMT_LOG_ERROR,
+                "failed to prune blocks retain_height=%" PRId64 " err=\"%s\"", lowest,
                 error.message);
     else
         cmt_log(logger, CMT_LOG_INFO,
                 "pruned blocks pruned=%" PRId64 " retain_height=%" PRId64 " base=%" PRId64,
-                r.blocks.base - base, retain_height, base);
+                r.blocks.base - base, lowest, base);
     cmt_blockexec__at(executor, CMT_FAIL_AFTER_PRUNE);
     leave_to_compact(executor, &r); /* of a prune that failed, too: what was deleted is deleted */
     cmt_stores_prune_result_free(&r);

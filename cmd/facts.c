@@ -3,6 +3,7 @@
  * Gathering what info tells, from one snapshot of each database.
  */
 #include "facts.h"
+#include "stores.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,30 +23,6 @@ static const cmd_family families[CMD_FAMILIES] = {
     {"state", "consensusParamsKey:", "consensus parameters", 0, 0},
     {"state", "abciResponsesKey:", "block results", 0, 0},
 };
-
-/* Both databases open for reading. */
-typedef struct snapshot {
-    cmt_db *blockstore_db;
-    cmt_db *state_db;
-    cmt_block_store *blocks;
-    cmt_state_store *states;
-} snapshot;
-
-static void close_snapshot(snapshot *s)
-{
-    cmt_state_store_close(s->states);
-    cmt_block_store_close(s->blocks);
-    cmt_db_close(s->state_db);
-    cmt_db_close(s->blockstore_db);
-}
-
-static cmt_status open_snapshot(const cmd_target *target, snapshot *s, cmt_error *err)
-{
-    CMT_TRY(cmd_target_open(target, target->blockstore, &s->blockstore_db, err));
-    CMT_TRY(cmd_target_open(target, target->state, &s->state_db, err));
-    CMT_TRY(cmt_block_store_open(s->blockstore_db, &s->blocks, err));
-    return cmt_state_store_open(s->state_db, &s->states, err);
-}
 
 /* Adds up the files of a database directory, or the one file of a bolt database. */
 static cmt_status measure_files(const char *path, uint64_t *bytes, cmt_error *err)
@@ -71,7 +48,7 @@ static cmt_status measure_files(const char *path, uint64_t *bytes, cmt_error *er
 }
 
 /* In both layouts the keys of a family are one range. */
-static cmt_range family_range(const snapshot *s, size_t index, cmt_key_bounds *bounds)
+static cmt_range family_range(const cmd_stores *s, size_t index, cmt_key_bounds *bounds)
 {
     static const cmt_key_family *const with_heights[CMD_FAMILIES] = {
         &cmt_family_meta,        &cmt_family_part,       &cmt_family_commit,
@@ -86,7 +63,7 @@ static cmt_range family_range(const snapshot *s, size_t index, cmt_key_bounds *b
     return cmt_key_family_range(cmt_key_family_in(with_heights[index], layout), bounds);
 }
 
-static cmt_status measure_families(const snapshot *s, cmd_facts *out, cmt_error *err)
+static cmt_status measure_families(const cmd_stores *s, cmd_facts *out, cmt_error *err)
 {
     for (size_t i = 0; i < CMD_FAMILIES; i++) {
         cmt_key_bounds bounds;
@@ -121,7 +98,7 @@ static cmt_block_prune_request block_request(const cmd_facts *facts, int64_t ret
 }
 
 /* Where a prune of everything would have to stop for the sake of evidence. */
-static cmt_status find_evidence_height(const snapshot *s, cmd_facts *out, cmt_error *err)
+static cmt_status find_evidence_height(const cmd_stores *s, cmd_facts *out, cmt_error *err)
 {
     int64_t last = out->state.last_block_height;
     cmt_block_prune_request request = block_request(out, last < out->height ? last : out->height);
@@ -133,8 +110,8 @@ static cmt_status find_evidence_height(const snapshot *s, cmd_facts *out, cmt_er
 }
 
 /* What a prune to base itself would remove. */
-static cmt_status find_block_leftovers(const snapshot *s, cmd_facts *out, int64_t *evidence_height,
-                                       cmt_error *err)
+static cmt_status find_block_leftovers(const cmd_stores *s, cmd_facts *out,
+                                       int64_t *evidence_height, cmt_error *err)
 {
     cmt_block_prune_request request = block_request(out, out->base);
     cmt_block_prune prune = {0};
@@ -149,7 +126,7 @@ static cmt_status find_block_leftovers(const snapshot *s, cmd_facts *out, int64_
     return CMT_OK;
 }
 
-static cmt_status find_state_leftovers(const snapshot *s, int64_t from, int64_t evidence_height,
+static cmt_status find_state_leftovers(const cmd_stores *s, int64_t from, int64_t evidence_height,
                                        cmd_facts *out, cmt_error *err)
 {
     int64_t last =
@@ -173,7 +150,7 @@ static cmt_status find_state_leftovers(const snapshot *s, int64_t from, int64_t 
     return CMT_OK;
 }
 
-static cmt_status find_leftovers(const snapshot *s, cmd_facts *out, cmt_error *err)
+static cmt_status find_leftovers(const cmd_stores *s, cmd_facts *out, cmt_error *err)
 {
     int64_t from;
     CMT_TRY(cmt_state_prune_unfinished_from(s->states, out->base, &from, err));
@@ -184,7 +161,7 @@ static cmt_status find_leftovers(const snapshot *s, cmd_facts *out, cmt_error *e
     return find_state_leftovers(s, from, evidence_height, out, err);
 }
 
-static cmt_status read_stores(const snapshot *s, const cmt_logger *logger, cmd_facts *out,
+static cmt_status read_stores(const cmd_stores *s, const cmt_logger *logger, cmd_facts *out,
                               cmt_error *err)
 {
     out->base = cmt_block_store_base(s->blocks);
@@ -238,14 +215,14 @@ cmt_status cmd_facts_gather(const cmd_target *target, const cmt_logger *logger, 
     CMT_TRY(cmt_db_needs_heal(target->blockstore, &out->blockstore_db.needs_heal, err));
     CMT_TRY(cmt_db_needs_heal(target->state, &out->state_db.needs_heal, err));
     CMT_TRY(measure_trash(target, &out->trash_bytes, err));
-    snapshot s = {0};
-    cmt_status status = open_snapshot(target, &s, err);
+    cmd_stores s;
+    cmt_status status = cmd_stores_open(target, &s, err);
     if (status == CMT_OK)
         status = cmt_db_get_stats(s.blockstore_db, &out->blockstore_db.tables, err);
     if (status == CMT_OK)
         status = cmt_db_get_stats(s.state_db, &out->state_db.tables, err);
     if (status == CMT_OK)
         status = read_stores(&s, logger, out, err);
-    close_snapshot(&s);
+    cmd_stores_close(&s);
     return status;
 }

@@ -18,6 +18,9 @@ static const char program_text[] =
     "  compact            give space back without removing anything\n"
     "  prune-and-compact  both; the main job\n"
     "  dump               every pair of one database, one line each\n"
+    "  rollback           the state one block back, as CometBFT's rollback\n"
+    "  replay             the blocks of a home executed into a new one\n"
+    "  gen                a new home with a chain that is made up\n"
     "\n"
     "DATA_DIR is a directory that holds blockstore.db and state.db; then no config.toml is read. "
     "Else the home is --home, or the environment's CMTHOME, or $HOME/.cometbft (CometBFT itself "
@@ -96,8 +99,55 @@ static const char dump_text[] =
     "  cmtstore dump --home ~/.gaia --db blockstore -o json\n"
     "  cmtstore /backup/data dump --db state --values\n";
 
+static const char rollback_text[] =
+    "Replace the state by the one before the last block, as CometBFT's rollback does: for a node "
+    "that cannot go on because its application came to another app hash. The application has to go "
+    "back by one block, too; the node then executes the block again.\n"
+    "With --hard the last block is removed as well, and the node fetches it from its peers. May be "
+    "repeated. The node must be stopped.\n"
+    "\v"
+    "Examples:\n"
+    "  cmtstore rollback --home ~/.gaia\n"
+    "  cmtstore rollback --home ~/.gaia --hard\n"
+    "\n" EXIT_CODES;
+
+static const char replay_text[] =
+    "Execute the blocks of a home again, into a new one: what the application answered is taken "
+    "from "
+    "the record. Every block is validated, signatures included, and what comes of it is compared "
+    "with "
+    "what the next header says, at the end with the source's state. With the source's own settings "
+    "the "
+    "new databases hold the same pairs.\n"
+    "The source is only read; a node may be running on it. Its blocks must begin at the first. "
+    "Stopped or killed, the same command goes on; after a crash of the machine without --sync, "
+    "remove the new home and begin again.\n"
+    "\v"
+    "Examples:\n"
+    "  cmtstore replay --home ~/.gaia --to /data/again\n"
+    "  cmtstore replay --home ~/.gaia --to /data/rocks --db-backend rocksdb\n"
+    "  cmtstore /backup/data replay --to /data/short --retain-blocks 1000\n"
+    "\n" EXIT_CODES;
+
+static const char gen_text[] =
+    "Make a home with a chain that is made up: blocks, votes with real signatures, results, "
+    "states, "
+    "as a node would have written them. The same options give the same pairs.\n"
+    "Without --sync the disk is waited for once, at the end.\n"
+    "\v"
+    "Examples:\n"
+    "  cmtstore gen --home /tmp/demo --blocks 10000\n"
+    "  cmtstore gen --home /tmp/demo --blocks 500 --validators 50 --validators-every 20 --txs 100\n"
+    "  cmtstore gen --home /tmp/demo --blocks 500 --release 1.0 --key-layout v2 --extensions-from "
+    "5\n"
+    "\n" EXIT_CODES;
+
 const char *cmd_help_arguments(cmd_command command)
 {
+    if (command == CMD_GEN)
+        return "--home=DIR --blocks=N";
+    if (command == CMD_REPLAY)
+        return "--to=DIR [DATA_DIR]";
     return command == CMD_NONE ? "[DATA_DIR] COMMAND" : "[DATA_DIR]";
 }
 
@@ -118,6 +168,12 @@ const char *cmd_help_text(cmd_command command)
         return prune_and_compact_text;
     case CMD_DUMP:
         return dump_text;
+    case CMD_ROLLBACK:
+        return rollback_text;
+    case CMD_REPLAY:
+        return replay_text;
+    case CMD_GEN:
+        return gen_text;
     }
     return program_text;
 }

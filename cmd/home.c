@@ -213,7 +213,8 @@ cmt_status cmd_target_resolve(const cmd_options *options, cmd_target *out, cmt_e
     *out = (cmd_target){.engine = CMT_ENGINE_NONE};
     cmt_config_defaults(&out->config);
     CMT_TRY(find_data_dir(options, out, err));
-    if (options->db_backend != NULL) {
+    /* Of replay it is the other home's. */
+    if (options->db_backend != NULL && options->command != CMD_REPLAY) {
         CMT_TRY(copy_text("--db-backend", options->db_backend, out->config.db_backend,
                           sizeof out->config.db_backend, err));
         out->declared_by = "--db-backend";

@@ -53,13 +53,29 @@ static void keep_freed_memory(void)
 static bool needs_worker(const cmd_context *context)
 {
     const cmd_options *options = context->options;
-    return !options->dry_run &&
-           (options->method == CMT_METHOD_ENGINE ||
-            (options->method == CMT_METHOD_AUTO && context->target->engine == CMT_ENGINE_ROCKSDB));
+    bool rocksdb = context->target->engine == CMT_ENGINE_ROCKSDB;
+    bool makes_rocksdb = options->db_backend != NULL &&
+                         cmt_engine_from_name(options->db_backend) == CMT_ENGINE_ROCKSDB;
+    if (options->command == CMD_REPLAY || options->command == CMD_GEN)
+        return rocksdb || makes_rocksdb;
+    if (options->command == CMD_ROLLBACK)
+        return rocksdb;
+    return !options->dry_run && (options->method == CMT_METHOD_ENGINE ||
+                                 (options->method == CMT_METHOD_AUTO && rocksdb));
+}
+
+/* In a process of its own if an engine could end it. */
+static cmt_status run_guarded(const cmd_context *context,
+                              cmt_status (*function)(const cmd_context *, cmt_error *),
+                              const char *directory, cmt_error *err)
+{
+    return needs_worker(context) ? cmd_worker_run(context, function, directory, err)
+                                 : function(context, err);
 }
 
 static cmt_status run_command(const cmd_context *context, cmt_error *err)
 {
+    const char *directory = context->target->data_dir;
     switch (context->options->command) {
     case CMD_INFO:
         return cmd_run_info(context, err);
@@ -68,11 +84,15 @@ static cmt_status run_command(const cmd_context *context, cmt_error *err)
     case CMD_PRUNE:
     case CMD_COMPACT:
     case CMD_PRUNE_AND_COMPACT:
-        return needs_worker(context)
-                   ? cmd_worker_run(context, cmd_run_prune, context->target->data_dir, err)
-                   : cmd_run_prune(context, err);
+        return run_guarded(context, cmd_run_prune, directory, err);
     case CMD_DUMP:
         return cmd_run_dump(context, err);
+    case CMD_ROLLBACK:
+        return run_guarded(context, cmd_run_rollback, directory, err);
+    case CMD_REPLAY:
+        return run_guarded(context, cmd_run_replay, context->options->to, err);
+    case CMD_GEN:
+        return run_guarded(context, cmd_run_gen, context->options->home, err);
     case CMD_NONE:
         break;
     }
@@ -94,12 +114,22 @@ static cmt_status run(const cmd_options *options, cmt_error *err)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory");
     cmd_console console;
     cmd_console_init(&console, options);
-    cmt_status status = cmd_target_resolve(options, target, err);
+    *target = (cmd_target){.engine = CMT_ENGINE_NONE};
+    /* What gen works on it has to make first. */
+    cmt_status status =
+        options->command != CMD_GEN ? cmd_target_resolve(options, target, err) : CMT_OK;
     if (status == CMT_OK)
         status = run_command(&(cmd_context){options, target, &console}, err);
     cmd_console_clear(&console);
     free(target);
     return status;
+}
+
+/* Who stops between two batches or blocks says where; then something was changed. */
+static bool says_how_far(const cmt_error *err)
+{
+    return strncmp(err->message, "stopped w", 9) == 0 ||
+           strncmp(err->message, "stopped behind", 14) == 0;
 }
 
 int main(int argc, char **argv)
@@ -113,9 +143,7 @@ int main(int argc, char **argv)
     cmt_status status = cmd_options_parse(argc, argv, &options, &err);
     if (status == CMT_OK)
         status = run(&options, &err);
-    /* Unless something was: the engine's method stops between two batches, and says how far it came. */
-    if (status == CMT_CANCELLED && cmd_signals_stop_requested() &&
-        strncmp(err.message, "stopped w", 9) != 0)
+    if (status == CMT_CANCELLED && cmd_signals_stop_requested() && !says_how_far(&err))
         cmt_error_set(&err, status, "interrupted; nothing was changed");
     return status == CMT_OK ? CMD_EXIT_DONE : cmd_fail(status, &err);
 }

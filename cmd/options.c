@@ -5,6 +5,7 @@
 #include "options.h"
 
 #include "help.h"
+#include "option_values.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -13,25 +14,11 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Keys of options without a short form. */
-enum {
-    KEY_HOME = 256,
-    KEY_BACKEND,
-    KEY_RETAIN_HEIGHT,
-    KEY_SWEEP,
-    KEY_NO_SWEEP,
-    KEY_FORCE,
-    KEY_METHOD,
-    KEY_DRY_RUN,
-    KEY_DATABASE,
-    KEY_VALUES,
-    KEY_LOG_LEVEL,
-    KEY_LOG_FORMAT,
-};
-
 #define ON(command) (1u << (command))
 #define PRUNERS (ON(CMD_PLAN) | ON(CMD_PRUNE) | ON(CMD_PRUNE_AND_COMPACT))
 #define PLANNERS (PRUNERS | ON(CMD_COMPACT))
+#define MAKERS (ON(CMD_REPLAY) | ON(CMD_GEN))
+#define SWEEPERS (PRUNERS | MAKERS)
 #define EVERYWHERE (~0u)
 
 typedef struct option_rule {
@@ -48,9 +35,15 @@ static const option_rule rules[] = {
     {TITLE("Which node:", 1), EVERYWHERE},
     {{"home", KEY_HOME, "DIR", 0, "Home of the node: config/config.toml and data/ are below it", 0},
      EVERYWHERE},
-    {{"db-backend", KEY_BACKEND, "NAME", 0, "The engine that the databases must have", 0},
+    {{"db-backend", KEY_BACKEND, "NAME", 0,
+      "The engine that the databases must have, or that those of a new home get", 0},
      EVERYWHERE},
     {{"backend", KEY_BACKEND, NULL, OPTION_ALIAS, NULL, 0}, EVERYWHERE},
+
+    {TITLE("What to keep:", 2), MAKERS},
+    {{"retain-blocks", KEY_RETAIN_BLOCKS, "N", 0,
+      "The application asks at each commit to keep the last N blocks only", 0},
+     MAKERS},
 
     {TITLE("What to keep (--keep-blocks or --retain-height):", 2), PRUNERS},
     {{"retain-height", KEY_RETAIN_HEIGHT, "H", 0, "Lowest height to keep", 0}, PRUNERS},
@@ -62,10 +55,10 @@ static const option_rule rules[] = {
       "Also remove what earlier prunes left behind (default, unless config.toml says sweep = "
       "false)",
       0},
-     PRUNERS},
+     SWEEPERS},
     {{"no-sweep", KEY_NO_SWEEP, NULL, 0, "Leave what earlier prunes left behind, as CometBFT does",
       0},
-     PRUNERS},
+     SWEEPERS},
     {{"force", KEY_FORCE, NULL, 0,
       "Lift the floors that keep a rollback possible and respect a data companion", 0},
      PRUNERS},
@@ -78,12 +71,52 @@ static const option_rule rules[] = {
     {{"dry-run", KEY_DRY_RUN, NULL, 0, "Show the plan and change nothing", 0}, PLANNERS},
     {{"yes", 'y', NULL, 0, "Do not ask (without a terminal nothing is asked anyway)", 0}, PLANNERS},
 
-    {TITLE("What to print:", 4), ON(CMD_DUMP)},
+    {TITLE("What to do:", 4), ON(CMD_ROLLBACK) | MAKERS},
+    {{"hard", KEY_HARD, NULL, 0, "Remove the last block as well as the state", 0},
+     ON(CMD_ROLLBACK)},
+    {{"to", KEY_TO, "DIR", 0, "Home to make: absent, empty, or left by an earlier replay", 0},
+     ON(CMD_REPLAY)},
+    {{"until", KEY_UNTIL, "H", 0, "Last height to execute (default: all)", 0}, ON(CMD_REPLAY)},
+    {{"blocks", KEY_BLOCKS, "N", 0, "How many blocks to make", 0}, ON(CMD_GEN)},
+    {{"validators", KEY_VALIDATORS, "N", 0, "How many validators begin the chain (default: 1)", 0},
+     ON(CMD_GEN)},
+    {{"seed", KEY_SEED, "S", 0, "Everything follows from it (default: 1)", 0}, ON(CMD_GEN)},
+    {{"chain-id", KEY_CHAIN_ID, "ID", 0, "Default: cmtstore-gen", 0}, ON(CMD_GEN)},
+    {{"initial-height", KEY_INITIAL_HEIGHT, "H", 0, "Height of the first block (default: 1)", 0},
+     ON(CMD_GEN)},
+    {{"txs", KEY_TXS, "N", 0, "At most so many transactions in a block (default: 2)", 0},
+     ON(CMD_GEN)},
+    {{"tx-bytes", KEY_TX_BYTES, "N", 0, "At most so many bytes in each (default: 200)", 0},
+     ON(CMD_GEN)},
+    {{"validators-every", KEY_VALIDATORS_EVERY, "N", 0,
+      "A validator joins, leaves or changes its power every N blocks", 0},
+     ON(CMD_GEN)},
+    {{"params-every", KEY_PARAMS_EVERY, "N", 0, "Consensus parameters change every N blocks", 0},
+     ON(CMD_GEN)},
+    {{"extensions-from", KEY_EXTENSIONS_FROM, "H", 0, "Votes carry extensions from height H on", 0},
+     ON(CMD_GEN)},
+    {{"release", KEY_RELEASE, "NAME", 0,
+      "Which CometBFT to be: 0.38, 0.39, 0.40 or 1.0 (default: as the source was, else 0.38); that "
+      "a "
+      "source was 0.39 and not 0.40 its databases do not tell",
+      0},
+     MAKERS},
+    {{"key-layout", KEY_LAYOUT, "NAME", 0, "v1, or with 1.0 v2 (default: as the source, else v1)",
+      0},
+     MAKERS},
+    {{"discard-results", KEY_DISCARD, NULL, 0,
+      "Keep the results of the last block only, as discard_abci_responses does", 0},
+     MAKERS},
+    {{"sync", KEY_SYNC, NULL, 0, "Wait for the disk at each block, as a node does; else at the end",
+      0},
+     MAKERS},
+
+    {TITLE("What to print:", 5), ON(CMD_DUMP)},
     {{"db", KEY_DATABASE, "NAME", 0, "blockstore or state", 0}, ON(CMD_DUMP)},
     {{"values", KEY_VALUES, NULL, 0, "Values in hex instead of their lengths and digests", 0},
      ON(CMD_DUMP)},
 
-    {TITLE("Output:", 5), EVERYWHERE},
+    {TITLE("Output:", 6), EVERYWHERE},
     {{"output", 'o', "FORMAT", 0, "text or json: one object on standard output", 0}, EVERYWHERE},
     {{"quiet", 'q', NULL, 0, "No plan, no progress, no log lines but errors", 0}, EVERYWHERE},
     {{"log-level", KEY_LOG_LEVEL, "LEVEL", 0,
@@ -107,6 +140,9 @@ static const struct {
     {CMD_COMPACT, "compact"},
     {CMD_PRUNE_AND_COMPACT, "prune-and-compact"},
     {CMD_DUMP, "dump"},
+    {CMD_ROLLBACK, "rollback"},
+    {CMD_REPLAY, "replay"},
+    {CMD_GEN, "gen"},
 };
 
 /* What the argp callback fills. */
@@ -215,120 +251,7 @@ static cmt_status normalise(int argc, char **argv, cmt_error *err)
     return CMT_OK;
 }
 
-/* ---- values ---------------------------------------------------------------------------------- */
-
-static cmt_status read_output(const char *text, cmd_options *out, cmt_error *err)
-{
-    out->json = strcmp(text, "json") == 0;
-    if (!out->json && strcmp(text, "text") != 0)
-        return cmt_error_set(err, CMT_INVALID, "--output wants text or json, not \"%.64s\"", text);
-    return CMT_OK;
-}
-
-static cmt_status read_method(const char *text, cmd_options *out, cmt_error *err)
-{
-    if (strcmp(text, "auto") == 0)
-        out->method = CMT_METHOD_AUTO;
-    else if (strcmp(text, "edit") == 0)
-        out->method = CMT_METHOD_EDIT;
-    else if (strcmp(text, "engine") == 0)
-        out->method = CMT_METHOD_ENGINE;
-    else
-        return cmt_error_set(err, CMT_INVALID, "--method wants auto, edit or engine, not \"%.64s\"",
-                             text);
-    return CMT_OK;
-}
-
-static cmt_status read_log_level(const char *text, cmd_options *out, cmt_error *err)
-{
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (strcmp(text, names[i]) == 0) {
-            out->has_log_level = true;
-            out->log_level = (cmt_log_level)i;
-            return CMT_OK;
-        }
-    return cmt_error_set(err, CMT_INVALID,
-                         "--log-level wants debug, info, warn or error, not \"%.64s\"", text);
-}
-
-static cmt_status read_log_format(const char *text, cmd_options *out, cmt_error *err)
-{
-    out->log_json = strcmp(text, "json") == 0;
-    if (!out->log_json && strcmp(text, "plain") != 0)
-        return cmt_error_set(err, CMT_INVALID, "--log-format wants plain or json, not \"%.64s\"",
-                             text);
-    return CMT_OK;
-}
-
-static cmt_status read_database(const char *text, cmd_options *out, cmt_error *err)
-{
-    if (strcmp(text, "blockstore") != 0 && strcmp(text, "state") != 0)
-        return cmt_error_set(err, CMT_INVALID, "--db wants blockstore or state, not \"%.64s\"",
-                             text);
-    out->database = text;
-    return CMT_OK;
-}
-
-/* A path or name that is given but empty is a script's unset variable. */
-static cmt_status read_name(const char *flag, const char *text, const char **out, cmt_error *err)
-{
-    if (text[0] == '\0')
-        return cmt_error_set(err, CMT_INVALID, "%s is empty", flag);
-    *out = text;
-    return CMT_OK;
-}
-
-static cmt_status read_option(int key, const char *text, cmd_options *out, cmt_error *err)
-{
-    switch (key) {
-    case KEY_HOME:
-        return read_name("--home", text, &out->home, err);
-    case KEY_BACKEND:
-        return read_name("--db-backend", text, &out->db_backend, err);
-    case KEY_RETAIN_HEIGHT:
-        return cmd_parse_count("--retain-height", text, &out->retain_height, err);
-    case 'b':
-        return cmd_parse_count("--keep-blocks", text, &out->keep_blocks, err);
-    case KEY_SWEEP:
-        out->sweep = CMD_ON;
-        return CMT_OK;
-    case KEY_NO_SWEEP:
-        out->sweep = CMD_OFF;
-        return CMT_OK;
-    case KEY_METHOD:
-        return read_method(text, out, err);
-    case KEY_FORCE:
-        out->force = true;
-        return CMT_OK;
-    case KEY_DRY_RUN:
-        out->dry_run = true;
-        return CMT_OK;
-    case 'y':
-        out->yes = true;
-        return CMT_OK;
-    case KEY_DATABASE:
-        return read_database(text, out, err);
-    case KEY_VALUES:
-        out->values = true;
-        return CMT_OK;
-    case 'o':
-        return read_output(text, out, err);
-    case 'q':
-        out->quiet = true;
-        return CMT_OK;
-    case KEY_LOG_LEVEL:
-        return read_log_level(text, out, err);
-    case KEY_LOG_FORMAT:
-        return read_log_format(text, out, err);
-    case 'h':
-        out->ask = CMD_ASK_HELP;
-        return CMT_OK;
-    default: /* 'V': the table has no other */
-        out->ask = out->ask == CMD_ASK_HELP ? CMD_ASK_HELP : CMD_ASK_VERSION;
-        return CMT_OK;
-    }
-}
+/* ---- argp ---------------------------------------------------------------------------------- */
 
 static error_t take(int key, char *text, struct argp_state *state)
 {
@@ -346,7 +269,7 @@ static error_t take(int key, char *text, struct argp_state *state)
     if (rule == NULL)
         return ARGP_ERR_UNKNOWN;
     p->given[rule - rules]++;
-    p->status = read_option(key, text, p->out, p->err);
+    p->status = cmd_option_read(key, text, p->out, p->err);
     return p->status == CMT_OK ? 0 : EINVAL;
 }
 
@@ -391,6 +314,18 @@ static cmt_status read_positional(const parsing *p, cmd_options *out, cmt_error 
                : cmt_error_set(err, CMT_INVALID, "the data directory is empty");
 }
 
+static cmt_status check_required(const cmd_options *out, cmt_error *err)
+{
+    if (out->command == CMD_DUMP && out->database == NULL)
+        return cmt_error_set(err, CMT_INVALID, "dump wants --db blockstore or --db state");
+    if (out->command == CMD_REPLAY && out->to == NULL)
+        return cmt_error_set(err, CMT_INVALID, "replay wants --to DIR, the home to make");
+    if (out->command == CMD_GEN && (out->blocks == 0 || out->home == NULL))
+        return cmt_error_set(err, CMT_INVALID,
+                             "gen wants --home DIR, the home to make, and --blocks N");
+    return CMT_OK;
+}
+
 static cmt_status check_given(const parsing *p, const cmd_options *out, cmt_error *err)
 {
     for (size_t i = 0; i < COUNT(rules); i++)
@@ -402,11 +337,11 @@ static cmt_status check_given(const parsing *p, const cmd_options *out, cmt_erro
     if (out->retain_height > 0 && out->keep_blocks > 0)
         return cmt_error_set(err, CMT_INVALID,
                              "give either --retain-height or --keep-blocks, not both");
+    if (out->command == CMD_GEN && out->data_dir != NULL)
+        return cmt_error_set(err, CMT_INVALID, "gen makes a whole home; give it with --home");
     if (out->home != NULL && out->data_dir != NULL)
         return cmt_error_set(err, CMT_INVALID, "give either --home or a data directory, not both");
-    if (out->command == CMD_DUMP && out->database == NULL)
-        return cmt_error_set(err, CMT_INVALID, "dump wants --db blockstore or --db state");
-    return CMT_OK;
+    return check_required(out, err);
 }
 
 const char *cmd_command_name(cmd_command command)
@@ -419,7 +354,16 @@ const char *cmd_command_name(cmd_command command)
 
 cmt_status cmd_options_parse(int argc, char **argv, cmd_options *out, cmt_error *err)
 {
-    *out = (cmd_options){.ask = CMD_ASK_RUN, .command = CMD_NONE};
+    *out = (cmd_options){
+        .ask = CMD_ASK_RUN,
+        .command = CMD_NONE,
+        .validators = 1,
+        .seed = 1,
+        .chain_id = "cmtstore-gen",
+        .initial_height = 1,
+        .txs = 2,
+        .tx_bytes = 200,
+    };
     CMT_TRY(normalise(argc, argv, err));
     struct argp_option table[COUNT(rules) + 1] = {{0}};
     for (size_t i = 0; i < COUNT(rules); i++)
@@ -457,18 +401,4 @@ void cmd_options_help(cmd_command command)
                               .doc = cmd_help_text(command)};
     argp_help(&argp, stdout,
               ARGP_HELP_STD_HELP & ~(unsigned)(ARGP_HELP_EXIT_OK | ARGP_HELP_BUG_ADDR), name);
-}
-
-cmt_status cmd_parse_count(const char *what, const char *text, int64_t *out, cmt_error *err)
-{
-    int64_t value = 0;
-    bool valid = text[0] != '\0';
-    for (const char *p = text; *p != '\0' && valid; p++)
-        valid = *p >= '0' && *p <= '9' && !__builtin_mul_overflow(value, 10, &value) &&
-                !__builtin_add_overflow(value, *p - '0', &value);
-    if (!valid || value < 1)
-        return cmt_error_set(err, CMT_INVALID,
-                             "%s wants a whole number of 1 or more, not \"%.64s\"", what, text);
-    *out = value;
-    return CMT_OK;
 }

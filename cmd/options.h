@@ -6,6 +6,7 @@
 #define CMT_CMD_OPTIONS_H
 
 #include "cmtstore/pruner.h"
+#include "cmtstore/types_validators.h"
 
 typedef enum cmd_command {
     CMD_NONE,
@@ -15,6 +16,9 @@ typedef enum cmd_command {
     CMD_COMPACT,
     CMD_PRUNE_AND_COMPACT,
     CMD_DUMP,
+    CMD_ROLLBACK,
+    CMD_REPLAY,
+    CMD_GEN,
 } cmd_command;
 
 /** The word on the command line; "" for CMD_NONE. */
@@ -45,6 +49,26 @@ typedef struct cmd_options {
     bool has_log_level;
     cmt_log_level log_level;
     bool log_json;
+    bool hard; /* rollback */
+    /* replay and gen; numbers are 0 when not given, but where a default is named */
+    const char *to;
+    int64_t until;
+    int64_t blocks;
+    int64_t validators; /* 1 */
+    int64_t seed;       /* 1 */
+    const char *chain_id;
+    int64_t initial_height; /* 1 */
+    int64_t txs;            /* 2 */
+    int64_t tx_bytes;       /* 200 */
+    int64_t validators_every;
+    int64_t params_every;
+    int64_t extensions_from;
+    int64_t retain_blocks;
+    const char *release_name; /* NULL: not given */
+    cmt_release release;
+    cmt_key_layout key_layout; /* 0: not given */
+    bool discard_results;
+    bool sync;
 } cmd_options;
 
 /**
@@ -58,6 +82,10 @@ CMT_MUST_CHECK cmt_status cmd_options_parse(int argc, char **argv, cmd_options *
 
 /** Print the help of a command, or of the program for CMD_NONE, on standard output. */
 void cmd_options_help(cmd_command command);
+
+/** A decimal number within limits, digits only; @p what names it in the message. */
+CMT_MUST_CHECK cmt_status cmd_parse_number(const char *what, const char *text, int64_t least,
+                                           int64_t most, int64_t *out, cmt_error *err);
 
 /** A decimal number of 1 or more, digits only; @p what names it in the message. */
 CMT_MUST_CHECK cmt_status cmd_parse_count(const char *what, const char *text, int64_t *out,

@@ -53,6 +53,18 @@ static cmd_words time_left(const cmd_shown *shown, double share)
     return words;
 }
 
+/* "  812 blocks/s", once that can be told; nothing of other things. */
+static cmd_words rate(const cmd_shown *shown, const cmt_progress *progress)
+{
+    cmd_words words = {""};
+    int64_t spent_ns = shown->heard_ns - shown->began_ns;
+    bool blocks = strcmp(progress->phase, "replay") == 0 || strcmp(progress->phase, "gen") == 0;
+    if (blocks && spent_ns > SOON_NS / 4)
+        snprintf(words.text, sizeof words.text, "  %.0f blocks/s",
+                 (double)progress->done * 1e9 / (double)spent_ns);
+    return words;
+}
+
 /* "53 %  1.4 GiB of 2.7 GiB  3 s left", or how far it is where the end is not known. */
 static int write_amounts(const cmd_shown *shown, const cmt_progress *progress, char *out,
                          size_t size)
@@ -61,9 +73,9 @@ static int write_amounts(const cmd_shown *shown, const cmt_progress *progress, c
     if (progress->total == 0)
         return snprintf(out, size, "%s", amount(progress, progress->done).text);
     cmd_words left = time_left(shown, share);
-    return snprintf(out, size, "%3d %%  %s of %s%s%s%s", (int)(share * 100),
+    return snprintf(out, size, "%3d %%  %s of %s%s%s%s%s", (int)(share * 100),
                     amount(progress, progress->done).text, amount(progress, progress->total).text,
-                    left.text[0] != '\0' ? "  " : "", left.text,
+                    rate(shown, progress).text, left.text[0] != '\0' ? "  " : "", left.text,
                     left.text[0] != '\0' ? " left" : "");
 }
 
@@ -95,12 +107,17 @@ static void draw_bar(cmd_console *console, const cmt_progress *progress)
 static void log_progress(cmd_console *console, const cmt_progress *progress)
 {
     char text[256];
+    cmd_words per_second = rate(&console->shown, progress);
+    cmd_words left = time_left(&console->shown, share_of(progress));
     snprintf(text, sizeof text,
              "progress phase=%s database=%s done=%" PRIu64 " total=%" PRIu64
-             " percent=%d elapsed=%" PRId64 "s",
+             " percent=%d elapsed=%" PRId64 "s%s%s%s%s",
              progress->phase, progress->database, progress->done, progress->total,
              (int)(share_of(progress) * 100),
-             (console->shown.heard_ns - console->shown.began_ns) / 1000000000);
+             (console->shown.heard_ns - console->shown.began_ns) / 1000000000,
+             per_second.text[0] != '\0' ? " rate=" : "",
+             per_second.text + strspn(per_second.text, " "), left.text[0] != '\0' ? " left=" : "",
+             left.text);
     cmd_log_line(console, CMT_LOG_INFO, text);
 }
 

@@ -121,7 +121,7 @@ cmt_status cmt_db_write(cmt_db *db, const cmt_db_batch *batch, bool sync, cmt_er
     CMT_TRY(require(db, CMT_DB_WRITABLE, "write", err));
     if (cmt_db_batch_count(batch) == 0)
         return CMT_OK;
-    return db->ops->write(db, batch, sync, err);
+    return db->ops->write(db, batch, sync && !db->unsynced, err);
 }
 
 cmt_status cmt_db_flush(cmt_db *db, cmt_error *err)

@@ -39,6 +39,7 @@ typedef struct cmt_db_ops {
 
 struct cmt_db {
     const cmt_db_ops *ops;
+    bool unsynced; /* kept by open.c and db.c; a backend zero-initialises it and never looks */
 };
 
 typedef struct cmt_db_iter_ops {

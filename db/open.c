@@ -15,10 +15,9 @@ static cmt_status open_leveldb_view(const char *dir, const cmt_db_open_options *
     return cmt_db_open_view(dir, &view, out, err);
 }
 
-cmt_status cmt_db_open(const char *dir, const cmt_db_open_options *options, cmt_db **out,
-                       cmt_error *err)
+static cmt_status open_by_engine(const char *dir, const cmt_db_open_options *options, cmt_db **out,
+                                 cmt_error *err)
 {
-    *out = NULL;
     switch (options->engine) {
     case CMT_ENGINE_GOLEVELDB:
     case CMT_ENGINE_CLEVELDB:
@@ -38,6 +37,15 @@ cmt_status cmt_db_open(const char *dir, const cmt_db_open_options *options, cmt_
         "open %s: no engine for %s here; LevelDB and RocksDB are opened; nothing was "
         "changed",
         dir, cmt_engine_name(options->engine));
+}
+
+cmt_status cmt_db_open(const char *dir, const cmt_db_open_options *options, cmt_db **out,
+                       cmt_error *err)
+{
+    *out = NULL;
+    CMT_TRY(open_by_engine(dir, options, out, err));
+    (*out)->unsynced = options->unsynced;
+    return CMT_OK;
 }
 
 cmt_status cmt_db_heal(const char *dir, const cmt_logger *logger, bool *healed, cmt_error *err)

@@ -74,7 +74,7 @@ static cmt_status go_on(replay *r, bool by_handshake, cmt_error *err)
 
 static cmt_status begin(replay *r, cmt_error *err)
 {
-    bool by_handshake;
+    bool by_handshake = false;
     CMT_TRY(check_until(r, err));
     CMT_TRY(began_by_handshake(r, &by_handshake, err));
     cmt_status st = cmt_state_store_load_chain_state(r->o->states, &r->state, err);

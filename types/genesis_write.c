@@ -29,6 +29,24 @@ static cmt_slice text_of(const char *string)
     return (cmt_slice){(const uint8_t *)string, strlen(string)};
 }
 
+/* What the releases disagree on; the object before is still open, and so is the last one here. */
+static cmt_status put_extensions(const cmt_params *p, cmt_release release, cmt_buf *out)
+{
+    if (release == CMT_RELEASE_1_0) {
+        PUT_NUMBER("},\"synchrony\":{\"precision\":", p->precision_ns);
+        PUT_NUMBER(",\"message_delay\":", p->message_delay_ns);
+        PUT_NUMBER("},\"feature\":{\"vote_extensions_enable_height\":",
+                   p->core.vote_extensions_enable_height);
+        PUT_NUMBER(",\"pbts_enable_height\":", p->pbts_enable_height);
+        return CMT_OK;
+    }
+    PUT_NUMBER("},\"abci\":{\"vote_extensions_enable_height\":",
+               p->core.vote_extensions_enable_height);
+    if (release == CMT_RELEASE_0_40)
+        PUT_STRING("},\"authority\":{\"authority\":", text_of(p->authority));
+    return CMT_OK;
+}
+
 static cmt_status put_params(const cmt_params *p, cmt_release release, cmt_buf *out)
 {
     PUT_NUMBER("{\"block\":{\"max_bytes\":", p->core.block_max_bytes);
@@ -40,10 +58,7 @@ static cmt_status put_params(const cmt_params *p, cmt_release release, cmt_buf *
     for (size_t i = 0; i < p->key_type_count; i++)
         PUT_STRING(i > 0 ? "," : "", text_of(p->key_types[i]));
     PUT_NUMBER("]},\"version\":{\"app\":", (int64_t)p->core.version_app);
-    PUT_NUMBER("},\"abci\":{\"vote_extensions_enable_height\":",
-               p->core.vote_extensions_enable_height);
-    if (release == CMT_RELEASE_0_40)
-        PUT_STRING("},\"authority\":{\"authority\":", text_of(p->authority));
+    CMT_TRY(put_extensions(p, release, out));
     PUT("}}");
     return CMT_OK;
 }
@@ -81,17 +96,10 @@ static void free_json(json_t **root)
     json_decref(*root);
 }
 
-static cmt_status put_validators(const cmt_genesis *genesis, cmt_slice json, cmt_buf *out,
-                                 cmt_error *err)
+/* Their names stand in @p given only; NULL: they have none. */
+static cmt_status put_list(const cmt_genesis *genesis, const json_t *given, cmt_buf *out,
+                           cmt_error *err)
 {
-    if (genesis->validator_count == 0)
-        return CMT_OK;
-    cmt_slice span = cmt_json_span(json, "validators");
-    CMT_AUTO(free_json)
-    json_t *given = json_loadb((const char *)span.data, span.size,
-                               JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL);
-    if (given == NULL || json_array_size(given) != genesis->validator_count)
-        return cmt_error_set(err, CMT_INVALID, "validators stand elsewhere in the document");
     PUT(",\"validators\":[");
     for (size_t i = 0; i < genesis->validator_count; i++) {
         PUT(i > 0 ? "," : "");
@@ -99,6 +107,22 @@ static cmt_status put_validators(const cmt_genesis *genesis, cmt_slice json, cmt
     }
     PUT("]");
     return CMT_OK;
+}
+
+static cmt_status put_validators(const cmt_genesis *genesis, cmt_slice json, cmt_buf *out,
+                                 cmt_error *err)
+{
+    if (genesis->validator_count == 0)
+        return CMT_OK;
+    if (json.size == 0)
+        return put_list(genesis, NULL, out, err);
+    cmt_slice span = cmt_json_span(json, "validators");
+    CMT_AUTO(free_json)
+    json_t *given = json_loadb((const char *)span.data, span.size,
+                               JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL);
+    if (given == NULL || json_array_size(given) != genesis->validator_count)
+        return cmt_error_set(err, CMT_INVALID, "validators stand elsewhere in the document");
+    return put_list(genesis, given, out, err);
 }
 
 /* ---- the document ------------------------------------------------------------------------ */
@@ -140,6 +164,13 @@ static cmt_status rewrite(const cmt_genesis *genesis, cmt_release release, cmt_s
     *out = made;
     made = before; /* released with the scope */
     return CMT_OK;
+}
+
+cmt_status cmt_genesis_encode(const cmt_genesis *genesis, cmt_release release, cmt_buf *out,
+                              cmt_error *err)
+{
+    cmt_status st = rewrite(genesis, release, (cmt_slice){NULL, 0}, out, err);
+    return st == CMT_OK ? CMT_OK : cmt_error_prefix(err, st, "genesis");
 }
 
 cmt_status cmt_genesis_rewrite(cmt_slice json, cmt_release release, cmt_buf *out, cmt_error *err)

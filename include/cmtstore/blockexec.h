@@ -5,7 +5,7 @@
  * gives up, and hands on what is to be compacted.  Also here: the handshake of a start.
  *
  * ORDER of a block
- *     block saved · executed by the application · results saved · committed by the application · state saved ·
+ *     validated · block saved · executed by the application · results saved · committed by the application · state saved ·
  *     pruned · compaction asked for · listeners called
  *
  * REFUSED is CMT_INVALID: the block is not one that may follow; err has CometBFT's reason.  Every other
@@ -151,6 +151,12 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_apply(cmt_block_executor *e
                                                            const cmt_block *block,
                                                            cmt_chain_state *out, cmt_error *err);
 
+/** The same of a block that was validated against @p state before: whoever calls this vouches for it.
+ *  Source: state/execution.go ApplyVerifiedBlock */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_apply_verified(
+    cmt_block_executor *executor, const cmt_chain_state *state, const cmt_block_id *id,
+    const cmt_block *block, cmt_chain_state *out, cmt_error *err);
+
 /** A block that the chain has decided on. */
 typedef struct cmt_decided_block {
     const cmt_block *block;
@@ -160,8 +166,8 @@ typedef struct cmt_decided_block {
     const cmt_ext_commit *ext_commit; /* instead, where extensions are enabled */
 } cmt_decided_block;
 
-/** Save a block, unless the store has it already.  Durable on return.
- *  @retval CMT_INVALID  no commit of the kind that the height asks for, or not the next height
+/** Validate a block and save it, unless the store has it already.  Durable on return.
+ *  @retval CMT_INVALID  it may not follow, or no commit of the kind that the height asks for
  *  Source: consensus/state.go finalizeCommit */
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_save(cmt_block_executor *executor,
                                                           const cmt_chain_state *state,
@@ -169,7 +175,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_save(cmt_block_executor *ex
                                                           cmt_error *err);
 
 /**
- * Save a block, unless the store has it already, and apply it: all that is to be done for a height.
+ * cmt_block_executor_save(), then apply the block: all that is to be done for a height.
  *
  * @retval CMT_INVALID  also: no commit of the kind that the height asks for
  * Source: consensus/state.go finalizeCommit

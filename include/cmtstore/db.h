@@ -89,6 +89,9 @@ typedef struct cmt_db_open_options {
     bool only_asked_compactions;
     /** RocksDB: the same process has just opened it for reading: it is not tried once more before writing. */
     bool was_readable;
+    /** No write waits for the disk, whatever its caller asks: for a database that is made anew if the machine
+     *  crashes.  cmt_db_flush() makes durable what was written. */
+    bool unsynced;
     const cmt_logger *logger; /* borrowed until the database is closed */
 } cmt_db_open_options;
 

@@ -88,6 +88,17 @@ typedef struct cmt_replay_result {
 CMT_API CMT_MUST_CHECK cmt_status cmt_replay_run(const cmt_replay_options *options,
                                                  cmt_replay_result *result, cmt_error *err);
 
+/**
+ * A genesis for a chain whose document is not to be had: from the first header, and from the validators and
+ * parameters of its height.  What an application answered to InitChain is in it already.
+ *
+ * @param out  cmt_genesis_free()
+ * @retval CMT_NOT_FOUND  the first block or a record of its height is not there (with a message)
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_replay_genesis(cmt_block_store *blocks,
+                                                     cmt_state_store *states, cmt_genesis *out,
+                                                     cmt_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -47,6 +47,17 @@ CMT_API void cmt_genesis_free(cmt_genesis *genesis);
 CMT_API CMT_MUST_CHECK cmt_status cmt_genesis_rewrite(cmt_slice json, cmt_release release,
                                                       cmt_buf *out, cmt_error *err);
 
+/**
+ * Write a genesis.json that decodes to @p genesis: without white space, without names of validators, without
+ * app_state.
+ *
+ * @param out  its contents are replaced
+ * @retval CMT_INVALID  it has no time
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_genesis_encode(const cmt_genesis *genesis,
+                                                     cmt_release release, cmt_buf *out,
+                                                     cmt_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -19,7 +19,7 @@ from common import BACKUP, CHAIN, WORK, expect_sentence, expect_untouched, fast_
 from support import homes, ldb, tools
 from support.tally import Tally, expect, expect_equal
 
-COMMANDS = ("info", "plan", "prune", "compact", "prune-and-compact", "dump")
+COMMANDS = ("info", "plan", "prune", "compact", "prune-and-compact", "dump", "rollback", "replay", "gen")
 
 
 # ---- usage -----------------------------------------------------------------------------------------

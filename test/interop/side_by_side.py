@@ -80,11 +80,11 @@ def writes_a_home(line, number, backend):
     # The last block of some cannot be applied: one less.
     chain.play("-e", backend, "-d", home, "-n", str(HEIGHTS - 1))
     judge = oracle("0.38-rocksdb" if backend == "rocksdb" else line)
-    checked = judge.ask("audit", home=home)
+    checked = judge.audit(home)
     heights = checked["height"] - checked["base"] + 1
     expect(checked["commits"] >= 2 * heights - 1, f"only {checked['commits']} commits of {heights} heights were verified")
     judge.prune(home, (checked["base"] + checked["height"]) // 2)
-    judge.ask("audit", home=home)
+    judge.audit(home)
     WORK.discard(home)
     chain.forget()
     return {}

@@ -468,6 +468,25 @@ START_TEST(a_block_needs_the_commit_of_its_height)
 }
 END_TEST
 
+/* Whoever vouches for a block is believed. */
+START_TEST(a_verified_block_is_not_looked_at_again)
+{
+    open_at("multi-0.38", CMT_RELEASE_0_38, 20);
+    source_block b = source_load(&source, 21);
+    cmt_chain_state next;
+    state.app_hash.bytes[0] ^= 1;
+    ck_assert_int_eq(
+        cmt_block_executor_apply(executor, &state, &b.meta.block_id, &b.block, &next, &error),
+        CMT_INVALID);
+    MUST(cmt_block_executor_apply_verified(executor, &state, &b.meta.block_id, &b.block, &next,
+                                           &error));
+    ck_assert_int_eq(next.last_block_height, 21);
+    cmt_chain_state_free(&next);
+    source_block_free(&b);
+    close_all();
+}
+END_TEST
+
 START_TEST(a_wrong_block_is_not_executed)
 {
     open_at("multi-0.38", CMT_RELEASE_0_38, 20);
@@ -475,6 +494,7 @@ START_TEST(a_wrong_block_is_not_executed)
     ck_assert_int_eq(commit_next(), CMT_INVALID);
     ck_assert_ptr_nonnull(strstr(error.message, "invalid block: wrong Block.Header.AppHash"));
     ck_assert_str_eq(h.diary, "");
+    ck_assert_int_eq(cmt_block_store_height(made.blocks), 20); /* and not saved */
     close_all();
 }
 END_TEST
@@ -715,6 +735,36 @@ START_TEST(what_the_application_gives_up_is_pruned)
 }
 END_TEST
 
+START_TEST(without_a_background_compactor_it_compacts_itself)
+{
+    open_at("multi-0.38", CMT_RELEASE_0_38, 100);
+    const cmt_compactor_target target = {made.block_db, made.state_db};
+    const cmt_compact_flight_options flight_options = {.logger = &logger};
+    const cmt_compact_fallback all = {.policy = CMT_COMPACT_FULL};
+    cmt_compact_flight *flight;
+    MUST(cmt_compact_flight_new(&target, &flight_options, &flight, &error));
+    const cmt_compact_handover alone = {.flight = flight, .fallback = &all, .logger = &logger};
+    options.handover = &alone;
+    new_executor();
+    h.retain_height = 60;
+    MUST(commit_next());
+    ck_assert_uint_eq(cmt_compact_flight_counts(flight).finished, 1);
+    const char *pruned = strstr(h.log, "pruned blocks pruned=59");
+    const char *alone_line = strstr(h.log, "using synchronous compaction");
+    ck_assert_ptr_nonnull(pruned);
+    ck_assert_msg(alone_line > pruned, "%s", h.log);
+    ck_assert_ptr_nonnull(strstr(alone_line, "compaction_done label=post_pruning_compaction"));
+    options.handover = NULL; /* nobody: it stays as it is */
+    new_executor();
+    h.retain_height = 70;
+    MUST(commit_next());
+    ck_assert_int_eq(cmt_block_store_base(made.blocks), 70);
+    ck_assert_uint_eq(cmt_compact_flight_counts(flight).started, 1);
+    cmt_compact_flight_free(flight);
+    close_all();
+}
+END_TEST
+
 START_TEST(a_prune_that_fails_does_not_fail_the_block)
 {
     open_at("multi-0.38", CMT_RELEASE_0_38, 100);
@@ -818,6 +868,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_result_for_each_transaction);
     tcase_add_test(tc, a_block_needs_the_commit_of_its_height);
     tcase_add_test(tc, a_wrong_block_is_not_executed);
+    tcase_add_test(tc, a_verified_block_is_not_looked_at_again);
     tcase_add_test(tc, blocks_of_0_38_are_proposed_again);
     tcase_add_test(tc, blocks_of_0_40_are_proposed_again);
     tcase_add_test(tc, blocks_with_extensions_are_proposed_again);
@@ -826,6 +877,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, the_application_judges_proposals);
     tcase_add_test(tc, a_proposal_may_be_too_large);
     tcase_add_test(tc, what_the_application_gives_up_is_pruned);
+    tcase_add_test(tc, without_a_background_compactor_it_compacts_itself);
     tcase_add_test(tc, a_prune_that_fails_does_not_fail_the_block);
     tcase_add_test(tc, residue_goes_or_stays);
     tcase_add_test(tc, a_data_companion_holds_blocks_back);

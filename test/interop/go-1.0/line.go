@@ -25,6 +25,7 @@ type (
 	commitRequest         = abci.CommitRequest
 	commitResponse        = abci.CommitResponse
 	paramUpdate           = cmtproto.ConsensusParams
+	protoBlock            = cmtproto.Block
 )
 
 const precommitType = cmtproto.PrecommitType

@@ -30,7 +30,6 @@ type (
 	prepareResponse = abci.PrepareProposalResponse
 	processRequest  = abci.ProcessProposalRequest
 	processResponse = abci.ProcessProposalResponse
-	protoBlock      = cmtproto.Block
 	evidencePool    = *evidence.Pool
 )
 

@@ -25,6 +25,7 @@ type (
 	commitRequest         = abci.RequestCommit
 	commitResponse        = abci.ResponseCommit
 	paramUpdate           = cmtproto.ConsensusParams
+	protoBlock            = cmtproto.Block
 )
 
 const precommitType = cmtproto.PrecommitType

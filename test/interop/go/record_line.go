@@ -25,7 +25,6 @@ type (
 	prepareResponse = abci.ResponsePrepareProposal
 	processRequest  = abci.RequestProcessProposal
 	processResponse = abci.ResponseProcessProposal
-	protoBlock      = cmtproto.Block
 	evidencePool    = *evidence.Pool
 )
 
