@@ -281,7 +281,7 @@ END_TEST
 START_TEST(a_backend_without_writing_says_so)
 {
     static const cmt_db_ops ops = {.capabilities = 0};
-    cmt_db other = {&ops};
+    cmt_db other = {.ops = &ops};
     cmt_error err = CMT_ERROR_INIT;
     cmt_db_batch *batch;
     ck_assert_int_eq(cmt_db_batch_new(&batch, NULL), CMT_OK);
@@ -319,7 +319,7 @@ static cmt_status other_get(cmt_db *base, cmt_slice key, cmt_buf *value, cmt_err
 START_TEST(put_refuses_a_database_that_is_not_in_memory)
 {
     static const cmt_db_ops ops = {.get = other_get};
-    cmt_db other = {&ops};
+    cmt_db other = {.ops = &ops};
     ck_assert_int_eq(cmt_db_memory_put(&other, text("a"), text("b")), CMT_INVALID);
     ck_assert_int_eq(cmt_db_memory_delete(&other, text("a")), CMT_INVALID);
     cmt_error err = CMT_ERROR_INIT;
