@@ -33,7 +33,8 @@ static void read_options(player *p, char *software, size_t size)
     char text[512] = "";
     memcpy(text, record.data, record.size < sizeof text ? record.size : sizeof text - 1);
     bool v1 = option(text, "release 1.0\n");
-    p->release = v1 ? CMT_RELEASE_1_0 : CMT_RELEASE_0_38;
+    bool authority = option(text, "release 0.40\n");
+    p->release = v1 ? CMT_RELEASE_1_0 : authority ? CMT_RELEASE_0_40 : CMT_RELEASE_0_38;
     p->companion = option(text, "companion true\n");
     cmt_key_layout layout = option(text, "layout v2\n") ? CMT_KEY_LAYOUT_V2 : CMT_KEY_LAYOUT_V1;
     p->block_options = (cmt_block_store_options){.layout = layout, .write_version = v1};

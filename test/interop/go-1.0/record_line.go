@@ -117,4 +117,8 @@ func pbtsFrom(p *types.ConsensusParams) int64 { return p.Feature.PbtsEnableHeigh
 
 func enablePbts(p *types.ConsensusParams, height int64) { p.Feature.PbtsEnableHeight = height }
 
+func setAuthority(*types.ConsensusParams, string) {}
+
+func changeAuthority(*paramUpdate, string) {}
+
 func syncingTo(r *finalizeBlockRequest) int64 { return r.SyncingToHeight }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"time"
 
-	sm "github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/types"
 )
 
@@ -59,7 +58,7 @@ func (r *recorder) contradiction(height int64, when time.Time, set *types.Valida
 
 // judge decides as a node that is sent these bytes: '-' refused, '=' accepted, '~' accepted as another block.
 // 1.0.1 panics on some light client attacks; that is a refusal too.
-func (r *recorder) judge(exec *sm.BlockExecutor, encoded, hash []byte) (verdict byte) {
+func (r *recorder) judge(pool evidencePool, encoded, hash []byte) (verdict byte) {
 	defer func() {
 		if recover() != nil {
 			verdict = '-'
@@ -70,6 +69,8 @@ func (r *recorder) judge(exec *sm.BlockExecutor, encoded, hash []byte) (verdict 
 		return '-'
 	}
 	block, err := types.BlockFromProto(pb)
+	// A new executor each time: that of 0.40 accepts whatever has the hash of the last block it saw.
+	exec := newExecutor(r.stores, r.conns, &recordedPool{recorder: r}, pool, r.pruning)
 	if err != nil || exec.ValidateBlock(r.state, block) != nil {
 		return '-'
 	}
@@ -86,12 +87,11 @@ func (r *recorder) judgeCopies(block *types.Block) error {
 	if err != nil {
 		return err
 	}
-	exec := newExecutor(r.stores, r.conns, &recordedPool{recorder: r}, pool, r.pruning)
 	encoded, err := encodeBlock(block)
 	if err != nil {
 		return err
 	}
-	r.judged(exec, encoded, block.Hash())
+	r.judged(pool, encoded, block.Hash())
 	for range r.flips {
 		at, mask := r.at.Intn(len(encoded)), byte(1+r.at.Intn(255))
 		if len(encoded) > 4000 { // mostly not in a transaction
@@ -101,7 +101,7 @@ func (r *recorder) judgeCopies(block *types.Block) error {
 			mask = 1 << r.at.Intn(8)
 		}
 		encoded[at] ^= mask
-		verdict := r.judge(exec, encoded, block.Hash())
+		verdict := r.judge(pool, encoded, block.Hash())
 		encoded[at] ^= mask
 		r.told[fmt.Sprintf("damaged %c", verdict)]++
 		r.out.put('f', append(binary.LittleEndian.AppendUint32(nil, uint32(at)), mask, verdict))
@@ -111,13 +111,13 @@ func (r *recorder) judgeCopies(block *types.Block) error {
 		if err != nil {
 			continue // what came out cannot be encoded
 		}
-		r.judged(exec, other, block.Hash())
+		r.judged(pool, other, block.Hash())
 	}
 	return nil
 }
 
-func (r *recorder) judged(exec *sm.BlockExecutor, encoded, hash []byte) {
-	verdict := r.judge(exec, encoded, hash)
+func (r *recorder) judged(pool evidencePool, encoded, hash []byte) {
+	verdict := r.judge(pool, encoded, hash)
 	r.told[fmt.Sprintf("altered %c", verdict)]++
 	r.out.put('V', append([]byte{verdict}, encoded...))
 }

@@ -89,6 +89,9 @@ func (r *recorder) genesis() *types.GenesisDoc {
 	}
 	p.Evidence.MaxBytes = r.evidenceBytes
 	p.Version.App = r.version
+	if r.version == 1 {
+		setAuthority(p, "somebody")
+	}
 	if r.pbts != 0 {
 		enablePbts(p, r.pbts)
 	}
@@ -172,6 +175,9 @@ func (r *recorder) paramChanges(height int64) *paramUpdate {
 	}
 	if r.at.Intn(4) == 0 {
 		update.Validator = p.Validator
+	}
+	if r.at.Intn(4) == 0 {
+		changeAuthority(update, "somebody else"[:r.at.Intn(14)])
 	}
 	extensions, pbts := int64(0), int64(0)
 	if from := extensionsFrom(&now); r.at.Intn(3) == 0 && (from == 0 || from > height) {
