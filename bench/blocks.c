@@ -70,9 +70,10 @@ static void print_times(const char *what, int64_t *times, size_t count)
     for (size_t i = 0; i < count; i++)
         total += (double)times[i];
     qsort(times, count, sizeof *times, ascending);
+    int64_t half = times[count / 2];
+    int64_t most = times[count * 99 / 100];
     printf("\"%s_per_s\": %.1f, \"%s_p50_us\": %.1f, \"%s_p99_us\": %.1f", what,
-           (double)count / (total / 1e9), what, (double)times[count / 2] / 1e3, what,
-           (double)times[count * 99 / 100] / 1e3);
+           (double)count / (total / 1e9), what, (double)half / 1e3, what, (double)most / 1e3);
 }
 
 /* ---- blocks ------------------------------------------------------------------------------ */

@@ -8,8 +8,6 @@
 
 #include <inttypes.h>
 
-CMT_DEFINE_CLEANUP(cmt_db_batch, cmt_db_batch_free)
-
 #define FAIL_BEFORE "save_state:before"
 #define FAIL_AFTER "save_state:after"
 

@@ -52,11 +52,11 @@ static cmt_status read_fields(cmt_slice bytes, cmt_results *out, cmt_error *err)
     r = cmt_wire_read("ResponseFinalizeBlock", bytes);
     while (cmt_wire_next(&r, &f)) {
         if (f.number == 1)
-            out->events[out->event_count++] = f.bytes;
+            cmt_results_add(out->events, &out->event_count, f.bytes);
         else if (f.number == 2)
-            out->tx_results[out->tx_count++] = f.bytes;
+            cmt_results_add(out->tx_results, &out->tx_count, f.bytes);
         else if (f.number == 3)
-            out->validator_updates[out->update_count++] = f.bytes;
+            cmt_results_add(out->validator_updates, &out->update_count, f.bytes);
         else if (f.number == 4)
             CMT_TRY(cmt_wire_get_whole(&r, &f, &out->has_params, &out->params, err));
         else if (f.number == 5)
@@ -81,25 +81,42 @@ static bool has_app_hash(const cmt_results *results)
     return results->app_hash.data != NULL;
 }
 
-cmt_status cmt_results_decode(cmt_slice bytes, cmt_results *out, cmt_error *err)
+/* What is left when the bytes have no app hash: @p st is whether they are of 0.38 or later. */
+static cmt_status decode_without_hash(cmt_slice bytes, cmt_status st, cmt_results *current,
+                                      cmt_results *out, cmt_error *err)
 {
-    cmt_error first = CMT_ERROR_INIT;
-    cmt_error second = CMT_ERROR_INIT;
-    cmt_status st = cmt_results_read(bytes, out, &first);
-    if (st == CMT_OK && has_app_hash(out))
-        return CMT_OK;
+    cmt_error ignored = CMT_ERROR_INIT;
     cmt_results legacy;
-    cmt_status legacy_st = cmt_results_read_legacy(bytes, &legacy, &second);
+    cmt_status legacy_st = cmt_results_read_legacy(bytes, &legacy, &ignored);
+    if (legacy_st == CMT_CORRUPT && st == CMT_OK) {
+        *out = *current; /* of an application whose hash is empty */
+        return CMT_OK;
+    }
+    if (st == CMT_OK)
+        cmt_results_free(current);
     if (legacy_st == CMT_OK) {
-        cmt_results_free(out);
         *out = legacy;
         return CMT_OK;
     }
-    if (st == CMT_OK && legacy_st == CMT_CORRUPT)
-        return CMT_OK; /* of an application whose hash is empty */
-    cmt_results_free(out);
-    return st == CMT_OK ? cmt_error_set(err, legacy_st, "%s", second.message)
-                        : cmt_error_set(err, st, "%s", first.message);
+    return legacy_st == CMT_CORRUPT ? st : cmt_error_set(err, legacy_st, "%s", ignored.message);
+}
+
+cmt_status cmt_results_decode(cmt_slice bytes, cmt_results *out, cmt_error *err)
+{
+    cmt_error first = CMT_ERROR_INIT;
+    cmt_results current;
+    *out = (cmt_results){0};
+    cmt_status st = cmt_results_read(bytes, &current, &first);
+    if (st == CMT_OK && has_app_hash(&current)) {
+        *out = current;
+        return CMT_OK;
+    }
+    if (st == CMT_OK || st == CMT_CORRUPT) {
+        cmt_status other = decode_without_hash(bytes, st, &current, out, err);
+        if (other != CMT_CORRUPT)
+            return other;
+    }
+    return cmt_error_set(err, st, "%s", first.message);
 }
 
 /* ---- encoding ---------------------------------------------------------------------------- */

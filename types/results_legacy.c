@@ -72,7 +72,7 @@ static cmt_status add_event(cmt_slice event, cmt_slice mode, cmt_buf *storage, c
     cmt_slice whole = {storage->data + storage->size, event.size + mode.size};
     CMT_TRY(cmt_buf_append(storage, event.data, event.size));
     CMT_TRY(cmt_buf_append(storage, mode.data, mode.size));
-    out->events[out->event_count++] = whole;
+    cmt_results_add(out->events, &out->event_count, whole);
     return CMT_OK;
 }
 
@@ -93,7 +93,7 @@ static cmt_status take_end(cmt_slice bytes, cmt_buf *storage, cmt_results *out, 
     cmt_wire_field f;
     while (cmt_wire_next(&r, &f)) {
         if (f.number == 1)
-            out->validator_updates[out->update_count++] = f.bytes;
+            cmt_results_add(out->validator_updates, &out->update_count, f.bytes);
         else if (f.number == 2)
             CMT_TRY(cmt_wire_get_whole(&r, &f, &out->has_params, &out->params, err));
         else if (f.number == 3)
@@ -108,7 +108,7 @@ static cmt_status take_txs(cmt_slice bytes, cmt_results *out, cmt_error *err)
     cmt_wire_field f;
     while (cmt_wire_next(&r, &f)) {
         if (f.number == 1)
-            out->tx_results[out->tx_count++] = f.bytes;
+            cmt_results_add(out->tx_results, &out->tx_count, f.bytes);
     }
     return cmt_wire_end(&r, err);
 }

@@ -18,4 +18,11 @@ extern const cmt_shape cmt_shape_abci_responses;
 CMT_MUST_CHECK cmt_status cmt_results_allot(size_t events, size_t txs, size_t updates,
                                             cmt_results *out, cmt_error *err);
 
+/** Append to one of them.  Both readings of the bytes count alike, so there is room. */
+static inline void cmt_results_add(cmt_slice *messages, size_t *count, cmt_slice message)
+{
+    if (messages != NULL)
+        messages[(*count)++] = message;
+}
+
 #endif

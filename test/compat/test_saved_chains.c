@@ -206,17 +206,28 @@ static void copy_chain(cmt_db *db, cmt_engine engine, size_t residue)
     cmt_block_store_close(from);
 }
 
+static cmt_db *open_source(const char *data)
+{
+    char *dir = files_path(data, "blockstore.db");
+    cmt_db *db = NULL;
+    if (strstr(chain, "-rocksdb") != NULL) {
+        const cmt_db_open_options options = {.engine = CMT_ENGINE_ROCKSDB, .read_only = true};
+        MUST(cmt_db_open(dir, &options, &db, &error));
+    } else {
+        MUST(cmt_db_open_view(dir, NULL, &db, &error));
+    }
+    free(dir);
+    return db;
+}
+
 static void check_chain(const char *fixture, cmt_engine engine, size_t residue)
 {
     chain = fixture;
     char *top = NULL;
     char *data = files_unpack_fixture(fixture, &top);
-    char *dir = files_path(data, "blockstore.db");
-    cmt_db *db = NULL;
-    MUST(cmt_db_open_view(dir, NULL, &db, &error));
+    cmt_db *db = open_source(data);
     copy_chain(db, engine, residue);
     cmt_db_close(db);
-    free(dir);
     free(data);
     files_remove(top);
 }
@@ -232,7 +243,7 @@ static const char *const chains[] = {
     "multi-0.38",    "multi-0.40",           "multi-1.0-v2",        "votes-ext-0.38",
     "votes-ext-1.0", "parts-0.38",           "digits-0.38",         "checkpoint-0.38",
     "discard-0.38",  "crashed-0.38",         "multi-1.0-v1-pebble", "multi-1.0-v2-pebble",
-    "levels-0.38",   "shaped-1.0-v1-pebble", "flush-0.38",
+    "levels-0.38",   "shaped-1.0-v1-pebble", "flush-0.38",          "multi-0.38-rocksdb",
 };
 
 START_TEST(every_chain_comes_out_as_comet_wrote_it)

@@ -237,8 +237,8 @@ def main():
     for line, backend, count in (
         ("0.38", "goleveldb", 1500 if full() else 170),
         ("1.0", "goleveldb", 300 if full() else 40),
-        ("1.0", "pebbledb", 600 if full() else 60),
-        ("0.38-rocksdb", "rocksdb", 300 if full() else 6),
+        ("1.0", "pebbledb", 600 if full() else 30),
+        ("0.38-rocksdb", "rocksdb", 300 if full() else 4),
     ):
         title = f"chains of operations equal CometBFT {line} on {backend}"
         if available(line):

@@ -84,7 +84,7 @@ def main():
         if available(line):
             tally.skip(f"CometBFT {line}", available(line))
             continue
-        numbers = [int(n) for n in sys.argv[1:]] or [first + i for i in range(200 if full() else 6)]
+        numbers = [int(n) for n in sys.argv[1:]] or [first + i for i in range(200 if full() else 4)]
         tally.run(f"stores in CometBFT {line}'s hands", written, [(line, n) for n in numbers])
     tally.finish()
 

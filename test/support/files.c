@@ -207,6 +207,13 @@ char *files_unpack_fixture(const char *name, char **top)
         free(archive);
         archive = files_path(dir, "home.tar.xz");
     }
+    bool whole = access(archive, R_OK) != 0; /* a home of a node */
+    if (whole) {
+        char node[64];
+        snprintf(node, sizeof node, "%s.tar.xz", name);
+        free(archive);
+        archive = files_path(fixtures, node);
+    }
     *top = files_temp();
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
@@ -219,5 +226,5 @@ char *files_unpack_fixture(const char *name, char **top)
     ck_assert_msg(status == 0, "cannot unpack %s", archive);
     free(archive);
     free(dir);
-    return files_path(*top, "home/data");
+    return files_path(*top, whole ? "data" : "home/data");
 }

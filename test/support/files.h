@@ -31,8 +31,8 @@ unsigned files_count(const char *dir, const char *suffix);
 /** The name in @p dir that ends in @p suffix and sorts last, to be freed; NULL if there is none. */
 char *files_last(const char *dir, const char *suffix);
 
-/** Unpack home.tar.* of the fixture @p name into a new directory: its "home/data" is the result, to be
- *  freed.  Give @p top to files_remove(). */
+/** Unpack the fixture @p name, home.tar.* or a whole NAME.tar.xz, into a new directory: the "data" in it is the
+ *  result, to be freed.  Give @p top to files_remove(). */
 char *files_unpack_fixture(const char *name, char **top);
 
 #endif

@@ -187,6 +187,24 @@ START_TEST(a_seen_commit_alone_is_not_synced)
 }
 END_TEST
 
+START_TEST(saving_goes_on_behind_a_prune)
+{
+    cmt_block_store *store = open_with(NULL);
+    for (int64_t h = 1; h <= 10; h++)
+        save(store, h, 1);
+    const cmt_block_prune_request request = {
+        .retain_height = 6, .initial_height = 1, .window = {10, {1, 0}, 0, 0}};
+    cmt_block_prune_result result;
+    ck_assert_int_eq(cmt_block_store_prune(store, &request, NULL, &result, &err), CMT_OK);
+    cmt_block_prune_result_free(&result);
+    expect_stored(store, 6, 10);
+    save(store, 11, 1);
+    expect_stored(store, 6, 11);
+    ck_assert(!chain_get(memory, NULL, "P:5:0") && chain_get(memory, NULL, "P:6:0"));
+    cmt_block_store_close(store);
+}
+END_TEST
+
 /* ---- fail points -------------------------------------------------------------------------- */
 
 static char heard[128];
@@ -227,6 +245,7 @@ int main(void)
     tcase_add_test(saving, so_does_one_behind_its_parts);
     tcase_add_test(saving, and_the_one_that_fails_last);
     tcase_add_test(saving, a_seen_commit_alone_is_not_synced);
+    tcase_add_test(saving, saving_goes_on_behind_a_prune);
     tcase_add_test(saving, fail_points_stand_around_the_batch);
     return run(suite);
 }

@@ -144,6 +144,15 @@ START_TEST(a_database_of_0_38_keeps_its_layout_under_1_0)
 }
 END_TEST
 
+START_TEST(keys_that_are_there_keep_their_layout_also_without_a_state)
+{
+    chain_put_text(inner, "\x10\x01", "validatorsKey:5");
+    options.layout = CMT_KEY_LAYOUT_V2;
+    open_as_1_0();
+    expect_value("version", "v1", 2);
+}
+END_TEST
+
 START_TEST(options_that_no_node_has_are_refused)
 {
     options.layout = CMT_KEY_LAYOUT_V2;
@@ -525,6 +534,7 @@ int main(void)
     tcase_add_test(tc, opening_as_1_0_puts_the_version_each_time);
     tcase_add_test(tc, the_layout_is_chosen_until_there_is_a_state);
     tcase_add_test(tc, a_database_of_0_38_keeps_its_layout_under_1_0);
+    tcase_add_test(tc, keys_that_are_there_keep_their_layout_also_without_a_state);
     tcase_add_test(tc, options_that_no_node_has_are_refused);
     tcase_add_test(tc, a_store_opened_for_reading_is_not_written);
     tcase_add_test(tc, a_state_is_saved_in_one_synced_batch);

@@ -198,6 +198,38 @@ static void check_file(const char *name, cmt_release of)
     ck_assert_uint_gt(seen_refused, 3);
 }
 
+/* Both are results of 0.37 with one empty transaction or end of a block, but for the hash. */
+START_TEST(an_app_hash_tells_results_also_when_it_is_empty)
+{
+    static const struct {
+        const char *hex;
+        bool legacy;
+    } cases[] = {{"0a00", true}, {"0a00 2a00", false}, {"1200", true}, {"1200 2a0161", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cmt_buf bytes = test_unhex(cases[i].hex);
+        cmt_results results;
+        MUST(cmt_results_decode(cmt_buf_slice(&bytes), &results, &err));
+        ck_assert_msg(results.legacy == cases[i].legacy, "%s", cases[i].hex);
+        cmt_results_free(&results);
+        cmt_buf_free(&bytes);
+    }
+}
+END_TEST
+
+START_TEST(results_of_neither_kind_are_corrupt)
+{
+    static const char *const cases[] = {"0801", "0a01", "0a020a05", "1203080105", "2001 0801"};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cmt_buf bytes = test_unhex(cases[i]);
+        cmt_results results;
+        ck_assert_msg(cmt_results_decode(cmt_buf_slice(&bytes), &results, &err) == CMT_CORRUPT,
+                      "%s passed", cases[i]);
+        ck_assert_ptr_null(results.events);
+        cmt_buf_free(&bytes);
+    }
+}
+END_TEST
+
 START_TEST(comet_0_38)
 {
     check_file("state-vectors.txt", CMT_RELEASE_0_38);
@@ -215,6 +247,8 @@ int main(void)
 {
     Suite *suite = suite_create("state_vectors");
     TCase *tc = tcase_create("vectors");
+    tcase_add_test(tc, an_app_hash_tells_results_also_when_it_is_empty);
+    tcase_add_test(tc, results_of_neither_kind_are_corrupt);
     tcase_add_test(tc, comet_0_38);
     tcase_add_test(tc, comet_1_0);
     suite_add_tcase(suite, tc);

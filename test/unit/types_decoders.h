@@ -8,7 +8,8 @@
 
 #include "types_support.h"
 
-#include "cmtstore/types.h"
+#include "cmtstore/types_results.h"
+#include "cmtstore/types_state.h"
 
 typedef cmt_status test_decoder(cmt_slice bytes, cmt_error *err);
 
@@ -60,6 +61,24 @@ static inline cmt_status test_decode_state(cmt_slice bytes, cmt_error *err)
     cmt_state state;
     CMT_TRY(cmt_state_decode(bytes, &state, err));
     TEST_MUST(state.last_block_height >= 0 && state.initial_height >= 0);
+    return CMT_OK;
+}
+
+static inline cmt_status test_decode_chain_state(cmt_slice bytes, cmt_error *err)
+{
+    cmt_chain_state state;
+    CMT_TRY(cmt_chain_state_decode(bytes, CMT_RELEASE_0_40, &state, err));
+    TEST_MUST(state.validators.count > 0 && state.next_validators.count > 0);
+    cmt_chain_state_free(&state);
+    return CMT_OK;
+}
+
+static inline cmt_status test_decode_results(cmt_slice bytes, cmt_error *err)
+{
+    cmt_results results;
+    CMT_TRY(cmt_results_decode(bytes, &results, err));
+    TEST_MUST(results.event_count + results.tx_count + results.update_count <= bytes.size / 2);
+    cmt_results_free(&results);
     return CMT_OK;
 }
 
@@ -121,6 +140,8 @@ static test_decoder *const test_decoders[] = {
     test_decode_part,
     test_decode_block_store_state,
     test_decode_state,
+    test_decode_chain_state,
+    test_decode_results,
     test_decode_set,
     test_decode_validators_info,
     test_decode_params,
@@ -142,7 +163,8 @@ static inline test_decoder *test_decoder_of(const char *key)
         {"SC:", test_decode_commit},
         {"EC:", test_decode_extended_commit},
         {"blockStore", test_decode_block_store_state},
-        {"stateKey", test_decode_state},
+        {"stateKey", test_decode_chain_state},
+        {"abciResponsesKey:", test_decode_results},
         {"validatorsKey:", test_decode_validators_info},
         {"consensusParamsKey:", test_decode_params_info},
         {"AppRetainHeightKey", test_decode_signed_varint},
