@@ -17,6 +17,7 @@ typedef struct job {
     cmd_gen_chain chain;
     cmd_gen_commit commits[2]; /* of the last block and of this one, by turns */
     cmd_made made;
+    cmt_evidence_pool no_evidence; /* zeroed: nothing is known */
     cmt_block_executor *executor;
     cmt_chain_state state;
     int64_t blocks;
@@ -71,13 +72,12 @@ static cmt_time now(void *context)
 static cmt_status begin(job *j, cmt_error *err)
 {
     const cmd_options *options = j->context->options;
-    const cmt_evidence_pool no_evidence = {.context = NULL};
     const cmt_block_executor_options executor = {
         .blocks = j->made.stores.blocks,
         .states = j->made.stores.states,
         .application = &j->chain.application,
         .mempool = &j->chain.mempool,
-        .evidence = &no_evidence,
+        .evidence = &j->no_evidence,
         .handover = &j->made.handover,
         .keep_residue = options->sweep == CMD_OFF,
         .as_0_39 = options->release_name != NULL && strcmp(options->release_name, "0.39") == 0,

@@ -17,7 +17,7 @@ static cmt_status put_varint(cmt_buf *out, uint64_t value)
     uint8_t bytes[10];
     size_t size = 0;
     for (; value >= 0x80; value >>= 7)
-        bytes[size++] = (uint8_t)(value | 0x80);
+        bytes[size++] = (uint8_t)((value & 0x7f) | 0x80);
     bytes[size++] = (uint8_t)value;
     return cmt_buf_append(out, bytes, size);
 }
@@ -49,7 +49,8 @@ static cmt_status put_tx(cmd_rng *rng, size_t size, cmt_buf *out)
     for (size_t i = 0; i < size; i++) {
         if (random && i % 8 == 0)
             word = cmd_rng_next(rng);
-        p[i] = random ? (uint8_t)(word >> i % 8 * 8) : (uint8_t)('a' + (i + word % 7) % 7);
+        uint64_t value = random ? word >> i % 8 * 8 : 'a' + (i + word % 7) % 7;
+        p[i] = (uint8_t)(value & 0xff);
     }
     out->size += size;
     return CMT_OK;
