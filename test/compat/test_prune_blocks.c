@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What CometBFT's own tests say of a prune, on every engine and in both layouts: chains are saved as their tests save
- * them, pruned in the open database, and asked for each height.
+ * What CometBFT's own test says of pruned blocks, on every engine and in both layouts: a chain is saved, pruned in the
+ * open database, and asked for each height.  Source: store/store_test.go TestPruneBlocks
  */
-#include "cmtstore/state.h"
 #include "cmtstore/store.h"
 
 #include "files.h"
-#include "small_chain.h"
 
+#include <check.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MUST(call)                                                                                 \
     do {                                                                                           \
@@ -21,15 +21,11 @@
 
 static const struct kind {
     cmt_engine engine; /* CMT_ENGINE_NONE: in memory */
-    cmt_release release;
     cmt_key_layout layout;
 } kinds[] = {
-    {CMT_ENGINE_NONE, CMT_RELEASE_0_38, CMT_KEY_LAYOUT_V1},
-    {CMT_ENGINE_CLEVELDB, CMT_RELEASE_0_38, CMT_KEY_LAYOUT_V1},
-    {CMT_ENGINE_ROCKSDB, CMT_RELEASE_0_38, CMT_KEY_LAYOUT_V1},
-    {CMT_ENGINE_NONE, CMT_RELEASE_1_0, CMT_KEY_LAYOUT_V2},
-    {CMT_ENGINE_CLEVELDB, CMT_RELEASE_1_0, CMT_KEY_LAYOUT_V2},
-    {CMT_ENGINE_ROCKSDB, CMT_RELEASE_1_0, CMT_KEY_LAYOUT_V2},
+    {CMT_ENGINE_NONE, CMT_KEY_LAYOUT_V1},     {CMT_ENGINE_CLEVELDB, CMT_KEY_LAYOUT_V1},
+    {CMT_ENGINE_ROCKSDB, CMT_KEY_LAYOUT_V1},  {CMT_ENGINE_NONE, CMT_KEY_LAYOUT_V2},
+    {CMT_ENGINE_CLEVELDB, CMT_KEY_LAYOUT_V2}, {CMT_ENGINE_ROCKSDB, CMT_KEY_LAYOUT_V2},
 };
 #define KINDS ((int)(sizeof kinds / sizeof kinds[0]))
 
@@ -95,12 +91,12 @@ static void end(void)
     files_remove(top);
 }
 
-/* ---- store/store_test.go TestPruneBlocks -------------------------------------------------- */
+/* ---- the test ---------------------------------------------------------------------------- */
 
 static cmt_block_store *open_blocks(void)
 {
     const cmt_block_store_options options = {.layout = kind->layout,
-                                             .write_version = kind->release == CMT_RELEASE_1_0};
+                                             .write_version = kind->layout == CMT_KEY_LAYOUT_V2};
     cmt_block_store *store = NULL;
     MUST(cmt_block_store_open_for_writing(db, &options, &store, &error));
     return store;
@@ -111,7 +107,7 @@ static void save_block(cmt_block_store *store, int64_t height)
     cmt_buf bytes = CMT_BUF_INIT;
     cmt_part_set *parts = NULL;
     cmt_slice tx = CMT_SLICE("a transaction");
-    cmt_block block = {.header = {.version_block = CMT_BLOCK_PROTOCOL, .chain_id = "chain"}};
+    cmt_block block = {.header = {.version_block = 11, .chain_id = "chain"}};
     cmt_ext_commit_sig signature = {
         .sig = {.flag = CMT_BLOCK_ID_COMMIT,
                 .address = CMT_SLICE("12345678901234567890"),
@@ -189,7 +185,7 @@ static void expect_evidence(cmt_block_store *store, int64_t height, bool there)
     cmt_status want = there ? CMT_OK : CMT_NOT_FOUND;
     ck_assert_int_eq(cmt_block_store_load_meta(store, height, &meta, &error), want);
     ck_assert_int_eq(cmt_block_store_load_commit(store, height, &bytes, NULL, &error), want);
-    if (kind->release == CMT_RELEASE_1_0)
+    if (kind->layout == CMT_KEY_LAYOUT_V2)
         want = CMT_OK;
     cmt_status st = cmt_block_store_load_ext_commit(store, height, &bytes, NULL, &error);
     ck_assert_msg(st == want, "extended commit: %s: %s", cmt_status_text(st), error.message);
@@ -234,132 +230,12 @@ START_TEST(blocks_are_pruned_as_comets_test_says)
 }
 END_TEST
 
-/* ---- state/store_test.go TestPruneStates -------------------------------------------------- */
-
-#define LEFT(...)                                                                                  \
-    {                                                                                              \
-        __VA_ARGS__                                                                                \
-    }
-
-static const struct row {
-    int64_t heights, from, to, evidence;
-    cmt_status status;
-    int64_t validators[6], params[6], results[6]; /* that are left, up to a 0 */
-} rows[] = {
-    {100, 0, 5, 100, CMT_OUT_OF_RANGE, {0}, {0}, {0}},
-    {100, 3, 2, 2, CMT_OUT_OF_RANGE, {0}, {0}, {0}},
-    {100, 1, 101, 101, CMT_CORRUPT, {0}, {0}, {0}},
-    {100, 1, 100, 100, CMT_OK, LEFT(93, 100), LEFT(95, 100), LEFT(100)},
-    {10, 2, 8, 8, CMT_OK, LEFT(1, 3, 8, 9, 10), LEFT(1, 5, 8, 9, 10), LEFT(1, 8, 9, 10)},
-    {100001, 1, 100001, 100001, CMT_OK, LEFT(99993, 100000, 100001), LEFT(99995, 100001),
-     LEFT(100001)},
-    {20, 1, 18, 17, CMT_OK, LEFT(13, 17, 18, 19, 20), LEFT(15, 18, 19, 20), LEFT(18, 19, 20)},
-};
-#define ROWS ((int)(sizeof rows / sizeof rows[0]))
-
-static cmt_state_store *open_states(void)
-{
-    const cmt_state_store_options options = {.layout = kind->layout,
-                                             .write_version = kind->release == CMT_RELEASE_1_0,
-                                             .release = kind->release};
-    cmt_state_store *store = NULL;
-    MUST(cmt_state_store_open_for_writing(db, &options, &store, &error));
-    return store;
-}
-
-/* Validators change for heights that end in 3, parameters for those that end in 5. */
-static void save_heights(int64_t first, int64_t count)
-{
-    cmt_state_store *store = open_states();
-    cmt_chain_state state = small_chain_start(kind->release, first);
-    const cmt_results results = small_chain_results("hash");
-    for (int64_t h = first; h <= count; h++) {
-        state.last_block_height = h == first ? 0 : h - 1;
-        if (h == first || h % 10 == 2)
-            state.last_height_validators_changed = h + 1;
-        if (h == first || h % 10 == 5)
-            state.last_height_params_changed = h;
-        MUST(cmt_state_store_save(store, &state, &error));
-        MUST(cmt_state_store_save_results(store, h, &results, &error));
-    }
-    cmt_chain_state_free(&state);
-    cmt_state_store_close(store);
-}
-
-static bool listed(const int64_t *list, int64_t height)
-{
-    for (; *list != 0; list++)
-        if (*list == height)
-            return true;
-    return false;
-}
-
-static void expect_height(cmt_state_store *store, const struct row *row, int64_t h)
-{
-    cmt_buf bytes = CMT_BUF_INIT;
-    cmt_validator_set set;
-    cmt_status st = cmt_state_store_load_validator_set(store, h, &set, &error);
-    bool wanted = listed(row->validators, h);
-    ck_assert_msg(st == (wanted ? CMT_OK : CMT_NOT_FOUND), "validators of %" PRId64 ": %s", h,
-                  cmt_status_text(st));
-    if (st == CMT_OK)
-        cmt_validator_set_free(&set);
-    st = cmt_state_store_load_params(store, h, &bytes, &error);
-    wanted = listed(row->params, h);
-    ck_assert_msg(st == (wanted ? CMT_OK : CMT_NOT_FOUND), "parameters of %" PRId64, h);
-    st = cmt_state_store_load_results(store, h, &bytes, &error);
-    wanted = listed(row->results, h);
-    ck_assert_msg(st == (wanted ? CMT_OK : CMT_NOT_FOUND), "results of %" PRId64, h);
-    cmt_buf_free(&bytes);
-}
-
-static void prune_row(const struct row *row, int64_t first)
-{
-    int64_t from = first == 1 ? row->from : first;
-    const cmt_state_prune_request request = {
-        .base = from,
-        .retain_height = row->to,
-        .evidence_height = row->evidence,
-        .from = from,
-        .initial_height = first,
-        .last_height = row->heights + 1,
-    };
-    cmt_state_prune_result result;
-    cmt_state_store *store = open_states();
-    cmt_status st = cmt_state_store_prune(store, &request, NULL, &result, &error);
-    ck_assert_msg(st == row->status, "%s: %s", cmt_status_text(st), error.message);
-    cmt_state_prune_result_free(&result);
-    for (int64_t h = first; st == CMT_OK && h <= row->heights; h++)
-        expect_height(store, row, h);
-    cmt_state_store_close(store);
-}
-
-static bool is_full(void)
-{
-    const char *full = getenv("CMT_TEST_FULL");
-    return full != NULL && strcmp(full, "1") == 0;
-}
-
-START_TEST(states_are_pruned_as_comets_test_says)
-{
-    const struct row *row = &rows[_i / KINDS];
-    begin(_i % KINDS);
-    /* Of the long chain mostly the end alone, from which nothing is missing. */
-    int64_t first = row->heights <= 100 || is_full() ? 1 : 99901;
-    save_heights(first, row->heights);
-    move_to_engine();
-    prune_row(row, first);
-    end();
-}
-END_TEST
-
 int main(void)
 {
-    Suite *suite = suite_create("conformance");
-    TCase *tc = tcase_create("conformance");
+    Suite *suite = suite_create("prune_blocks");
+    TCase *tc = tcase_create("prune_blocks");
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, blocks_are_pruned_as_comets_test_says, 0, KINDS);
-    tcase_add_loop_test(tc, states_are_pruned_as_comets_test_says, 0, KINDS * ROWS);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
