@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Random chains, made by CometBFT's block executor and again by ours (`play`, from a transcript): changes of validators and
-parameters, absent and nil votes, vote extensions, PBTS, evidence, retain heights, blocks of several parts, results that
+parameters, absent and nil votes, vote extensions, PBTS, evidence of both kinds, retain heights, blocks of several parts, results that
 cannot be applied.  After every block both databases are the same; so are the blocks proposed, what the application is told, and
 the decisions on damaged and altered blocks.  Some are made in directories, which CometBFT then reads, checks and prunes.
 
@@ -99,7 +99,7 @@ def summed(tolds):
 
 
 # What has to happen often enough in a sample of chains to mean something.
-ALWAYS = ("evidence", "changed sets", "changed params", "with extensions", "pruned", "refused results", "altered =", "altered ~",
+ALWAYS = ("attacks", "contradictions", "changed sets", "changed params", "with extensions", "pruned", "refused results", "altered =", "altered ~",
           "altered -", "damaged -")
 WANTED = {"0.38": ALWAYS, "0.40": ALWAYS, "1.0": (*ALWAYS, "with PBTS")}
 

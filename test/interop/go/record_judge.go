@@ -14,21 +14,40 @@ import (
 
 // Blocks that somebody else proposes, and evidence.
 
-// addEvidence reports votes that contradict each other, as far back as CometBFT still knows the voters.
+// addEvidence reports votes that contradict each other, as far back as CometBFT still knows the voters, and attacks
+// on light clients.
 func (r *recorder) addEvidence() {
 	if r.height == r.chain.Initial || r.at.Intn(10) >= r.evidence {
 		return
 	}
+	ev, kind := types.Evidence(nil), "attacks"
+	if r.attacks && r.at.Intn(2) == 0 {
+		ev = r.attack()
+	} else {
+		kind = "contradictions"
+		ev = r.pastContradiction()
+	}
+	switch {
+	case ev == nil:
+	case r.pool.AddEvidence(ev) == nil:
+		r.told[kind]++
+	default: // too old
+		r.told["evidence refused"]++
+	}
+}
+
+func (r *recorder) pastContradiction() types.Evidence {
 	height := r.height - 1 - r.at.Int63n(min(6, r.height-r.chain.Initial))
 	set, err := r.states.LoadValidators(height)
 	meta := r.blocks.LoadBlockMeta(height)
 	if err != nil || meta == nil {
-		return
+		return nil
 	}
 	ev, err := r.contradiction(height, meta.Header.Time, set)
-	if err == nil && r.pool.AddEvidence(ev) != nil { // too old
-		r.told["evidence refused"]++
+	if err != nil {
+		return nil
 	}
+	return ev
 }
 
 func (r *recorder) contradiction(height int64, when time.Time, set *types.ValidatorSet) (types.Evidence, error) {

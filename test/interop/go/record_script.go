@@ -25,6 +25,7 @@ type script struct {
 	answers       int // to InitChain: 1 validators, 2 parameters, 4 app hash
 	updates       int // in so many blocks of ten
 	evidence      int
+	attacks       bool // evidence of attacks on light clients, too
 	large         int  // one block in so many has several parts
 	retain        int  // how the application asks for pruning
 	others        bool // the next proposer saw other votes
@@ -55,6 +56,10 @@ func newScript(chain *shared.Chain) *script {
 		version: uint64(pick(0, 1, 9)), hashSize: int(pick(0, 8, 32, 32, 32)), answers: rng.Intn(8),
 		updates: int(pick(0, 1, 4)), evidence: int(pick(0, 1, 4)), retain: rng.Intn(6), others: rng.Intn(2) == 0,
 		companion: release == "1.0" && rng.Intn(3) == 0, failsAtEnd: rng.Intn(2) == 0,
+	}
+	s.attacks = rng.Intn(3) == 0
+	if s.attacks { // of some kilobytes each
+		s.maxBytes, s.evidenceBytes, s.evidence = 0, 100_000, 4
 	}
 	if rng.Intn(5) == 0 {
 		s.pbts = chain.Initial + pick(0, 1, 7)
