@@ -32,6 +32,7 @@ typedef struct player {
     cmt_chain_state state;
     cmt_error err;
     uint64_t decisions;
+    bool attack; /* the block in hand holds evidence of an attack on a light client */
 } player;
 
 /** Exits unless the call gives CMT_OK. */
