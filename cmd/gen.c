@@ -190,7 +190,7 @@ static cmt_status report(const job *j, cmt_error *err)
     printf("blocks        %" PRId64 " to %" PRId64 "\n",
            cmt_block_store_base(j->made.stores.blocks),
            cmt_block_store_height(j->made.stores.blocks));
-    printf("executed      %" PRIu64 " transactions, %s of blocks\n", j->txs,
+    printf("contents      %" PRIu64 " transactions, %s of blocks\n", j->txs,
            cmd_human_bytes(j->block_bytes).text);
     printf("took          %s, %.0f blocks/s, %s\n", cmd_human_ms(j->elapsed_ms).text,
            cmd_blocks_per_second(j->blocks, j->elapsed_ms),

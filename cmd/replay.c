@@ -199,15 +199,17 @@ static void print_result(const job *j)
     const cmt_replay_result *r = &j->result;
     int64_t base = cmt_block_store_base(j->made.stores.blocks);
     int64_t height = cmt_block_store_height(j->made.stores.blocks);
-    if (r->blocks == 0 && !r->saved_ahead)
-        puts("nothing to do");
-    else
+    if (r->blocks > 0)
         printf("executed %s, %" PRId64 " to %" PRId64 ", as the source did\n",
                cmd_human_count(r->blocks, "block", "blocks").text, r->first, r->last);
+    else
+        puts(r->saved_ahead ? "saved one block" : "nothing to do");
     printf("home          %s, %s\n", j->made.home.home, cmt_engine_name(j->made.config.engine));
     printf("blocks        %" PRId64 " to %" PRId64 "%s\n", base, height,
            r->saved_ahead ? "; the last is saved and not executed, as in the source" : "");
-    printf("executed      %" PRIu64 " transactions, %s of blocks\n", r->txs,
+    if (r->blocks == 0)
+        return;
+    printf("contents      %" PRIu64 " transactions, %s of blocks\n", r->txs,
            cmd_human_bytes(r->block_bytes).text);
     printf("took          %s, %.0f blocks/s\n", cmd_human_ms(r->elapsed_ms).text,
            cmd_blocks_per_second(r->blocks, r->elapsed_ms));

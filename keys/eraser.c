@@ -127,16 +127,31 @@ cmt_status cmt_eraser_report(const cmt_eraser *eraser, const char *phase, int64_
     return stop ? CMT_CANCELLED : CMT_OK;
 }
 
+static cmt_status is_worth_dropping(const cmt_eraser *eraser, cmt_range range, bool *worth,
+                                    cmt_error *err)
+{
+    uint64_t bytes;
+    CMT_TRY(cmt_db_approximate_bytes(eraser->db, range, &bytes, err));
+    *worth = bytes + 1 >= eraser->options.drop_bytes;
+    return CMT_OK;
+}
+
+/* Where no range is worth it nothing is flushed either: a node that prunes at each block would leave a small
+ * table for each. */
 cmt_status cmt_eraser_drop(cmt_eraser *eraser, const cmt_range_list *ranges, cmt_error *err)
 {
-    if (!eraser->drops_files || ranges->count == 0)
+    bool flushed = false;
+    bool worth;
+    if (!eraser->drops_files)
         return CMT_OK;
-    CMT_TRY(cmt_db_flush(eraser->db, err));
     for (size_t i = 0; i < ranges->count; i++) {
-        uint64_t bytes;
-        CMT_TRY(cmt_db_approximate_bytes(eraser->db, ranges->ranges[i], &bytes, err));
-        if (bytes + 1 >= eraser->options.drop_bytes)
-            CMT_TRY(cmt_db_drop_files(eraser->db, ranges->ranges[i], err));
+        CMT_TRY(is_worth_dropping(eraser, ranges->ranges[i], &worth, err));
+        if (!worth)
+            continue;
+        if (!flushed)
+            CMT_TRY(cmt_db_flush(eraser->db, err));
+        flushed = true;
+        CMT_TRY(cmt_db_drop_files(eraser->db, ranges->ranges[i], err));
     }
     return CMT_OK;
 }

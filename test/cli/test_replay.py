@@ -206,6 +206,25 @@ def goes_on(fixture, number, *args):
     WORK.discard(target)
 
 
+def reads_beside_a_writer(engine):
+    """A process that goes on with the source meanwhile: what was there at the beginning is executed."""
+    source, target = WORK.new(), WORK.new()
+    process = start(["gen", "--home", source, "--blocks", "1000000", "-q", "--db-backend", engine], stdout=-1, stderr=-1)
+    try:
+        wait_for_blocks(process, source)
+        report = run("replay", "--home", source, "--to", target, "-o", "json").expect_code(tools.OK).json()
+        again = run("replay", "--home", source, "--to", target, "-o", "json").expect_code(tools.OK).json()
+        expect(process.poll() is None, "it still writes")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    expect(report["last"] >= 5 and again["first"] == report["last"] + 1, f"{report} {again}")
+    run("replay", "--home", source, "--to", target).expect_code(tools.OK)
+    expect_same(target, source)
+    WORK.discard(source)
+    WORK.discard(target)
+
+
 # ---- refusals --------------------------------------------------------------------------------------
 
 
@@ -306,6 +325,7 @@ def main():
     tally.run("finds a genesis", finds_a_genesis, [("node-0.38.26", True), ("multi-1.0-v2", False)] + ([("votes-ext-1.0", False), ("multi-0.40", False)] if full() else []))
     tally.run("until a height, and on", until_and_on, [()])
     tally.run("goes on", goes_on, [(LONG, signal.SIGINT), (LONG, signal.SIGKILL, "--db-backend", "rocksdb")])
+    tally.run("reads beside a writer", reads_beside_a_writer, ["goleveldb", "rocksdb"])
     tally.run("refuses what it cannot execute", refuses_what_it_cannot_execute, SOURCES)
     tally.run("refuses options", lambda args, code, *words: refuses(WORK.fixture(CHAIN), code, *words, args=args), OPTIONS, serial=True)
     tally.run("refuses a place that is taken", refuses_a_place, [True, False])

@@ -185,6 +185,18 @@ START_TEST(ranges_go_as_such_and_only_then_their_files)
 }
 END_TEST
 
+START_TEST(where_no_file_can_go_nothing_is_flushed)
+{
+    put_blocks(1, 20);
+    put_state(1, 20);
+    cmt_block_prune_request request = request_for(15, 20, 0);
+    ck_assert_int_eq(run(RANGES, &request, (cmt_erase_options){0}), CMT_OK);
+    ck_assert_int_eq(result.base, 15);
+    ck_assert_uint_eq(record.flushes, 0);
+    ck_assert_uint_eq(record.drops, 0);
+}
+END_TEST
+
 START_TEST(steps_by_ranges_are_bounded_and_may_be_stopped)
 {
     put_blocks(95, 300);
@@ -297,6 +309,7 @@ int main(void)
     tcase_add_test(tc, a_stop_is_told_and_leaves_an_existing_base);
     tcase_add_test(tc, a_write_that_fails_leaves_what_was_written_before);
     tcase_add_test(tc, ranges_go_as_such_and_only_then_their_files);
+    tcase_add_test(tc, where_no_file_can_go_nothing_is_flushed);
     tcase_add_test(tc, steps_by_ranges_are_bounded_and_may_be_stopped);
     tcase_add_test(tc, blocks_without_a_header_lose_their_keys_and_hashes);
     tcase_add_test(tc, base_steps_over_blocks_without_a_header);
