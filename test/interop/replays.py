@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """`replay` with settings that the source does not have: CometBFT made the same random chain once with them and once without, and
-replaying the second with them gives the first, pair for pair.  What `gen` makes, CometBFT loads and prunes.
+replaying the second with them gives the first, pair for pair.  What `gen` makes, CometBFT loads, verifies and prunes.
 
 Environment: CMTSTORE, CMT_TEST_CACHE, CMT_TEST_SEED, CMT_TEST_FULL=1 (more chains), CMT_TEST_JOBS (2).
 Arguments: only these seeds.
@@ -71,9 +71,9 @@ def is_loaded_by_cometbft(line, number):
     if rng.random() < 0.5:
         args += ["--extensions-from", rng.randint(1, 30)]
     tools.run("gen", home, *args).expect_code(tools.OK)
-    oracle(line).load(home)
+    oracle(line).audit(home)
     expect_equal(oracle(line).prune(home, blocks - 10)["base"], blocks - 10, "base after CometBFT's prune")
-    oracle(line).load(home)
+    oracle(line).audit(home)
     expect_equal(tools.run("info", home, "-o", "json").json()["blockstore"]["base"], blocks - 10, "base")
     WORK.discard(home)
 

@@ -13,7 +13,7 @@ from support import homes
 from support.tally import Failed, Skip, reason_to_skip
 from support.tools import cached
 
-SOURCES = {"0.38": "go", "1.0": "go-1.0", "0.38-rocksdb": "go"}  # the last is the same on RocksDB alone
+SOURCES = {"0.38": "go", "0.40": "go-0.40", "1.0": "go-1.0", "0.38-rocksdb": "go"}  # the last is the same on RocksDB alone
 MISSING = ("dial tcp", "no such host", "proxy", "i/o timeout", "toolchain")  # in what Go says without its modules
 
 
@@ -91,6 +91,10 @@ class Oracle:
     def load(self, home):
         """Fails unless CometBFT can load all that a node may need."""
         return self.ask("load", home=home)
+
+    def audit(self, home):
+        """Fails unless CometBFT can load all, and every commit is signed by more than two thirds of its set."""
+        return self.ask("audit", home=home)
 
     def compact(self, home):
         return self.ask("compact", home=home)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/cometbft/cometbft/crypto"
 	"github.com/cometbft/cometbft/crypto/ed25519"
 	"github.com/cometbft/cometbft/libs/log"
 	mempl "github.com/cometbft/cometbft/mempool"
@@ -29,7 +30,7 @@ type maker struct {
 	conns  proxy.AppConns
 	exec   *sm.BlockExecutor
 	state  sm.State
-	signer map[string]ed25519.PrivKey // by validator address
+	signer map[string]crypto.PrivKey // by validator address
 }
 
 func newMaker(home string, chain shared.Chain) (*maker, error) {
@@ -37,7 +38,7 @@ func newMaker(home string, chain shared.Chain) (*maker, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &maker{stores: s, chain: chain, signer: map[string]ed25519.PrivKey{}}
+	m := &maker{stores: s, chain: chain, signer: map[string]crypto.PrivKey{}}
 	m.app = &app{chain: &m.chain, keys: make([]ed25519.PrivKey, chain.KeyCount())}
 	for i := range m.app.keys {
 		m.app.keys[i] = ed25519.GenPrivKeyFromSecret(chain.KeySecret(i))
@@ -107,6 +108,14 @@ func extend(r *shared.Request) (reply shared.Reply, err error) {
 }
 
 func (m *maker) genesis() *types.GenesisDoc {
+	keys := []crypto.PrivKey{}
+	for _, key := range m.app.keys[:m.chain.Validators] {
+		keys = append(keys, key)
+	}
+	return m.genesisOf(keys)
+}
+
+func (m *maker) genesisOf(keys []crypto.PrivKey) *types.GenesisDoc {
 	params := types.DefaultConsensusParams()
 	params.Evidence.MaxAgeNumBlocks = m.chain.EvidenceAge
 	params.Evidence.MaxAgeDuration = m.chain.BlockTime * time.Duration(m.chain.EvidenceAge)
@@ -115,7 +124,7 @@ func (m *maker) genesis() *types.GenesisDoc {
 		GenesisTime: shared.Start, ChainID: m.chain.ID, InitialHeight: m.chain.Initial,
 		ConsensusParams: params, AppHash: []byte{},
 	}
-	for i, key := range m.app.keys[:m.chain.Validators] {
+	for i, key := range keys {
 		doc.Validators = append(doc.Validators, types.GenesisValidator{
 			PubKey: key.PubKey(), Power: int64(10 + i*7), Name: fmt.Sprintf("v%d", i),
 		})

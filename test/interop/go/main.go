@@ -9,6 +9,8 @@
 //	cmtoracle prune  -home DIR -retain R        PruneBlocks, then PruneStates, as the node does
 //	cmtoracle rollback -home DIR [-hard]        as the command of the same name
 //	cmtoracle load   -home DIR                  read all that a node may need
+//	cmtoracle record -out FILE -heights N       a chain of random choices, with what it takes to make it again
+//	cmtoracle audit  -home DIR                  read all and check it, signatures too
 //	cmtoracle take-back -home DIR -heights N    delete the last blocks
 //	cmtoracle validate -home DIR -set NAME=HEX  may this block follow the last one?
 //	cmtoracle dump   -home DIR -db NAME -out FILE [-gets]
@@ -108,7 +110,7 @@ func rollback(r *shared.Request) (reply shared.Reply, err error) {
 func main() {
 	commands := map[string]shared.Command{
 		"gen": gen, "append": extend, "prune": prune, "rollback": rollback, "load": load, "take-back": takeBack,
-		"validate": validate,
+		"record": record, "audit": audit, "validate": validate,
 	}
 	for name, command := range engineCommands {
 		commands[name] = command

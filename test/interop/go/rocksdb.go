@@ -50,21 +50,6 @@ func openRocks(r *shared.Request, write bool) (*dbm.RocksDB, error) {
 		grocksdb.NewDefaultWriteOptions()), nil
 }
 
-// eachPair goes through one database in key order; what it hands out is copied.
-func eachPair(db dbm.DB, do func(key, value []byte) error) (err error) {
-	it, err := db.Iterator(nil, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	for ; it.Valid(); it.Next() {
-		if err := do(it.Key(), it.Value()); err != nil {
-			return err
-		}
-	}
-	return it.Error()
-}
-
 // dumpRocks is shared.Dump for RocksDB.
 func dumpRocks(r *shared.Request) (reply shared.Reply, err error) {
 	db, err := openRocks(r, r.Write)

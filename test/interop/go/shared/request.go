@@ -40,6 +40,10 @@ type Request struct {
 	Ranges      bool `json:"ranges"`     // pebble: range deletions in tables
 	LogRanges   bool `json:"log_ranges"` // and in the log
 
+	Flips int    `json:"flips"` // record: how many damaged copies of each block are judged
+	Stop  int64  `json:"stop"`  // record: end before that, after so many heights
+	Lines string `json:"lines"` // record: the databases at the end, as lines, into files that begin so
+
 	Chain Chain `json:"chain"`
 }
 

@@ -1,0 +1,1 @@
+../go/record.go

@@ -1,0 +1,1 @@
+../go/record_script.go

@@ -1,0 +1,1 @@
+../go/take_back.go

@@ -1,0 +1,1 @@
+../go/record_attack.go
