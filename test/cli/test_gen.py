@@ -217,9 +217,9 @@ def main():
     tally.run("refuses an engine", refuses_an_engine, ["pebbledb", "badgerdb"])
     tally.run("wants a home", wants_a_home, [()])
     tally.run("refuses what is there", refuses_what_is_there, [()])
-    with WORK:
-        tally.finish()
+    tally.finish()
 
 
 if __name__ == "__main__":
-    main()
+    with WORK:
+        main()

@@ -334,9 +334,9 @@ def main():
     tally.run("refuses other options for the same home", refuses_other_options_for_the_same_home, [()])
     tally.run("fails at a block that is wrong", fails_at_a_block_that_is_wrong, [("blockstore", b"P:10000:0", 10000), ("state", b"abciResponsesKey:10000", 10000), ("blockstore", b"SC:10149", LAST)])
     tally.run("fails where the record says otherwise", fails_where_the_record_says_otherwise, [()])
-    with WORK:
-        tally.finish()
+    tally.finish()
 
 
 if __name__ == "__main__":
-    main()
+    with WORK:
+        main()

@@ -223,9 +223,9 @@ def main():
         tally.skip("survives a kill", reason)
     else:
         tally.run("survives a kill", survives_a_kill, list(kill_points()))
-    with WORK:
-        tally.finish()
+    tally.finish()
 
 
 if __name__ == "__main__":
-    main()
+    with WORK:
+        main()

@@ -155,7 +155,7 @@ static const cmt_db_ops priced_db_ops = {
 /** Wrap @p inner.  No need to close it. */
 static inline priced_db priced_db_over(cmt_db *inner)
 {
-    return (priced_db){.base = {&priced_db_ops}, .inner = inner};
+    return (priced_db){.base = {.ops = &priced_db_ops}, .inner = inner};
 }
 
 #endif
