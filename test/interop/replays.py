@@ -55,6 +55,8 @@ def gives_its_twin(line, number, setting):
     oracle(line).gen(twin, heights, **options, **told)
     tools.run("replay", whole, "--to", ours, "-q", *flags).expect_code(tools.OK)
     expect_same(ours, twin, f"{options} {flags}")
+    if setting == "retain":
+        oracle(line).audit(ours)
     for home in (whole, twin, ours):
         WORK.discard(home)
 

@@ -99,8 +99,8 @@ def summed(tolds):
 
 
 # What has to happen often enough in a sample of chains to mean something.
-ALWAYS = ("attacks", "contradictions", "changed sets", "changed params", "with extensions", "pruned", "refused results", "altered =", "altered ~",
-          "altered -", "damaged -")
+ALWAYS = ("attacks", "contradictions", "absent votes", "nil votes", "changed sets", "changed params", "several parts",
+          "with extensions", "pruned", "refused results", "altered =", "altered ~", "altered -", "damaged -")
 WANTED = {"0.38": ALWAYS, "0.40": ALWAYS, "1.0": (*ALWAYS, "with PBTS")}
 
 

@@ -249,6 +249,17 @@ func (r *recorder) count(block *types.Block) {
 	if block.LastCommit.Round > 0 {
 		r.told["later rounds"]++
 	}
+	for _, sig := range block.LastCommit.Signatures {
+		switch sig.BlockIDFlag {
+		case types.BlockIDFlagAbsent:
+			r.told["absent votes"]++
+		case types.BlockIDFlagNil:
+			r.told["nil votes"]++
+		}
+	}
+	if block.Size() > int(types.BlockPartSizeBytes) {
+		r.told["several parts"]++
+	}
 	if r.state.LastHeightValidatorsChanged == r.height+2 {
 		r.told["changed sets"]++
 	}
