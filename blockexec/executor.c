@@ -144,7 +144,7 @@ static cmt_status commit(const cmt_block_executor *executor, const cmt_blockexec
         return cmt_error_prefix(err, st, "commit failed for application: block %" PRId64,
                                 block->header.height);
     cmt_log(executor->options.logger, CMT_LOG_DEBUG,
-            "committed state height=%" PRId64 " block_app_hash=%s", block->header.height,
+            "committed state  height=%" PRId64 " block_app_hash=%s", block->header.height,
             cmt_blockexec_hex(&block->header.app_hash, &hash));
     cmt_blockexec__at(executor, CMT_FAIL_AFTER_COMMIT);
     return CMT_OK;

@@ -105,7 +105,7 @@ static cmt_status execute_missed(handshake *h, cmt_error *err)
     const cmt_handshake_plan *plan = &h->result.plan;
     for (int64_t height = plan->first; height <= plan->last; height++) {
         CMT_AUTO(stored_block_free) stored_block b = {.bytes = CMT_BUF_INIT};
-        cmt_log(h->executor->options.logger, CMT_LOG_INFO, "applying block height=%" PRId64,
+        cmt_log(h->executor->options.logger, CMT_LOG_INFO, "applying block  height=%" PRId64,
                 height);
         CMT_TRY(load_block(h, height, &b, err));
         if (height > plan->first)
@@ -229,7 +229,8 @@ static cmt_status ask(handshake *h, cmt_error *err)
         .initial = state->initial_height,
     };
     cmt_log(o->logger, CMT_LOG_INFO,
-            "ABCI Replay Blocks appHeight=%" PRId64 " storeHeight=%" PRId64 " stateHeight=%" PRId64,
+            "ABCI Replay Blocks  appHeight=%" PRId64 " storeHeight=%" PRId64
+            " stateHeight=%" PRId64,
             h->result.heights.app, h->result.heights.store, h->result.heights.state);
     return cmt_handshake_decide(&h->result.heights, &h->result.plan, err);
 }

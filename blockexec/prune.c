@@ -30,7 +30,7 @@ static cmt_status keep_wish(const cmt_block_executor *executor, int64_t *wish, c
     if (st == CMT_OK)
         return st;
     cmt_log(executor->options.logger, CMT_LOG_ERROR,
-            "failed to set application block retain height retain_height=%" PRId64 " err=\"%s\"",
+            "failed to set application block retain height  retain_height=%" PRId64 " err=\"%s\"",
             *wish, refusal.message);
     *wish = kept.application;
     return CMT_OK;
@@ -107,7 +107,7 @@ void cmt_blockexec__prune(cmt_block_executor *executor, const cmt_chain_state *s
     int64_t lowest;
     if (decide(executor, retain_height, &lowest, &error) != CMT_OK) {
         cmt_log(logger, CMT_LOG_ERROR,
-                "failed to prune blocks retain_height=%" PRId64 " err=\"%s\"", retain_height,
+                "failed to prune blocks  retain_height=%" PRId64 " err=\"%s\"", retain_height,
                 error.message);
         return;
     }
@@ -117,12 +117,12 @@ void cmt_blockexec__prune(cmt_block_executor *executor, const cmt_chain_state *s
     cmt_status st = prune_stores(executor, state, lowest, &r, &error);
     if (st != CMT_OK)
         cmt_log(logger, CMT_LOG_ERROR,
-                "failed to prune blocks retain_height=%" PRId64 " err=\"%s\"", lowest,
+                "failed to prune blocks  retain_height=%" PRId64 " err=\"%s\"", lowest,
                 error.message);
     else
         cmt_log(logger, CMT_LOG_INFO,
-                "pruned blocks pruned=%" PRId64 " retain_height=%" PRId64 " base=%" PRId64,
-                r.blocks.base - base, lowest, base);
+                "pruned blocks  pruned=%" PRId64 " retain_height=%" PRId64 " base=%" PRId64,
+                r.blocks.base - base, lowest, r.blocks.base);
     cmt_blockexec__at(executor, CMT_FAIL_AFTER_PRUNE);
     leave_to_compact(executor, &r); /* of a prune that failed, too: what was deleted is deleted */
     cmt_stores_prune_result_free(&r);

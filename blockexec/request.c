@@ -81,7 +81,7 @@ cmt_status cmt_blockexec__finalize(const cmt_block_executor *executor,
     cmt_hash app_hash = {.size = 0};
     CMT_TRY(cmt_blockexec__app_hash(out, &app_hash, err));
     cmt_log(executor->options.logger, CMT_LOG_DEBUG,
-            "executed block height=%" PRId64 " num_txs=%zu num_val_updates=%zu app_hash=%s",
+            "executed block  height=%" PRId64 " num_txs=%zu num_val_updates=%zu app_hash=%s",
             block->height, out->tx_count, out->update_count, cmt_blockexec_hex(&app_hash, &hash));
     return CMT_OK;
 }

@@ -181,7 +181,7 @@ static cmt_status read_stores(const cmd_stores *s, const cmt_logger *logger, cmd
     if (status == CMT_OK || status == CMT_STALE)
         return status;
     /* The rest of the report is worth having all the same. */
-    cmt_log(logger, CMT_LOG_WARN, "cannot look for leftovers of earlier prunes err=%s",
+    cmt_log(logger, CMT_LOG_WARN, "cannot look for leftovers of earlier prunes  err=%s",
             err->message);
     return CMT_OK;
 }

@@ -52,7 +52,7 @@ static void log_outcome(const cmt_compact_handover *handover, const cmt_compact_
         cmt_log(handover->logger, CMT_LOG_DEBUG, "skipped synchronous compaction  reason=%s",
                 status == CMT_BUSY ? "busy" : "stopped");
     else if (status != CMT_OK && status != CMT_CANCELLED)
-        cmt_compactor__log_error(handover->logger, "failed to compact databases after pruning",
+        cmt_compactor__log_error(handover->logger, "failed to compact databases after pruning ",
                                  err);
     else if (partly)
         cmt_log(handover->logger, CMT_LOG_INFO,

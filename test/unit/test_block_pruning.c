@@ -10,7 +10,7 @@ START_TEST(what_the_application_gives_up_is_pruned)
     h.retain_height = 60;
     MUST(commit_next());
     ck_assert_int_eq(cmt_block_store_base(made.blocks), 60);
-    ck_assert_ptr_nonnull(strstr(h.log, "pruned blocks pruned=59 retain_height=60 base=1\n"));
+    ck_assert_ptr_nonnull(strstr(h.log, "pruned blocks  pruned=59 retain_height=60 base=60\n"));
     ck_assert_ptr_nonnull(strstr(h.diary, "commit mempool unlock evidence compact block "));
     ck_assert_int_eq(h.request.heights, 59);
     ck_assert_uint_gt(h.request.deleted_keys, 59 * 3);
@@ -45,7 +45,7 @@ START_TEST(without_a_background_compactor_it_compacts_itself)
     h.retain_height = 60;
     MUST(commit_next());
     ck_assert_uint_eq(cmt_compact_flight_counts(flight).finished, 1);
-    const char *pruned = strstr(h.log, "pruned blocks pruned=59");
+    const char *pruned = strstr(h.log, "pruned blocks  pruned=59");
     const char *alone_line = strstr(h.log, "using synchronous compaction");
     ck_assert_ptr_nonnull(pruned);
     ck_assert_msg(alone_line > pruned, "%s", h.log);
@@ -69,7 +69,7 @@ START_TEST(a_prune_that_fails_does_not_fail_the_block)
     ck_assert_int_eq(state.last_block_height, 101);
     ck_assert_int_eq(cmt_block_store_base(made.blocks), 1);
     ck_assert_ptr_nonnull(
-        strstr(h.log, "failed to prune blocks retain_height=1000 err=\"failed to prune block "
+        strstr(h.log, "failed to prune blocks  retain_height=1000 err=\"failed to prune block "
                       "store: "));
     ck_assert_ptr_nonnull(strstr(h.diary, " block header "));
     ck_assert_ptr_null(strstr(h.diary, "compact"));
@@ -138,7 +138,7 @@ START_TEST(a_data_companion_holds_blocks_back)
     h.retain_height = 35;
     MUST(commit_next()); /* too late to want more: 40 holds */
     ck_assert_int_eq(cmt_block_store_base(made.blocks), 40);
-    ck_assert_ptr_nonnull(strstr(h.log, "failed to set application block retain height "
+    ck_assert_ptr_nonnull(strstr(h.log, "failed to set application block retain height  "
                                         "retain_height=35 err=\""));
     close_all();
 }

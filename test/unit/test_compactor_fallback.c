@@ -289,7 +289,7 @@ START_TEST(its_failure_is_only_logged)
                                "INFO compaction_start label=post_pruning_compaction\n"
                                "ERROR compaction_error label=post_pruning_compaction "
                                "err=\"state: the engine's 'own' words\"\n"
-                               "ERROR failed to compact databases after pruning "
+                               "ERROR failed to compact databases after pruning  "
                                "err=\"state: the engine's 'own' words\"\n");
     fake_expect(&pair_blocks, 0, 100, 1);
 }
