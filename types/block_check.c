@@ -44,15 +44,9 @@ static cmt_status check_header(const cmt_header *h, cmt_error *err)
 /* Source: types/block.go Commit.ValidateBasic */
 static cmt_status check_commit(const cmt_commit *c, cmt_error *err)
 {
-    CMT_TRY(cmt_types_bounds("Commit: height", c->height, 0, INT64_MAX, err));
-    CMT_TRY(cmt_types_bounds("Commit: round", c->round, 0, INT32_MAX, err));
-    if (c->height == 0)
-        return CMT_OK;
-    if (cmt_types_block_id_is_zero(&c->block_id))
-        return cmt_error_set(err, CMT_CORRUPT, "Commit: it is for no block");
-    if (c->count == 0)
-        return cmt_error_set(err, CMT_CORRUPT, "Commit: it has no signatures");
-    for (size_t i = 0; i < c->count; i++) {
+    const cmt_commit_info info = {c->height, c->round, c->block_id, c->count};
+    CMT_TRY(cmt_types_check_commit(&info, err));
+    for (size_t i = 0; i < c->count && c->height > 0; i++) {
         cmt_status st = cmt_types_check_signature(&c->signatures[i], err);
         if (st != CMT_OK)
             return cmt_error_prefix(err, st, "Commit: signature %zu", i);

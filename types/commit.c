@@ -90,9 +90,7 @@ bool cmt_types_block_id_is_zero(const cmt_block_id *id)
     return id->hash.size == 0 && id->part_total == 0 && id->part_hash.size == 0;
 }
 
-/* Height 0 is the empty commit before the first block.
- * Source: types/block.go Commit.ValidateBasic */
-static cmt_status check_commit(const cmt_commit_info *c, cmt_error *err)
+cmt_status cmt_types_check_commit(const cmt_commit_info *c, cmt_error *err)
 {
     CMT_TRY(cmt_types_bounds("Commit: height", c->height, 0, INT64_MAX, err));
     CMT_TRY(cmt_types_bounds("Commit: round", c->round, 0, INT32_MAX, err));
@@ -138,7 +136,7 @@ cmt_status cmt_commit_decode(cmt_slice bytes, bool extended, cmt_commit_info *ou
         CMT_TRY(decode_extended(bytes, &commit, err));
     else
         CMT_TRY(decode_plain(bytes, &commit, err));
-    CMT_TRY(check_commit(&commit, err));
+    CMT_TRY(cmt_types_check_commit(&commit, err));
     *out = commit;
     return CMT_OK;
 }

@@ -62,6 +62,10 @@ typedef struct cmt_types_part {
 CMT_MUST_CHECK cmt_status cmt_types_part_read(cmt_slice bytes, uint32_t index, cmt_types_part *out,
                                               cmt_error *err);
 
+/** Check what a commit says of itself; height 0 is the empty commit before the first block.
+ *  Source: types/block.go Commit.ValidateBasic */
+CMT_MUST_CHECK cmt_status cmt_types_check_commit(const cmt_commit_info *commit, cmt_error *err);
+
 /** Check a signature of a commit as far as it goes without verifying it.
  *  Source: types/block.go CommitSig.ValidateBasic */
 CMT_MUST_CHECK cmt_status cmt_types_check_signature(const cmt_commit_sig *sig, cmt_error *err);

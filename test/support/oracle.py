@@ -84,10 +84,6 @@ class Oracle:
     def rollback(self, home, hard=False):
         return self.ask("rollback", home=home, hard=hard)
 
-    def validate(self, home, blocks):
-        """Of those that may not follow the last block of the home why; blocks is {name: hex}."""
-        return self.ask("validate", home=home, set=blocks)["refused"]
-
     def load(self, home):
         """Fails unless CometBFT can load all that a node may need."""
         return self.ask("load", home=home)

@@ -12,7 +12,6 @@
 //	cmtoracle record -out FILE -heights N       a chain of random choices, with what it takes to make it again
 //	cmtoracle audit  -home DIR                  read all and check it, signatures too
 //	cmtoracle take-back -home DIR -heights N    delete the last blocks
-//	cmtoracle validate -home DIR -set NAME=HEX  may this block follow the last one?
 //	cmtoracle dump   -home DIR -db NAME -out FILE [-gets]
 //	cmtoracle compact|shape|mutate|stat|hold    see the package shared
 //	cmtoracle serve                             the same as JSON lines on stdin
@@ -110,7 +109,7 @@ func rollback(r *shared.Request) (reply shared.Reply, err error) {
 func main() {
 	commands := map[string]shared.Command{
 		"gen": gen, "append": extend, "prune": prune, "rollback": rollback, "load": load, "take-back": takeBack,
-		"record": record, "audit": audit, "validate": validate,
+		"record": record, "audit": audit,
 	}
 	for name, command := range engineCommands {
 		commands[name] = command
