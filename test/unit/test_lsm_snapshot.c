@@ -263,12 +263,24 @@ END_TEST
 /* ---- beside a writer ------------------------------------------------------------------------- */
 
 #define COUNTERS 20
+/* How far the writer goes for each view; every twenty rounds fill a log. */
+#define ROUNDS_PER_VIEW 50
 
 typedef struct writer {
     leveldb_t *db;
     atomic_bool stop;
+    atomic_uint
+        views; /* that were begun: without a bound a slow reader would never see a log that stays */
     unsigned rounds;
 } writer;
+
+/* Waits until the writer may go on; false: it is to stop. */
+static bool goes_on(writer *w)
+{
+    while (!atomic_load(&w->stop) && w->rounds > atomic_load(&w->views) * ROUNDS_PER_VIEW)
+        sched_yield();
+    return !atomic_load(&w->stop);
+}
 
 /* The same number under all counters, in one batch, again and again; bulk makes logs and tables change. */
 static void *keep_writing(void *argument)
@@ -277,7 +289,7 @@ static void *keep_writing(void *argument)
     char bulk[3000];
     leveldb_writeoptions_t *o = leveldb_writeoptions_create();
     memset(bulk, 'x', sizeof bulk);
-    for (w->rounds = 1; !atomic_load(&w->stop); w->rounds++) {
+    for (w->rounds = 1; goes_on(w); w->rounds++) {
         char *error = NULL;
         char key[16];
         char value[16];
@@ -341,8 +353,9 @@ START_TEST(each_view_beside_a_writer_is_one_moment)
     pthread_t thread;
     unsigned last = 0;
     ck_assert_int_eq(pthread_create(&thread, NULL, keep_writing, &w), 0);
-    /* Every twenty rounds fill a log; so many make tables come and go. */
-    for (unsigned i = 0; i < 200 || last < 1000; i++) {
+    /* So many make tables come and go. */
+    for (unsigned i = 0; i < 200; i++) {
+        atomic_fetch_add(&w.views, 1);
         cmt_lsm_view *view = open_beside();
         unsigned now = counters_of(view);
         ck_assert_uint_ge(now, last);
@@ -354,6 +367,7 @@ START_TEST(each_view_beside_a_writer_is_one_moment)
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     leveldb_close(w.db);
     cmt_lsm_view *view = open_beside();
+    ck_assert_uint_gt(last, 1000);
     ck_assert_uint_eq(counters_of(view), w.rounds - 1);
     cmt_lsm_view_close(view);
 }
