@@ -55,8 +55,11 @@ def at_rest(home):
     """The files of a home, when an engine that has just opened it has done what it does in the background."""
     seen = None
     for _ in range(100):
-        now = homes.fingerprint(home)
-        if now == seen:
+        try:
+            now = homes.fingerprint(home)
+        except FileNotFoundError:  # removed between listing and reading
+            now = None
+        if now is not None and now == seen:
             return now
         seen = now
         time.sleep(0.1)
