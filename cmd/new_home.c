@@ -123,6 +123,7 @@ static cmt_status make_directory(const char *path, cmt_error *err)
 
 static cmt_status is_empty(const char *path, bool *empty, cmt_error *err)
 {
+    *empty = false;
     DIR *dir = opendir(path);
     if (dir == NULL)
         return failed("list", path, err);
