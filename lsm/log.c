@@ -244,12 +244,14 @@ cmt_status cmt_lsm__log_read_recycled(int fd, const char *name, uint64_t size,
 
 uint64_t cmt_lsm__record_offset(const cmt_lsm__record_place *place, uint64_t at)
 {
-    uint64_t in_first = CMT_LSM_LOG_BLOCK - place->offset % CMT_LSM_LOG_BLOCK;
+    /* Where a block has room for a header alone, the first chunk is empty and `offset` where the block ends. */
+    const uint64_t next = (place->offset - 1) / CMT_LSM_LOG_BLOCK + 1;
+    const uint64_t in_first = next * CMT_LSM_LOG_BLOCK - place->offset;
     if (at < in_first)
         return place->offset + at;
     at -= in_first;
-    uint64_t in_each = CMT_LSM_LOG_BLOCK - place->header;
-    uint64_t block = place->offset / CMT_LSM_LOG_BLOCK + 1 + at / in_each;
+    const uint64_t in_each = CMT_LSM_LOG_BLOCK - place->header;
+    const uint64_t block = next + at / in_each;
     return block * CMT_LSM_LOG_BLOCK + place->header + at % in_each;
 }
 

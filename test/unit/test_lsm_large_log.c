@@ -59,6 +59,14 @@ static void put_key(cmt_buf *out, uint32_t batch, uint32_t entry)
     must(cmt_buf_append(out, key, sizeof key));
 }
 
+static void put_value(cmt_buf *out, uint32_t entry, size_t size)
+{
+    must(cmt_buf_append_varint(out, size));
+    must(cmt_buf_reserve(out, size));
+    for (size_t k = 0; k < size; k++)
+        out->data[out->size++] = byte_of(batches, entry, k);
+}
+
 /* A batch of puts, and one delete. */
 static void make_batch(cmt_buf *out, uint32_t entries, size_t largest)
 {
@@ -73,12 +81,22 @@ static void make_batch(cmt_buf *out, uint32_t entries, size_t largest)
         put_key(out, batches, i);
         if (!put)
             break;
-        size_t size = (size_t)rng_between(&r, 0, (int64_t)largest);
-        must(cmt_buf_append_varint(out, size));
-        must(cmt_buf_reserve(out, size));
-        for (size_t k = 0; k < size; k++)
-            out->data[out->size++] = byte_of(batches, i, k);
+        put_value(out, i, (size_t)rng_between(&r, 0, (int64_t)largest));
     }
+    batches++;
+}
+
+/* A batch of one put. */
+static void make_batch_of(cmt_buf *out, size_t size)
+{
+    uint8_t head[12];
+    cmt_buf_clear(out);
+    cmt_store64(head, 1 + batches * UINT64_C(100));
+    cmt_store32(head + 8, 1);
+    must(cmt_buf_append(out, head, sizeof head));
+    must(cmt_buf_append(out, "\1", 1));
+    put_key(out, batches, 0);
+    put_value(out, 0, size);
     batches++;
 }
 
@@ -129,6 +147,58 @@ START_TEST(values_of_a_large_log_are_read_from_it)
     for (size_t i = 0; i < j.count; i++)
         held += j.entries[i].in_log ? 0 : j.entries[i].value_size;
     ck_assert_uint_lt(held, LOG_BYTES / 50);
+    cmt_lsm__journal_free(&j);
+}
+END_TEST
+
+/* Where a log ends that ends at `offset`, when a record is appended. */
+static size_t end_behind(size_t offset, size_t record)
+{
+    for (bool more = true; more;) {
+        size_t left = CMT_LSM_LOG_BLOCK - offset % CMT_LSM_LOG_BLOCK;
+        if (left < CMT_LSM_LOG_HEADER) {
+            offset += left;
+            continue;
+        }
+        size_t n = record < left - CMT_LSM_LOG_HEADER ? record : left - CMT_LSM_LOG_HEADER;
+        offset += CMT_LSM_LOG_HEADER + n;
+        record -= n;
+        more = record > 0;
+    }
+    return offset;
+}
+
+static void append_put(size_t size)
+{
+    CMT_AUTO(cmt_buf_free) cmt_buf batch = CMT_BUF_INIT;
+    make_batch_of(&batch, size);
+    must(cmt_lsm__log_append(&log_bytes, cmt_buf_slice(&batch)));
+}
+
+/* Append one put such that @p left bytes of the last block remain. */
+static void fill_up_to(size_t left)
+{
+    size_t size = 16384; /* whose length takes three bytes, as up to four times as many */
+    while ((end_behind(log_bytes.size, 22 + 3 + size) + left) % CMT_LSM_LOG_BLOCK != 0)
+        size++;
+    append_put(size);
+    ck_assert_uint_eq((log_bytes.size + left) % CMT_LSM_LOG_BLOCK, 0);
+}
+
+/* Where seven bytes are left a record's first chunk is empty; where fewer are left it begins in the next block. */
+START_TEST(values_are_found_wherever_a_record_begins_in_a_block)
+{
+    for (size_t left = 0; left < 40; left++) {
+        fill_up_to(left);
+        append_put(300);
+        append_put(40000);
+    }
+    while (log_bytes.size < LOG_BYTES)
+        append_put(1000000);
+    files_write(top, "000007.log", cmt_buf_slice(&log_bytes));
+    cmt_lsm__journal j;
+    read_logs(&j);
+    ck_assert_uint_eq(check_values(&j), j.count);
     cmt_lsm__journal_free(&j);
 }
 END_TEST
@@ -193,6 +263,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, values_of_a_large_log_are_read_from_it);
+    tcase_add_test(tc, values_are_found_wherever_a_record_begins_in_a_block);
     tcase_add_test(tc, values_of_a_small_log_are_copied);
     tcase_add_test(tc, a_record_cut_early_is_copied);
     suite_add_tcase(suite, tc);
