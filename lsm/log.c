@@ -164,11 +164,16 @@ static bool is_filler(const reader *r, const uint8_t *p, size_t left, size_t hav
 static void note_place(reader *r, const chunk *c, uint64_t offset, bool begins)
 {
     if (begins)
-        r->place = (cmt_lsm__record_place){offset + c->header, c->header, true};
+        r->place = (cmt_lsm__record_place){offset + c->header, c->header, 0, true};
     bool ends = c->type == CHUNK_WHOLE || c->type == CHUNK_LAST;
     if (c->header != r->place.header ||
         (!ends && (offset + c->header + c->data.size) % CMT_LSM_LOG_BLOCK != 0))
         r->place.regular = false;
+    r->place.size += c->data.size;
+    uint64_t end = offset + c->header + c->data.size;
+    if (ends && r->place.size > 0 &&
+        cmt_lsm__record_offset(&r->place, r->place.size - 1) + 1 != end)
+        r->place.regular = false; /* cannot be; if it is, values are copied */
     if (r->place_out != NULL)
         *r->place_out = r->place;
 }

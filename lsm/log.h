@@ -27,6 +27,7 @@ CMT_MUST_CHECK cmt_status cmt_lsm__log_read(int fd, const char *name, uint64_t s
 typedef struct cmt_lsm__record_place {
     uint64_t offset; /* of its first byte */
     size_t header;   /* bytes in front of each of its chunks */
+    uint64_t size;
     /** Every chunk but the last reaches to the end of its block, as all engines write them: then the place of
      *  each byte follows from `offset`. */
     bool regular;
