@@ -51,9 +51,4 @@ CMT_MUST_CHECK cmt_status cmt_blockexec__next(const cmt_chain_state *state, cons
                                               const cmt_blockexec__updates *updates,
                                               cmt_chain_state *out, cmt_error *err);
 
-static inline bool cmt_blockexec__same_hash(const cmt_hash *a, const cmt_hash *b)
-{
-    return cmt_slice_equal((cmt_slice){a->bytes, a->size}, (cmt_slice){b->bytes, b->size});
-}
-
 #endif

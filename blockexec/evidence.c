@@ -8,17 +8,6 @@
 
 #include <inttypes.h>
 
-static cmt_slice slice_of(const cmt_hash *hash)
-{
-    return (cmt_slice){hash->bytes, hash->size};
-}
-
-static bool same_id(const cmt_block_id *a, const cmt_block_id *b)
-{
-    return cmt_blockexec__same_hash(&a->hash, &b->hash) && a->part_total == b->part_total &&
-           cmt_blockexec__same_hash(&a->part_hash, &b->part_hash);
-}
-
 static cmt_status check_votes(const cmt_vote *a, const cmt_vote *b, cmt_error *err)
 {
     const cmt_vote_content *x = &a->content;
@@ -30,7 +19,7 @@ static cmt_status check_votes(const cmt_vote *a, const cmt_vote *b, cmt_error *e
                              x->height, x->round, x->type, y->height, y->round, y->type);
     if (!cmt_slice_equal(a->address, b->address))
         return cmt_error_set(err, CMT_INVALID, "validator addresses do not match");
-    if (same_id(&x->block_id, &y->block_id))
+    if (cmt_block_id_equal(&x->block_id, &y->block_id))
         return cmt_error_set(err, CMT_INVALID,
                              "block IDs are the same - not a real duplicate vote");
     return CMT_OK;
@@ -82,7 +71,7 @@ cmt_status cmt_duplicate_vote_verify(const cmt_duplicate_vote *votes, const char
     cmt_hash address;
     CMT_TRY(cmt_validator_public_key(validator, &key, err));
     CMT_TRY(cmt_key_address(&key, &address, err));
-    if (!cmt_slice_equal(slice_of(&address), a->address))
+    if (!cmt_slice_equal(cmt_hash_slice(&address), a->address))
         return cmt_error_set(err, CMT_INVALID, "address doesn't match pubkey");
     CMT_TRY(check_power(votes, validator, set, err));
     CMT_TRY(check_signature("VoteA", chain_id, a, &key, err));

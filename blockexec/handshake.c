@@ -91,7 +91,7 @@ static cmt_status compare(const char *whose, int64_t height, const cmt_hash *got
 {
     cmt_text got_text;
     cmt_text want_text;
-    if (cmt_blockexec__same_hash(got, want))
+    if (cmt_hash_equal(got, want))
         return CMT_OK;
     return cmt_error_set(err, CMT_CORRUPT,
                          "%s.AppHash of height %" PRId64 " does not match AppHash after replay. "
@@ -159,8 +159,7 @@ static cmt_status load_recorded(const handshake *h, int64_t height, recorded *ou
     CMT_TRY(cmt_results_read(cmt_buf_slice(&out->bytes), &out->results, err));
     /* Written by 0.37, which kept no app hash. */
     if (out->results.app_hash.size == 0)
-        out->results.app_hash =
-            (cmt_slice){h->info.last_block_app_hash.bytes, h->info.last_block_app_hash.size};
+        out->results.app_hash = cmt_hash_slice(&h->info.last_block_app_hash);
     return CMT_OK;
 }
 

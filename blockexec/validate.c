@@ -23,12 +23,6 @@ cmt_status cmt_blockexec__refuse(cmt_status st, cmt_error *err)
     return CMT_INVALID;
 }
 
-static bool same_id(const cmt_block_id *a, const cmt_block_id *b)
-{
-    return cmt_blockexec__same_hash(&a->hash, &b->hash) && a->part_total == b->part_total &&
-           cmt_blockexec__same_hash(&a->part_hash, &b->part_hash);
-}
-
 /* <0, 0, >0 */
 static int compare_times(cmt_time a, cmt_time b)
 {
@@ -78,7 +72,7 @@ static cmt_status check_basic(const cmt_chain_state *s, const cmt_header *h, cmt
     CMT_TRY(check_height(s, h->height, err));
     cmt_text want;
     cmt_text got;
-    if (!same_id(&h->last_block_id, &s->last_block_id))
+    if (!cmt_block_id_equal(&h->last_block_id, &s->last_block_id))
         return cmt_error_set(
             err, CMT_INVALID, "wrong Block.Header.LastBlockID.  Expected %s, got %s",
             cmt_blockexec_id(&s->last_block_id, &want), cmt_blockexec_id(&h->last_block_id, &got));
@@ -88,7 +82,7 @@ static cmt_status check_basic(const cmt_chain_state *s, const cmt_header *h, cmt
 static cmt_status check_hash(const char *field, const cmt_hash *got, const cmt_hash *want,
                              const char *advice, cmt_error *err)
 {
-    if (cmt_blockexec__same_hash(got, want))
+    if (cmt_hash_equal(got, want))
         return CMT_OK;
     cmt_text got_text;
     cmt_text want_text;
@@ -152,7 +146,7 @@ static cmt_status check_last_commit(const cmt_chain_state *s, const cmt_block *b
 static cmt_status check_proposer(const cmt_chain_state *s, const cmt_header *h, cmt_error *err)
 {
     cmt_text text;
-    cmt_slice address = {h->proposer_address.bytes, h->proposer_address.size};
+    cmt_slice address = cmt_hash_slice(&h->proposer_address);
     if (cmt_validator_set_find(&s->validators, address) != NULL)
         return CMT_OK;
     return cmt_error_set(err, CMT_INVALID, "block.Header.ProposerAddress %s is not a validator",

@@ -208,7 +208,7 @@ static cmt_status finalize_block(void *context, const cmt_app_block *block, cmt_
     *out = (cmt_results){
         .tx_results = chain->result_list,
         .tx_count = block->tx_count,
-        .app_hash = {chain->app_hash.bytes, chain->app_hash.size},
+        .app_hash = cmt_hash_slice(&chain->app_hash),
     };
     if (is_due(chain, chain->options->validators_every)) {
         CMT_TRY(change_validators(chain, err));

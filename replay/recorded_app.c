@@ -72,11 +72,6 @@ static cmt_status put_updates(cmt_recorded_app *app, const cmt_validator_set *se
     return CMT_OK;
 }
 
-static bool same_hash(const cmt_hash *a, const cmt_hash *b)
-{
-    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
-}
-
 /* The validators are answered when they are not those of the genesis. */
 static cmt_status answer_validators(cmt_recorded_app *app, const cmt_app_genesis *genesis,
                                     cmt_app_genesis_answer *out, cmt_error *err)
@@ -87,7 +82,7 @@ static cmt_status answer_validators(cmt_recorded_app *app, const cmt_app_genesis
     CMT_TRY(cmt_validator_set_new(genesis->validators, genesis->validator_count, CMT_GENERATION_0,
                                   &told, err));
     CMT_TRY(cmt_validator_set_hash(&told, &hash, err));
-    if (same_hash(&hash, &app->first.header.validators_hash))
+    if (cmt_hash_equal(&hash, &app->first.header.validators_hash))
         return CMT_OK;
     CMT_TRY(cmt_state_store_load_validator_set(app->options.states, genesis->initial_height, &set,
                                                err));

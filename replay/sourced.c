@@ -5,7 +5,6 @@
 #include "sourced.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 void cmt_sourced_free(cmt_sourced *s)
 {
@@ -23,20 +22,16 @@ cmt_status cmt_sourced_missing(const char *what, int64_t height, cmt_error *err)
                          height);
 }
 
-static bool same_hash(const cmt_hash *a, const cmt_hash *b)
-{
-    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
-}
-
 /* The id under which the chain knows the block is that of its bytes. */
 static cmt_status check_id(const cmt_sourced *s, cmt_error *err)
 {
     const cmt_block_id *id = &s->meta.block_id;
-    cmt_hash hash;
-    cmt_hash parts = cmt_part_set_hash(s->parts);
-    CMT_TRY(cmt_header_hash(&s->block.header, &hash, err));
-    if (same_hash(&hash, &id->hash) && cmt_part_set_total(s->parts) == id->part_total &&
-        same_hash(&parts, &id->part_hash))
+    cmt_block_id made = {
+        .part_total = cmt_part_set_total(s->parts),
+        .part_hash = cmt_part_set_hash(s->parts),
+    };
+    CMT_TRY(cmt_header_hash(&s->block.header, &made.hash, err));
+    if (cmt_block_id_equal(&made, id))
         return CMT_OK;
     return cmt_error_set(err, CMT_CORRUPT,
                          "the source's block %" PRId64 " is not the one that its meta names",

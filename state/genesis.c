@@ -15,7 +15,7 @@ static cmt_status save_hash(cmt_state_store *store, cmt_slice json, cmt_error *e
     CMT_AUTO(cmt_buf_free) cmt_buf stored = CMT_BUF_INIT;
     cmt_hash hash;
     CMT_TRY(cmt_sha256(json, &hash, err));
-    cmt_slice made = {hash.bytes, hash.size};
+    cmt_slice made = cmt_hash_slice(&hash);
     cmt_status st = cmt_state__get_single(store, HASH_KEY, &stored, err);
     if (st == CMT_OK && !cmt_slice_equal(cmt_buf_slice(&stored), made))
         return cmt_error_set(err, CMT_CORRUPT,

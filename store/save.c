@@ -65,7 +65,7 @@ static cmt_status put_hash(saving *s, cmt_error *err)
     char text[24];
     int size = snprintf(text, sizeof text, "%" PRId64, s->height);
     cmt_store__hash_key key =
-        cmt_store__make_hash_key(s->store->layout.layout, (cmt_slice){s->hash.bytes, s->hash.size});
+        cmt_store__make_hash_key(s->store->layout.layout, cmt_hash_slice(&s->hash));
     return cmt_db_batch_put(s->batch, (cmt_slice){key.bytes, key.size},
                             (cmt_slice){(const uint8_t *)text, (size_t)size}, err);
 }

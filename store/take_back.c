@@ -30,7 +30,7 @@ static cmt_status delete_block(cmt_block_store *store, cmt_db_batch *batch, int6
     const cmt_hash *hash = &meta.block_id.hash;
     if (hash->size == CMT_HASH_SIZE) {
         cmt_store__hash_key key =
-            cmt_store__make_hash_key(store->layout.layout, (cmt_slice){hash->bytes, hash->size});
+            cmt_store__make_hash_key(store->layout.layout, cmt_hash_slice(hash));
         CMT_TRY(cmt_db_batch_delete(batch, (cmt_slice){key.bytes, key.size}, err));
     }
     for (uint32_t i = 0; i < meta.block_id.part_total; i++)

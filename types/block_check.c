@@ -57,7 +57,7 @@ static cmt_status check_commit(const cmt_commit *c, cmt_error *err)
 static cmt_status check_hash(const char *field, const cmt_hash *got, const cmt_hash *want,
                              cmt_error *err)
 {
-    if (cmt_types_hash_equal(got, want))
+    if (cmt_hash_equal(got, want))
         return CMT_OK;
     return cmt_error_set(err, CMT_CORRUPT, "Block: %s in the header is not that of the block",
                          field);

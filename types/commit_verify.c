@@ -31,10 +31,7 @@ static cmt_status check_subject(const cmt_validator_set *set, const cmt_block_id
     if (commit->height != height)
         return cmt_error_set(err, CMT_CORRUPT, "commit: it is for height %" PRId64 ", not %" PRId64,
                              commit->height, height);
-    const cmt_block_id *of = &commit->block_id;
-    if (!cmt_types_hash_equal(&of->hash, &block_id->hash) ||
-        of->part_total != block_id->part_total ||
-        !cmt_types_hash_equal(&of->part_hash, &block_id->part_hash))
+    if (!cmt_block_id_equal(&commit->block_id, block_id))
         return cmt_error_set(err, CMT_CORRUPT, "commit: it is for another block");
     return CMT_OK;
 }

@@ -34,10 +34,4 @@ CMT_MUST_CHECK cmt_status cmt_encode_header_fields(const cmt_header *header, cmt
 size_t cmt_encode_commit_size(const cmt_commit *commit);
 CMT_MUST_CHECK cmt_status cmt_encode_commit_fields(const cmt_commit *commit, cmt_buf *out);
 
-/** The bytes of a hash, borrowed. */
-static inline cmt_slice cmt_hash_slice(const cmt_hash *hash)
-{
-    return (cmt_slice){hash->bytes, hash->size};
-}
-
 #endif

@@ -111,7 +111,7 @@ static cmt_status check_signed_header(const attack *a, cmt_header *header, cmt_e
     CMT_TRY(cmt_commit_read(a->commit, &commit, err));
     cmt_hash hash;
     CMT_TRY(cmt_header_hash(header, &hash, err));
-    if (commit.height != header->height || !cmt_types_hash_equal(&commit.block_id.hash, &hash))
+    if (commit.height != header->height || !cmt_hash_equal(&commit.block_id.hash, &hash))
         return cmt_error_set(err, CMT_CORRUPT, "LightBlock: its commit is for another header");
     return CMT_OK;
 }
@@ -123,7 +123,7 @@ static cmt_status check_validators(const attack *a, const cmt_header *header, cm
     CMT_TRY(cmt_validator_set_decode(a->validators, &set, err));
     cmt_hash hash;
     CMT_TRY(cmt_validator_set_hash(&set, &hash, err));
-    if (set.count == 0 || !cmt_types_hash_equal(&hash, &header->validators_hash))
+    if (set.count == 0 || !cmt_hash_equal(&hash, &header->validators_hash))
         return cmt_error_set(err, CMT_CORRUPT,
                              "LightBlock: its validators are not those of its header");
     return CMT_OK;

@@ -171,7 +171,7 @@ static cmt_status read_validator(const json_t *validator, size_t index, uint8_t 
     cmt_hash address;
     CMT_TRY(cmt_json_hex(validator, "address", path, &said, err));
     CMT_TRY(cmt_key_address(&out->key, &address, err));
-    if (said.size > 0 && !cmt_types_hash_equal(&said, &address))
+    if (said.size > 0 && !cmt_hash_equal(&said, &address))
         return cmt_error_set(err, CMT_INVALID, "%saddress is not that of its pub_key", path);
     return CMT_OK;
 }

@@ -79,7 +79,7 @@ static cmt_status put_validator(const cmt_validator_update *v, const json_t *giv
     cmt_hash address;
     CMT_TRY(cmt_key_address(&v->key, &address, err));
     PUT("{\"address\":");
-    CMT_TRY(cmt_json_put_hex(out, (cmt_slice){address.bytes, address.size}));
+    CMT_TRY(cmt_json_put_hex(out, cmt_hash_slice(&address)));
     PUT_STRING(",\"pub_key\":{\"type\":", text_of(type_name(v->key.type)));
     PUT(",\"value\":");
     CMT_TRY(cmt_json_put_base64(out, v->key.bytes));
@@ -138,7 +138,7 @@ static cmt_status put_document(const cmt_genesis *genesis, cmt_release release, 
     CMT_TRY(put_params(&genesis->params, release, out));
     CMT_TRY(put_validators(genesis, json, out, err));
     PUT(",\"app_hash\":");
-    CMT_TRY(cmt_json_put_hex(out, (cmt_slice){genesis->app_hash.bytes, genesis->app_hash.size}));
+    CMT_TRY(cmt_json_put_hex(out, cmt_hash_slice(&genesis->app_hash)));
     cmt_slice app_state = cmt_json_span(json, "app_state");
     if (app_state.size > 0 && !cmt_slice_equal(app_state, CMT_SLICE("null"))) {
         PUT(",\"app_state\":");

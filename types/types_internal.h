@@ -88,9 +88,4 @@ bool cmt_types_block_id_is_zero(const cmt_block_id *id);
 /** Read and check one Validator message by itself. */
 CMT_MUST_CHECK cmt_status cmt_types_check_validator(cmt_slice bytes, cmt_error *err);
 
-static inline bool cmt_types_hash_equal(const cmt_hash *a, const cmt_hash *b)
-{
-    return cmt_slice_equal((cmt_slice){a->bytes, a->size}, (cmt_slice){b->bytes, b->size});
-}
-
 #endif

@@ -48,6 +48,13 @@ typedef struct cmt_block_id {
     cmt_hash part_hash;
 } cmt_block_id;
 
+/** The bytes of a hash, borrowed. */
+CMT_API cmt_slice cmt_hash_slice(const cmt_hash *hash);
+/** Compare two hashes, their sizes too. */
+CMT_API bool cmt_hash_equal(const cmt_hash *a, const cmt_hash *b);
+/** Compare the hash, the number of parts and the hash of the parts. Source: types/block.go BlockID.Equals */
+CMT_API bool cmt_block_id_equal(const cmt_block_id *a, const cmt_block_id *b);
+
 typedef struct cmt_header {
     uint64_t version_block;
     uint64_t version_app;

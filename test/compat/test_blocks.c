@@ -47,17 +47,12 @@ static cmt_db *open_view(const char *data, const char *name)
     return db;
 }
 
-static bool same_hash(const cmt_hash *a, const cmt_hash *b)
-{
-    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
-}
-
 static void check_parts(cmt_slice bytes, const cmt_block_id *id)
 {
     cmt_part_set *set = NULL;
     MUST(cmt_part_set_new(bytes, &set, &error));
     cmt_hash hash = cmt_part_set_hash(set);
-    TRUE(cmt_part_set_total(set) == id->part_total && same_hash(&hash, &id->part_hash));
+    TRUE(cmt_part_set_total(set) == id->part_total && cmt_hash_equal(&hash, &id->part_hash));
     cmt_buf stored = CMT_BUF_INIT;
     cmt_buf made = CMT_BUF_INIT;
     for (uint32_t i = 0; i < id->part_total; i++) {
@@ -127,7 +122,7 @@ static void check_commits(const cmt_block_meta *meta)
     MUST(cmt_state_store_load_validators(states, at, &set_bytes, &error));
     MUST(cmt_validator_set_decode(cmt_buf_slice(&set_bytes), &set, &error));
     MUST(cmt_validator_set_hash(&set, &hash, &error));
-    TRUE(same_hash(&hash, &meta->header.validators_hash));
+    TRUE(cmt_hash_equal(&hash, &meta->header.validators_hash));
     if (at < cmt_block_store_height(blocks)) {
         MUST(cmt_block_store_load_commit(blocks, at, &bytes, NULL, &error));
         check_commit(cmt_buf_slice(&bytes), &set, &meta->block_id);
@@ -154,7 +149,7 @@ static void check_block(void)
     MUST(cmt_block_encode(&block, &again));
     TRUE(cmt_slice_equal(cmt_buf_slice(&again), cmt_buf_slice(&bytes)));
     MUST(cmt_header_hash(&block.header, &hash, &error));
-    TRUE(same_hash(&hash, &meta.block_id.hash));
+    TRUE(cmt_hash_equal(&hash, &meta.block_id.hash));
     TRUE(meta.num_txs == (int64_t)block.tx_count && meta.block_size == (int64_t)bytes.size);
     evidence += block.evidence_count;
     check_parts(cmt_buf_slice(&bytes), &meta.block_id);
@@ -165,7 +160,7 @@ static void check_block(void)
     MUST(cmt_state_store_load_params(states, at, &params_bytes, &error));
     MUST(cmt_consensus_params_decode(cmt_buf_slice(&params_bytes), &params, &error));
     MUST(cmt_consensus_params_hash(&params, &hash, &error));
-    TRUE(same_hash(&hash, &meta.header.consensus_hash));
+    TRUE(cmt_hash_equal(&hash, &meta.header.consensus_hash));
     cmt_buf_free(&params_bytes);
     cmt_block_free(&block);
     cmt_buf_free(&again);

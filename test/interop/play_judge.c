@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool same_hash(const cmt_hash *a, const cmt_hash *b)
-{
-    return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
-}
-
 /* As the oracle's judge; the bytes stand alone in memory, so that reading past their end is noticed. */
 static char judge(player *p, cmt_slice bytes, const cmt_hash *hash)
 {
@@ -28,7 +23,7 @@ static char judge(player *p, cmt_slice bytes, const cmt_hash *hash)
         st = cmt_block_executor_validate(p->judge, &p->state, &block, NULL, &p->err);
         if (st == CMT_OK) {
             MUST(cmt_header_hash(&block.header, &got, &p->err));
-            verdict = same_hash(&got, hash) ? '=' : '~';
+            verdict = cmt_hash_equal(&got, hash) ? '=' : '~';
         }
         cmt_block_free(&block);
     }

@@ -7,11 +7,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static cmt_slice of(const cmt_hash *hash)
-{
-    return (cmt_slice){hash->bytes, hash->size};
-}
-
 static void say_hex(told *t, const char *before, cmt_slice bytes)
 {
     transcript_say(&t->text, "%s", before);
@@ -73,9 +68,9 @@ static void say_head(told *t, const char *what, const cmt_hash *hash, int64_t he
 {
     transcript_say(&t->text, "%s %" PRId64 " %" PRId64 ".%09" PRId32, what, height, when.seconds,
                    when.nanos);
-    say_hex(t, " hash ", of(hash));
-    say_hex(t, " next ", of(next));
-    say_hex(t, " proposer ", of(proposer));
+    say_hex(t, " hash ", cmt_hash_slice(hash));
+    say_hex(t, " next ", cmt_hash_slice(next));
+    say_hex(t, " proposer ", cmt_hash_slice(proposer));
     transcript_say(&t->text, " txs %zu\n", txs);
 }
 
@@ -99,7 +94,7 @@ static void say_misbehavior(told *t, const cmt_misbehavior *list, size_t count)
     for (size_t i = 0; i < count; i++) {
         const cmt_misbehavior *m = &list[i];
         transcript_say(&t->text, "misbehavior %d ", m->type);
-        transcript_hex(&t->text, of(&m->address));
+        transcript_hex(&t->text, cmt_hash_slice(&m->address));
         transcript_say(&t->text, " %" PRId64 " %" PRId64 " %" PRId64 ".%09" PRId32 " %" PRId64 "\n",
                        m->power, m->height, m->time.seconds, m->time.nanos, m->total_voting_power);
     }
