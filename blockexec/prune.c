@@ -14,14 +14,13 @@
 
 /* From 1.0 on the application's wish is kept, and cannot be taken back; one that cannot be kept changes nothing.
  * Source: state/pruner.go SetApplicationBlockRetainHeight */
-static cmt_status keep_wish(const cmt_block_executor *executor, int64_t *wish, cmt_error *err)
+static cmt_status keep_wish(const cmt_block_executor *executor, int64_t kept, int64_t *wish,
+                            cmt_error *err)
 {
     cmt_state_store *states = executor->options.states;
-    cmt_retain_heights kept;
-    CMT_TRY(cmt_state_store_retain_heights(states, &kept, err));
-    if (kept.application == *wish)
+    if (kept == *wish)
         return CMT_OK;
-    if (kept.application == 0)
+    if (kept == 0)
         CMT_TRY(cmt_state_store_init_retain_heights(states, false, 0, 0, err));
     cmt_error refusal = CMT_ERROR_INIT;
     cmt_status st = cmt_state_store_set_retain_height(
@@ -32,7 +31,7 @@ static cmt_status keep_wish(const cmt_block_executor *executor, int64_t *wish, c
     cmt_log(executor->options.logger, CMT_LOG_ERROR,
             "failed to set application block retain height  retain_height=%" PRId64 " err=\"%s\"",
             *wish, refusal.message);
-    *wish = kept.application;
+    *wish = kept;
     return CMT_OK;
 }
 
@@ -44,9 +43,9 @@ static cmt_status decide(const cmt_block_executor *executor, int64_t wish, int64
     *retain_height = wish;
     if (!cmt_state_store_has_version(executor->options.states))
         return CMT_OK;
-    CMT_TRY(keep_wish(executor, retain_height, err));
     cmt_retain_heights kept;
     CMT_TRY(cmt_state_store_retain_heights(executor->options.states, &kept, err));
+    CMT_TRY(keep_wish(executor, kept.application, retain_height, err));
     if (executor->options.data_companion && kept.companion < *retain_height)
         *retain_height = kept.companion;
     return CMT_OK;

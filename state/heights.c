@@ -31,6 +31,30 @@ static const char *const retain_keys[] = {
     [CMT_RETAIN_RESULTS] = "ABCIResRetainHeightKey",
 };
 
+static cmt_status get_optional(cmt_state_store *store, const char *key, int64_t *out, bool *present,
+                               cmt_error *err)
+{
+    cmt_status st = cmt_state__get_height(store, key, out, err);
+    *present = st == CMT_OK;
+    return st == CMT_NOT_FOUND ? CMT_OK : st;
+}
+
+cmt_status cmt_state_store_retain_heights(cmt_state_store *store, cmt_retain_heights *out,
+                                          cmt_error *err)
+{
+    cmt_retain_heights heights = {0};
+    bool present;
+    CMT_TRY(get_optional(store, retain_keys[CMT_RETAIN_APPLICATION], &heights.application, &present,
+                         err));
+    CMT_TRY(
+        get_optional(store, retain_keys[CMT_RETAIN_COMPANION], &heights.companion, &present, err));
+    CMT_TRY(get_optional(store, retain_keys[CMT_RETAIN_RESULTS], &heights.results, &present, err));
+    CMT_TRY(get_optional(store, "lastABCIResponsesRetainHeight", &heights.results_pruned,
+                         &heights.has_results_pruned, err));
+    *out = heights;
+    return CMT_OK;
+}
+
 /* Put @p height where nothing was put yet or, with @p replace_zero, where 0 was. */
 static cmt_status init_one(cmt_state_store *store, cmt_retain_owner owner, bool replace_zero,
                            int64_t height, cmt_error *err)

@@ -127,25 +127,3 @@ cmt_status cmt_state__get_height(cmt_state_store *store, const char *key, int64_
     *out = height;
     return CMT_OK;
 }
-
-static cmt_status get_optional(cmt_state_store *store, const char *key, int64_t *out, bool *present,
-                               cmt_error *err)
-{
-    cmt_status st = cmt_state__get_height(store, key, out, err);
-    *present = st == CMT_OK;
-    return st == CMT_NOT_FOUND ? CMT_OK : st;
-}
-
-cmt_status cmt_state_store_retain_heights(cmt_state_store *store, cmt_retain_heights *out,
-                                          cmt_error *err)
-{
-    cmt_retain_heights heights = {0};
-    bool present;
-    CMT_TRY(get_optional(store, "AppRetainHeightKey", &heights.application, &present, err));
-    CMT_TRY(get_optional(store, "DCBlockRetainHeightKey", &heights.companion, &present, err));
-    CMT_TRY(get_optional(store, "ABCIResRetainHeightKey", &heights.results, &present, err));
-    CMT_TRY(get_optional(store, "lastABCIResponsesRetainHeight", &heights.results_pruned,
-                         &heights.has_results_pruned, err));
-    *out = heights;
-    return CMT_OK;
-}
