@@ -19,14 +19,6 @@ const char *cmt_compact_outcome_name(cmt_compact_outcome outcome)
     return (unsigned)outcome < sizeof names / sizeof names[0] ? names[outcome] : "unknown";
 }
 
-static int64_t deadline(const cmt_compact_flight *flight, int64_t budget_ns)
-{
-    int64_t end;
-    if (budget_ns <= 0 || __builtin_add_overflow(cmt_compactor__now_ns(flight), budget_ns, &end))
-        return INT64_MAX;
-    return end;
-}
-
 cmt_status cmt_compact_now(cmt_compact_flight *flight, const cmt_compaction_request *request,
                            const cmt_compact_options *options, cmt_compact_report *out,
                            cmt_error *err)
@@ -45,7 +37,9 @@ cmt_status cmt_compact_now(cmt_compact_flight *flight, const cmt_compaction_requ
     cmt_compact_flight_remember(flight, request);
     cmt_status st = cmt_compactor__take(flight, options->wait_ns, job.stops, err);
     if (st == CMT_OK) {
-        job.deadline_ns = deadline(flight, options->budget_ns);
+        job.deadline_ns = options->budget_ns > 0
+                              ? cmt_compactor__deadline(flight, options->budget_ns)
+                              : INT64_MAX;
         if (cmt_compactor__has_work(&job))
             st = cmt_compactor__run(&job, &report, err);
         cmt_compact_flight_release(flight);

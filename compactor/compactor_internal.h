@@ -55,6 +55,8 @@ cmt_compact_result *cmt_compactor__result_of(cmt_compact_report *report, size_t 
 const cmt_range_list *cmt_compactor__ranges_of(const cmt_compaction_request *request, size_t store);
 
 int64_t cmt_compactor__now_ns(const cmt_compact_flight *flight);
+/** The time in @p budget_ns; INT64_MAX where no clock gets to. */
+int64_t cmt_compactor__deadline(const cmt_compact_flight *flight, int64_t budget_ns);
 
 /** As cmt_compact_flight_take(), given up with CMT_CANCELLED at a stop; @p stops is the value of flight->stops from
  *  which on a stop counts. */

@@ -115,15 +115,6 @@ static void choose(cmt_compactor__job *job, const cmt_compact_fallback *fallback
 
 /* ---- compacting ------------------------------------------------------------------------------ */
 
-static int64_t deadline(const cmt_compact_flight *flight, const cmt_compact_fallback *fallback)
-{
-    int64_t end;
-    if (fallback->policy == CMT_COMPACT_FULL ||
-        __builtin_add_overflow(cmt_compactor__now_ns(flight), fallback->budget_ns, &end))
-        return INT64_MAX;
-    return end;
-}
-
 static cmt_status fall_back_taken(cmt_compactor__job *job, const cmt_compact_fallback *fallback,
                                   const cmt_logger *announce, cmt_compact_report *report,
                                   cmt_error *err)
@@ -131,7 +122,9 @@ static cmt_status fall_back_taken(cmt_compactor__job *job, const cmt_compact_fal
     choose(job, fallback, report);
     if (!cmt_compactor__has_work(job))
         return CMT_OK;
-    job->deadline_ns = deadline(job->flight, fallback);
+    job->deadline_ns = fallback->policy == CMT_COMPACT_FULL
+                           ? INT64_MAX
+                           : cmt_compactor__deadline(job->flight, fallback->budget_ns);
     cmt_log(announce, CMT_LOG_ERROR, "no async compactor available, using synchronous compaction");
     return cmt_compactor__run(job, report, err);
 }

@@ -85,6 +85,12 @@ int64_t cmt_compactor__now_ns(const cmt_compact_flight *flight)
     return flight->options.clock_ns(flight->options.clock_context);
 }
 
+int64_t cmt_compactor__deadline(const cmt_compact_flight *flight, int64_t budget_ns)
+{
+    int64_t end;
+    return __builtin_add_overflow(cmt_compactor__now_ns(flight), budget_ns, &end) ? INT64_MAX : end;
+}
+
 /* ---- the flag -------------------------------------------------------------------------------- */
 
 static bool try_take(cmt_compact_flight *flight)
