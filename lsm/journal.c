@@ -173,7 +173,7 @@ static cmt_status leave_values(loader *l, int *fd, cmt_error *err)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for the entries of %s", l->name);
     j->logs = logs;
     l->left_in = &logs[j->log_count++];
-    *l->left_in = (cmt_lsm__open_log){.fd = *fd, .header = CMT_LSM_LOG_HEADER};
+    *l->left_in = (cmt_lsm__open_log){.fd = *fd};
     memcpy(l->left_in->name, l->name, strlen(l->name) + 1);
     *fd = -1;
     return CMT_OK;
@@ -191,8 +191,8 @@ cmt_status cmt_lsm__journal_value(const cmt_lsm__journal *j, const cmt_lsm__entr
     cmt_buf_clear(scratch);
     if (cmt_buf_reserve(scratch, entry->value_size) != CMT_OK)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a value of %s", log->name);
-    CMT_TRY(cmt_lsm__record_read(log->fd, log->name, offset, log->header, entry->value_size,
-                                 scratch->data, err));
+    CMT_TRY(
+        cmt_lsm__record_read(log->fd, log->name, offset, entry->value_size, scratch->data, err));
     scratch->size = entry->value_size;
     *value = cmt_buf_slice(scratch);
     return CMT_OK;

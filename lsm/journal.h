@@ -30,7 +30,6 @@ typedef struct cmt_lsm__entry {
 /** A log of which values were left where they are: kept open. */
 typedef struct cmt_lsm__open_log {
     int fd;
-    size_t header; /* of its chunks */
     char name[CMT_LSM_NAME_MAX];
 } cmt_lsm__open_log;
 

@@ -260,8 +260,8 @@ uint64_t cmt_lsm__record_offset(const cmt_lsm__record_place *place, uint64_t at)
     return block * CMT_LSM_LOG_BLOCK + place->header + at % in_each;
 }
 
-cmt_status cmt_lsm__record_read(int fd, const char *name, uint64_t offset, size_t header,
-                                size_t size, uint8_t *out, cmt_error *err)
+cmt_status cmt_lsm__record_read(int fd, const char *name, uint64_t offset, size_t size,
+                                uint8_t *out, cmt_error *err)
 {
     while (size > 0) {
         size_t n = CMT_LSM_LOG_BLOCK - (size_t)(offset % CMT_LSM_LOG_BLOCK);
@@ -270,7 +270,7 @@ cmt_status cmt_lsm__record_read(int fd, const char *name, uint64_t offset, size_
         CMT_TRY(cmt_file_read_at(fd, name, offset, out, n, err));
         out += n;
         size -= n;
-        offset += n + header; /* of the next block's chunk, if there is more */
+        offset += n + CMT_LSM_LOG_HEADER; /* of the next block's chunk, if there is more */
     }
     return CMT_OK;
 }

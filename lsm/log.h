@@ -44,11 +44,10 @@ typedef struct cmt_lsm__recycled_log {
 /** The offset in the file of byte @p at of a regular record. */
 uint64_t cmt_lsm__record_offset(const cmt_lsm__record_place *place, uint64_t at);
 
-/** Read @p size bytes of a record again, from file offset @p offset on, into @p out; @p header as its place says.
- *  Checksums are not verified again. */
+/** Read @p size bytes of a record again, from file offset @p offset on, into @p out; its chunks have headers of
+ *  CMT_LSM_LOG_HEADER bytes.  Checksums are not verified again. */
 CMT_MUST_CHECK cmt_status cmt_lsm__record_read(int fd, const char *name, uint64_t offset,
-                                               size_t header, size_t size, uint8_t *out,
-                                               cmt_error *err);
+                                               size_t size, uint8_t *out, cmt_error *err);
 
 /**
  * The same for a log that pebble or RocksDB writes: chunks of types 5 to 8 carry the low half of the log's number behind
