@@ -36,7 +36,7 @@ static cmt_status start(const cmt_block_executor *executor, making *m, cmt_error
 {
     const cmt_chain_state *s = m->state;
     bool first = s->last_block_height == 0;
-    m->height = first ? s->initial_height : s->last_block_height + 1;
+    m->height = cmt_chain_state_next_height(s);
     if (m->proposer.size != CMT_ADDRESS_SIZE)
         return cmt_error_set(err, CMT_INVALID, "a proposer's address of %zu bytes instead of %d",
                              m->proposer.size, CMT_ADDRESS_SIZE);

@@ -86,11 +86,6 @@ static cmt_status begin(replay *r, cmt_error *err)
 
 /* ---- the blocks -------------------------------------------------------------------------- */
 
-static int64_t next_height(const cmt_chain_state *state)
-{
-    return state->last_block_height > 0 ? state->last_block_height + 1 : state->initial_height;
-}
-
 static cmt_status load(const replay *r, int64_t height, cmt_sourced *out, cmt_error *err)
 {
     bool extensions = cmt_extensions_enabled(&r->state.params, height);
@@ -127,7 +122,7 @@ static bool wants_stop(const replay *r, int64_t first, int64_t height)
 
 static cmt_status replay_blocks(replay *r, cmt_error *err)
 {
-    int64_t first = next_height(&r->state);
+    int64_t first = cmt_chain_state_next_height(&r->state);
     for (int64_t height = first; height <= r->last; height++) {
         cmt_status st = replay_block(r, height, err);
         if (st != CMT_OK)
@@ -160,7 +155,7 @@ static cmt_status compare_states(const replay *r, cmt_error *err)
 /* A node that was stopped between a block and its state leaves the block; so do we. */
 static cmt_status save_ahead(replay *r, cmt_error *err)
 {
-    int64_t height = next_height(&r->state);
+    int64_t height = cmt_chain_state_next_height(&r->state);
     if (r->o->until > 0 || cmt_block_store_height(r->o->source_blocks) != height ||
         cmt_block_store_height(r->o->blocks) >= height)
         return CMT_OK;

@@ -104,18 +104,12 @@ static cmt_status begin(saving *s, cmt_error *err)
     return cmt_db_batch_new(&s->batch, err);
 }
 
-/* The height of the next block. */
-static int64_t next_height(const cmt_chain_state *state)
-{
-    return state->last_block_height == 0 ? state->initial_height : state->last_block_height + 1;
-}
-
 cmt_status cmt_state_store_save(cmt_state_store *store, const cmt_chain_state *state,
                                 cmt_error *err)
 {
     CMT_AUTO(free_saving) saving s = {.store = store, .state = state};
     CMT_TRY(begin(&s, err));
-    int64_t next = next_height(state);
+    int64_t next = cmt_chain_state_next_height(state);
     if (state->last_block_height == 0)
         CMT_TRY(add_validators(&s, next, next, &state->validators, err));
     CMT_TRY(add_validators(&s, next + 1, state->last_height_validators_changed,
@@ -129,7 +123,7 @@ cmt_status cmt_state_store_bootstrap(cmt_state_store *store, const cmt_chain_sta
 {
     CMT_AUTO(free_saving) saving s = {.store = store, .state = state};
     CMT_TRY(begin(&s, err));
-    int64_t next = next_height(state);
+    int64_t next = cmt_chain_state_next_height(state);
     if (next > 1 && state->last_validators.count > 0)
         CMT_TRY(add_validators(&s, next - 1, next - 1, &state->last_validators, err));
     CMT_TRY(add_validators(&s, next, next, &state->validators, err));

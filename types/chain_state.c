@@ -30,6 +30,11 @@ static cmt_status copy_set(const cmt_validator_set *set, cmt_release release,
     return CMT_OK;
 }
 
+int64_t cmt_chain_state_next_height(const cmt_chain_state *state)
+{
+    return state->last_block_height == 0 ? state->initial_height : state->last_block_height + 1;
+}
+
 static cmt_status copy_sets(const cmt_chain_state *state, cmt_chain_state *out, cmt_error *err)
 {
     CMT_TRY(copy_set(&state->next_validators, state->release, &out->next_validators, err));

@@ -45,6 +45,9 @@ CMT_API void cmt_chain_state_free(cmt_chain_state *state);
 CMT_API CMT_MUST_CHECK cmt_status cmt_chain_state_copy(const cmt_chain_state *state,
                                                        cmt_chain_state *out, cmt_error *err);
 
+/** The height of the block after the last; of the first, the initial height. */
+CMT_API int64_t cmt_chain_state_next_height(const cmt_chain_state *state);
+
 /**
  * Decode a State as @p release reads it; validators of the other generation are converted, as a node
  * does that was upgraded.  Release with cmt_chain_state_free().

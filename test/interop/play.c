@@ -121,8 +121,7 @@ static void execute(player *p, const cmt_proposal *proposal)
 static void play_block(player *p)
 {
     bool accepted = false;
-    const cmt_chain_state *s = &p->state;
-    p->in.height = s->last_block_height == 0 ? s->initial_height : s->last_block_height + 1;
+    p->in.height = cmt_chain_state_next_height(&p->state);
     cmt_proposal proposal = propose(p);
     play_compare_decisions(p, cmt_buf_slice(&proposal.bytes), &proposal.id.hash);
     MUST(cmt_block_executor_process_proposal(p->executor, &p->state, &proposal.block, &accepted,

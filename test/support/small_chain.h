@@ -55,8 +55,7 @@ static inline void small_chain_step(cmt_chain_state *state)
                   "%s", err.message);
     ck_assert_msg(cmt_validator_set_increment(&state->next_validators, 1, &err) == CMT_OK, "%s",
                   err.message);
-    state->last_block_height =
-        state->last_block_height == 0 ? state->initial_height : state->last_block_height + 1;
+    state->last_block_height = cmt_chain_state_next_height(state);
     state->last_block_time.seconds++;
     state->last_block_id.part_total = 1;
     state->last_block_id.hash.size = CMT_HASH_SIZE;
