@@ -10,7 +10,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 typedef struct job {
     const cmd_context *context;
@@ -52,13 +51,12 @@ static cmt_status make_home(job *j, cmt_error *err)
         .layout = options->key_layout != 0 ? options->key_layout : CMT_KEY_LAYOUT_V1,
         .discard_results = options->discard_results,
     };
-    bool write_version = config.release == CMT_RELEASE_1_0;
-    if (config.layout == CMT_KEY_LAYOUT_V2 && !write_version)
+    if (config.layout == CMT_KEY_LAYOUT_V2 && config.release != CMT_RELEASE_1_0)
         return cmt_error_set(err, CMT_INVALID, "--key-layout v2 wants --release 1.0");
     CMT_TRY(cmd_new_home_engine(options->db_backend, &config.engine, err));
     CMT_TRY(cmt_genesis_encode(&j->chain.genesis, config.release, &genesis, err));
-    cmt_status status = cmd_made_open(j->context, options->home, &config, write_version,
-                                      cmt_buf_slice(&genesis), &j->made, err);
+    cmt_status status =
+        cmd_made_open(j->context, options->home, &config, cmt_buf_slice(&genesis), &j->made, err);
     cmt_buf_free(&genesis);
     return status;
 }
@@ -80,7 +78,7 @@ static cmt_status begin(job *j, cmt_error *err)
         .evidence = &j->no_evidence,
         .handover = &j->made.handover,
         .keep_residue = options->sweep == CMD_OFF,
-        .as_0_39 = options->release_name != NULL && strcmp(options->release_name, "0.39") == 0,
+        .as_0_39 = options->as_0_39,
         .now = now,
         .context = j,
         .logger = &j->made.executor_log,
@@ -162,20 +160,11 @@ static cmt_status make_blocks(job *j, cmt_error *err)
 
 static json_t *result_json(const job *j)
 {
-    json_t *object = cmd_json_object();
-    cmd_json_put_text(object, "home", j->made.home.home);
-    cmd_json_put_text(object, "engine", cmt_engine_name(j->made.config.engine));
-    cmd_json_put_text(object, "key_layout",
-                      j->made.config.layout == CMT_KEY_LAYOUT_V2 ? "v2" : "v1");
-    cmd_json_put_text(object, "chain_id", j->chain.genesis.chain_id);
-    cmd_json_put_int(object, "base", cmt_block_store_base(j->made.stores.blocks));
-    cmd_json_put_int(object, "height", cmt_block_store_height(j->made.stores.blocks));
+    json_t *object = cmd_made_json(&j->made, j->chain.genesis.chain_id);
     cmd_json_put_int(object, "blocks", j->blocks);
     cmd_json_put_count(object, "txs", j->txs);
     cmd_json_put_count(object, "block_bytes", j->block_bytes);
-    cmd_json_put_int(object, "elapsed_ms", j->elapsed_ms);
-    cmd_json_put(object, "blocks_per_second",
-                 json_real(cmd_blocks_per_second(j->blocks, j->elapsed_ms)));
+    cmd_put_speed(object, j->blocks, j->elapsed_ms);
     return object;
 }
 

@@ -26,7 +26,7 @@ static bool is_directory(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static cmt_status join(char out[PATH_MAX], const char *directory, const char *name, cmt_error *err)
+cmt_status cmd_join(char out[PATH_MAX], const char *directory, const char *name, cmt_error *err)
 {
     int size = snprintf(out, PATH_MAX, "%s/%s", directory, name);
     if (size < 0 || size >= PATH_MAX)
@@ -58,14 +58,14 @@ static cmt_status find_home(const cmd_options *options, cmd_target *out, cmt_err
     if (user_home == NULL)
         return cmt_error_set(err, CMT_INVALID, "HOME is not set; give the node's home with --home");
     char path[PATH_MAX];
-    CMT_TRY(join(path, user_home, ".cometbft", err));
+    CMT_TRY(cmd_join(path, user_home, ".cometbft", err));
     return resolve("home", path, out->home, err);
 }
 
 static cmt_status read_config(cmd_target *target, cmt_error *err)
 {
     char path[PATH_MAX];
-    CMT_TRY(join(path, target->home, "config/config.toml", err));
+    CMT_TRY(cmd_join(path, target->home, "config/config.toml", err));
     cmt_status status = cmt_config_load(path, &target->config, err);
     if (status == CMT_NOT_FOUND)
         return CMT_OK;
@@ -131,7 +131,7 @@ static cmt_status find_data_dir(const cmd_options *options, cmd_target *out, cmt
     if (out->config.db_dir[0] == '/')
         return resolve("data directory", out->config.db_dir, out->data_dir, err);
     char path[PATH_MAX];
-    CMT_TRY(join(path, out->home, out->config.db_dir, err));
+    CMT_TRY(cmd_join(path, out->home, out->config.db_dir, err));
     return resolve("data directory", path, out->data_dir, err);
 }
 

@@ -22,6 +22,10 @@ typedef struct cmd_target {
     char state[PATH_MAX];
 } cmd_target;
 
+/** "directory/name".  @retval CMT_INVALID  longer than a path can be */
+CMT_MUST_CHECK cmt_status cmd_join(char out[PATH_MAX], const char *directory, const char *name,
+                                   cmt_error *err);
+
 /**
  * Resolve and check: both databases are there, of one engine, and it is the declared one.
  *

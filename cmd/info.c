@@ -28,14 +28,6 @@ static const char *layout_name(const cmd_facts *facts)
     return facts->layout == CMT_KEY_LAYOUT_V2 ? "v2" : "v1";
 }
 
-/* Upper-case hex, as CometBFT prints hashes. */
-static void write_hash(const cmt_hash *hash, char out[2 * sizeof hash->bytes + 1])
-{
-    out[0] = '\0';
-    for (size_t i = 0; i < hash->size; i++)
-        snprintf(out + 2 * i, 3, "%02X", hash->bytes[i]);
-}
-
 static uint64_t count_tables(const cmd_database_facts *database)
 {
     uint64_t count = 0;
@@ -86,13 +78,12 @@ static json_t *state_json(const cmd_facts *facts)
 {
     const cmt_state *state = &facts->state;
     bool has = facts->has_state;
-    char hash[2 * sizeof state->app_hash.bytes + 1];
-    write_hash(&state->app_hash, hash);
+    const cmd_hash_text app_hash = cmd_hash_hex(&state->app_hash);
     cmd_words time = cmd_human_time(state->last_block_time.seconds);
     json_t *object = cmd_json_object();
     cmd_json_put(object, "last_block_height", has ? json_integer(state->last_block_height) : NULL);
     cmd_json_put(object, "initial_height", has ? json_integer(state->initial_height) : NULL);
-    cmd_json_put_text(object, "app_hash", has ? hash : NULL);
+    cmd_json_put_text(object, "app_hash", has ? app_hash.text : NULL);
     cmd_json_put_text(object, "last_block_time", has ? time.text : NULL);
     put_files(object, facts, &facts->state_db);
     return object;
@@ -162,12 +153,11 @@ static void print_heights(const cmd_facts *facts)
         puts("state         none");
         return;
     }
-    char app_hash[2 * sizeof facts->state.app_hash.bytes + 1];
-    write_hash(&facts->state.app_hash, app_hash);
+    const cmd_hash_text app_hash = cmd_hash_hex(&facts->state.app_hash);
     printf("state         height %" PRId64 " of %s, initial height %" PRId64 "\n",
            facts->state.last_block_height,
            cmd_human_time(facts->state.last_block_time.seconds).text, facts->state.initial_height);
-    printf("app hash      %s\n", app_hash[0] != '\0' ? app_hash : "none");
+    printf("app hash      %s\n", app_hash.text[0] != '\0' ? app_hash.text : "none");
 }
 
 static void print_retain_heights(const cmd_facts *facts)

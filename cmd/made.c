@@ -4,14 +4,17 @@
  */
 #include "made.h"
 
+#include "json.h"
+
 static void log_lower(void *context, cmt_log_level level, const char *message)
 {
     cmd_log_line(context, level == CMT_LOG_INFO ? CMT_LOG_DEBUG : level, message);
 }
 
-static cmt_status open_databases(cmd_made *made, bool write_version, cmt_error *err)
+static cmt_status open_databases(cmd_made *made, cmt_error *err)
 {
     const cmd_new_config *config = &made->config;
+    const bool write_version = config->release == CMT_RELEASE_1_0;
     const cmd_writing how = {
         .engine = config->engine,
         .create = true,
@@ -40,7 +43,7 @@ static cmt_status prepare_compaction(cmd_made *made, cmt_error *err)
 }
 
 cmt_status cmd_made_open(const cmd_context *context, const char *path, const cmd_new_config *config,
-                         bool write_version, cmt_slice genesis, cmd_made *out, cmt_error *err)
+                         cmt_slice genesis, cmd_made *out, cmt_error *err)
 {
     const char *maker = cmd_command_name(context->options->command);
     bool may_go_on = context->options->command == CMD_REPLAY;
@@ -52,7 +55,7 @@ cmt_status cmd_made_open(const cmd_context *context, const char *path, const cmd
     CMT_TRY(cmd_new_home_make(path, maker, may_go_on, &out->home, err));
     CMT_TRY(cmd_new_home_configure(&out->home, config, err));
     CMT_TRY(cmd_new_home_write(&out->home, "genesis.json", genesis, err));
-    CMT_TRY(open_databases(out, write_version, err));
+    CMT_TRY(open_databases(out, err));
     return prepare_compaction(out, err);
 }
 
@@ -82,7 +85,27 @@ void cmd_made_close(cmd_made *made)
     cmd_stores_close(&made->stores);
 }
 
+/* ---- the report ------------------------------------------------------------------------------ */
+
+json_t *cmd_made_json(const cmd_made *made, const char *chain_id)
+{
+    json_t *object = cmd_json_object();
+    cmd_json_put_text(object, "home", made->home.home);
+    cmd_json_put_text(object, "engine", cmt_engine_name(made->config.engine));
+    cmd_json_put_text(object, "key_layout", made->config.layout == CMT_KEY_LAYOUT_V2 ? "v2" : "v1");
+    cmd_json_put_text(object, "chain_id", chain_id);
+    cmd_json_put_int(object, "base", cmt_block_store_base(made->stores.blocks));
+    cmd_json_put_int(object, "height", cmt_block_store_height(made->stores.blocks));
+    return object;
+}
+
 double cmd_blocks_per_second(int64_t blocks, int64_t elapsed_ms)
 {
     return elapsed_ms > 0 ? (double)blocks * 1000 / (double)elapsed_ms : 0;
+}
+
+void cmd_put_speed(json_t *object, int64_t blocks, int64_t elapsed_ms)
+{
+    cmd_json_put_int(object, "elapsed_ms", elapsed_ms);
+    cmd_json_put(object, "blocks_per_second", json_real(cmd_blocks_per_second(blocks, elapsed_ms)));
 }

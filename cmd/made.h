@@ -11,6 +11,8 @@
 
 #include "cmtstore/compactor.h"
 
+#include <jansson.h>
+
 /* A home that is being filled. */
 typedef struct cmd_made {
     const cmd_context *context;
@@ -26,16 +28,21 @@ typedef struct cmd_made {
 
 /** Make the home, write its configuration and @p genesis, open its databases.  @p out is closed by the caller,
  *  whatever this returns.
- *  @param write_version  the databases get the key `version` */
+ *  Those of 1.0 get the key `version`. */
 CMT_MUST_CHECK cmt_status cmd_made_open(const cmd_context *context, const char *path,
-                                        const cmd_new_config *config, bool write_version,
-                                        cmt_slice genesis, cmd_made *out, cmt_error *err);
+                                        const cmd_new_config *config, cmt_slice genesis,
+                                        cmd_made *out, cmt_error *err);
 
 /** After the last block: compact what was pruned, and make all durable.  @p status is what the work came to, and is
  *  returned unless it was CMT_OK or CMT_CANCELLED and this fails. */
 CMT_MUST_CHECK cmt_status cmd_made_finish(cmd_made *made, cmt_status status, cmt_error *err);
 
 void cmd_made_close(cmd_made *made);
+
+/** What a report says first: the home, and the chain that is in it by now. */
+json_t *cmd_made_json(const cmd_made *made, const char *chain_id);
+/** How long it took, and blocks_per_second. */
+void cmd_put_speed(json_t *object, int64_t blocks, int64_t elapsed_ms);
 
 /** Blocks for each second. */
 double cmd_blocks_per_second(int64_t blocks, int64_t elapsed_ms);

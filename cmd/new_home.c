@@ -5,6 +5,8 @@
  */
 #include "new_home.h"
 
+#include "home.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,15 +23,6 @@ static cmt_status failed(const char *what, const char *path, cmt_error *err)
     int error_number = errno;
     cmt_status status = error_number == ENOSPC || error_number == EDQUOT ? CMT_NO_SPACE : CMT_IO;
     return cmt_error_set(err, status, "%s %.300s: %s", what, path, strerror(error_number));
-}
-
-static cmt_status join(char out[PATH_MAX], const char *directory, const char *name, cmt_error *err)
-{
-    int size = snprintf(out, PATH_MAX, "%s/%s", directory, name);
-    if (size < 0 || size >= PATH_MAX)
-        return cmt_error_set(err, CMT_INVALID, "the path %.100s/%.100s is too long", directory,
-                             name);
-    return CMT_OK;
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -98,7 +91,7 @@ static cmt_status write_file(const char *directory, const char *name, cmt_slice 
 {
     char path[PATH_MAX];
     char fresh[PATH_MAX];
-    CMT_TRY(join(path, directory, name, err));
+    CMT_TRY(cmd_join(path, directory, name, err));
     if (snprintf(fresh, sizeof fresh, "%s.new", path) >= (int)sizeof fresh)
         return cmt_error_set(err, CMT_INVALID, "the path %.200s is too long", path);
     int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -163,17 +156,17 @@ cmt_status cmd_new_home_make(const char *path, const char *maker, bool may_go_on
     if (realpath(path, out->home) == NULL)
         return failed("find", path, err);
     snprintf(name, sizeof name, ".cmtstore-%s", maker);
-    CMT_TRY(join(marker, out->home, name, err));
+    CMT_TRY(cmd_join(marker, out->home, name, err));
     CMT_TRY(check_place(marker, maker, may_go_on, out, err));
     int size = snprintf(text, sizeof text, "This home was made by cmtstore %s.\n", maker);
     if (!out->goes_on)
         CMT_TRY(write_file(out->home, name, (cmt_slice){(const uint8_t *)text, (size_t)size}, err));
-    CMT_TRY(join(directory, out->home, "config", err));
+    CMT_TRY(cmd_join(directory, out->home, "config", err));
     CMT_TRY(make_directory(directory, err));
-    CMT_TRY(join(directory, out->home, "data", err));
+    CMT_TRY(cmd_join(directory, out->home, "data", err));
     CMT_TRY(make_directory(directory, err));
-    CMT_TRY(join(out->blockstore, directory, "blockstore.db", err));
-    CMT_TRY(join(out->state, directory, "state.db", err));
+    CMT_TRY(cmd_join(out->blockstore, directory, "blockstore.db", err));
+    CMT_TRY(cmd_join(out->state, directory, "state.db", err));
     return sync_directory(out->home, err);
 }
 
@@ -185,8 +178,8 @@ cmt_status cmd_new_home_write(const cmd_new_home *home, const char *name, cmt_sl
     char directory[PATH_MAX];
     char path[PATH_MAX];
     cmt_buf there = CMT_BUF_INIT;
-    CMT_TRY(join(directory, home->home, "config", err));
-    CMT_TRY(join(path, directory, name, err));
+    CMT_TRY(cmd_join(directory, home->home, "config", err));
+    CMT_TRY(cmd_join(path, directory, name, err));
     cmt_status status = cmd_read_file(path, &there, err);
     bool same = status == CMT_OK && cmt_slice_equal(cmt_buf_slice(&there), contents);
     cmt_buf_free(&there);

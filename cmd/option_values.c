@@ -91,6 +91,7 @@ static cmt_status read_release(const char *text, cmd_options *out, cmt_error *er
         if (strcmp(text, known[i].name) == 0) {
             out->release_name = known[i].name;
             out->release = known[i].release;
+            out->as_0_39 = strcmp(text, "0.39") == 0;
             return CMT_OK;
         }
     return cmt_error_set(err, CMT_INVALID, "--release wants 0.38, 0.39, 0.40 or 1.0, not \"%.64s\"",

@@ -66,6 +66,7 @@ typedef struct cmd_options {
     int64_t retain_blocks;
     const char *release_name; /* NULL: not given */
     cmt_release release;
+    bool as_0_39;              /* one of 0.40 that is to be 0.39 */
     cmt_key_layout key_layout; /* 0: not given */
     bool discard_results;
     bool sync;

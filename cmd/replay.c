@@ -12,7 +12,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 typedef struct job {
     const cmd_context *context;
@@ -134,13 +133,12 @@ static cmt_status open_destination(job *j, cmt_error *err)
                                            : cmt_block_store_layout(j->source.blocks),
         .discard_results = options->discard_results,
     };
-    bool write_version = j->release == CMT_RELEASE_1_0;
-    if (config.layout == CMT_KEY_LAYOUT_V2 && !write_version)
+    if (config.layout == CMT_KEY_LAYOUT_V2 && config.release != CMT_RELEASE_1_0)
         return cmt_error_set(err, CMT_INVALID,
                              "--key-layout v2 is of CometBFT 1.0; this chain is of an older one");
     CMT_TRY(cmd_new_home_engine(options->db_backend, &config.engine, err));
-    return cmd_made_open(j->context, options->to, &config, write_version,
-                         cmt_buf_slice(&j->genesis_json), &j->made, err);
+    return cmd_made_open(j->context, options->to, &config, cmt_buf_slice(&j->genesis_json),
+                         &j->made, err);
 }
 
 static cmt_status execute(job *j, cmt_error *err)
@@ -157,7 +155,7 @@ static cmt_status execute(job *j, cmt_error *err)
         .until = options->until,
         .retain_blocks = options->retain_blocks,
         .keep_residue = !sweep,
-        .as_0_39 = options->release_name != NULL && strcmp(options->release_name, "0.39") == 0,
+        .as_0_39 = options->as_0_39,
         .handover = &j->made.handover,
         .logger = &j->made.executor_log,
         .progress = &j->context->console->progress,
@@ -174,23 +172,14 @@ static cmt_status execute(job *j, cmt_error *err)
 static json_t *result_json(const job *j)
 {
     const cmt_replay_result *r = &j->result;
-    json_t *object = cmd_json_object();
-    cmd_json_put_text(object, "home", j->made.home.home);
-    cmd_json_put_text(object, "engine", cmt_engine_name(j->made.config.engine));
-    cmd_json_put_text(object, "key_layout",
-                      j->made.config.layout == CMT_KEY_LAYOUT_V2 ? "v2" : "v1");
-    cmd_json_put_text(object, "chain_id", j->genesis.chain_id);
-    cmd_json_put_int(object, "base", cmt_block_store_base(j->made.stores.blocks));
-    cmd_json_put_int(object, "height", cmt_block_store_height(j->made.stores.blocks));
+    json_t *object = cmd_made_json(&j->made, j->genesis.chain_id);
     cmd_json_put_int(object, "first", r->first);
     cmd_json_put_int(object, "last", r->last);
     cmd_json_put_int(object, "blocks", r->blocks);
     cmd_json_put_count(object, "txs", r->txs);
     cmd_json_put_count(object, "block_bytes", r->block_bytes);
     cmd_json_put_bool(object, "saved_ahead", r->saved_ahead);
-    cmd_json_put_int(object, "elapsed_ms", r->elapsed_ms);
-    cmd_json_put(object, "blocks_per_second",
-                 json_real(cmd_blocks_per_second(r->blocks, r->elapsed_ms)));
+    cmd_put_speed(object, r->blocks, r->elapsed_ms);
     return object;
 }
 

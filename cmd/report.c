@@ -33,6 +33,14 @@ cmt_status cmd_report_flush(cmt_error *err)
     return CMT_OK;
 }
 
+cmd_hash_text cmd_hash_hex(const cmt_hash *hash)
+{
+    cmd_hash_text hex = {""};
+    for (size_t i = 0; i < hash->size; i++)
+        snprintf(hex.text + 2 * i, 3, "%02X", hash->bytes[i]);
+    return hex;
+}
+
 void cmd_make_printable(char *text)
 {
     for (char *p = text; *p != '\0'; p++)

@@ -5,7 +5,7 @@
 #ifndef CMT_CMD_REPORT_H
 #define CMT_CMD_REPORT_H
 
-#include "cmtstore/base.h"
+#include "cmtstore/types.h"
 
 #include <jansson.h>
 
@@ -18,6 +18,13 @@ cmt_status cmd_report_fail(int error_number, cmt_error *err);
 
 /** Flush standard output.  @retval CMT_IO something that was printed did not arrive */
 CMT_MUST_CHECK cmt_status cmd_report_flush(cmt_error *err);
+
+typedef struct cmd_hash_text {
+    char text[2 * sizeof((cmt_hash){0}.bytes) + 1];
+} cmd_hash_text;
+
+/** Upper-case hex, as CometBFT prints hashes. */
+cmd_hash_text cmd_hash_hex(const cmt_hash *hash);
 
 /** Make a text that comes from files fit for a terminal: all but printable ASCII becomes '?'. */
 void cmd_make_printable(char *text);

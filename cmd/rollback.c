@@ -85,26 +85,19 @@ static cmt_status carry_out(const cmd_context *context, survey *found, cmt_error
     return status;
 }
 
-static void write_hex(const cmt_hash *hash, char out[2 * sizeof hash->bytes + 1])
-{
-    for (size_t i = 0; i < hash->size; i++)
-        snprintf(out + 2 * i, 3, "%02X", hash->bytes[i]);
-    out[2 * hash->size] = '\0';
-}
-
 static cmt_status report(const cmd_context *context, const cmt_rollback_result *result,
                          cmt_error *err)
 {
-    char app_hash[2 * sizeof result->app_hash.bytes + 1];
-    write_hex(&result->app_hash, app_hash);
+    const cmd_hash_text app_hash = cmd_hash_hex(&result->app_hash);
     if (!context->options->json) {
         printf("Rolled back %s to height %" PRId64 " and hash %s\n",
-               context->options->hard ? "both state and block" : "state", result->height, app_hash);
+               context->options->hard ? "both state and block" : "state", result->height,
+               app_hash.text);
         return cmd_report_flush(err);
     }
     json_t *object = cmd_json_object();
     cmd_json_put_int(object, "height", result->height);
-    cmd_json_put_text(object, "app_hash", app_hash);
+    cmd_json_put_text(object, "app_hash", app_hash.text);
     cmd_json_put_int(object, "block_height", result->block_height);
     cmd_json_put_bool(object, "state_changed", result->moves_state);
     cmd_json_put_bool(object, "block_removed", result->removes_block);
