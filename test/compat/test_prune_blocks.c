@@ -6,18 +6,12 @@
 #include "cmtstore/store.h"
 
 #include "files.h"
+#include "must.h"
 
 #include <check.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        cmt_status must_status = (call);                                                           \
-        ck_assert_msg(must_status == CMT_OK, "%s: %s: %s", #call, cmt_status_text(must_status),    \
-                      error.message);                                                              \
-    } while (0)
 
 static const struct kind {
     cmt_engine engine; /* CMT_ENGINE_NONE: in memory */
@@ -29,7 +23,6 @@ static const struct kind {
 };
 #define KINDS ((int)(sizeof kinds / sizeof kinds[0]))
 
-static cmt_error error;
 static const struct kind *kind;
 static char *top;
 static cmt_db *db;

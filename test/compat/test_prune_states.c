@@ -6,19 +6,12 @@
 #include "cmtstore/state.h"
 
 #include "files.h"
+#include "must.h"
 #include "small_chain.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static cmt_error err;
-
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        if ((call) != CMT_OK)                                                                      \
-            ck_abort_msg("%s: %s", #call, err.message);                                            \
-    } while (0)
 
 #define LEFT_MAX 6
 
@@ -58,9 +51,9 @@ static void save_height(cmt_state_store *store, cmt_chain_state *state, int64_t 
     if (first || height % 10 == 5)
         state->last_height_params_changed = height;
     state->last_block_height = height - 1;
-    MUST(cmt_state_store_save(store, state, &err));
+    MUST(cmt_state_store_save(store, state, &error));
     cmt_results results = small_chain_results("hash");
-    MUST(cmt_state_store_save_results(store, height, &results, &err));
+    MUST(cmt_state_store_save_results(store, height, &results, &error));
 }
 
 static void save_heights(cmt_state_store *store, const table_row *row)
@@ -71,7 +64,7 @@ static void save_heights(cmt_state_store *store, const table_row *row)
         if (height > row->first)
             continue;
         MUST(cmt_validator_set_copy(&state.validators, CMT_GENERATION_0, &state.last_validators,
-                                    &err));
+                                    &error));
     }
     cmt_chain_state_free(&state);
 }
@@ -88,9 +81,9 @@ static void expect_left(cmt_state_store *store, const table_row *row)
 {
     cmt_buf out = CMT_BUF_INIT;
     for (int64_t h = row->first; h <= row->last; h++) {
-        bool validators = cmt_state_store_load_validators(store, h, &out, &err) == CMT_OK;
-        bool params = cmt_state_store_load_params(store, h, &out, &err) == CMT_OK;
-        bool results = cmt_state_store_load_results(store, h, &out, &err) == CMT_OK;
+        bool validators = cmt_state_store_load_validators(store, h, &out, &error) == CMT_OK;
+        bool params = cmt_state_store_load_params(store, h, &out, &error) == CMT_OK;
+        bool results = cmt_state_store_load_results(store, h, &out, &error) == CMT_OK;
         if (validators != is_listed(row->validators, h) || params != is_listed(row->params, h) ||
             results != is_listed(row->results, h))
             ck_abort_msg("height %" PRId64 " of %" PRId64 "-%" PRId64
@@ -113,14 +106,14 @@ static void check_row(cmt_db *db, const table_row *row)
     };
     cmt_state_store *store = NULL;
     cmt_state_prune_result result;
-    MUST(cmt_state_store_open_for_writing(db, &options, &store, &err));
+    MUST(cmt_state_store_open_for_writing(db, &options, &store, &error));
     save_heights(store, row);
-    cmt_status st = cmt_state_store_prune(store, &request, NULL, &result, &err);
+    cmt_status st = cmt_state_store_prune(store, &request, NULL, &result, &error);
     cmt_state_prune_result_free(&result);
     if (row->fails) {
         ck_assert_int_eq(st, CMT_CORRUPT);
     } else {
-        ck_assert_msg(st == CMT_OK, "%s", err.message);
+        ck_assert_msg(st == CMT_OK, "%s", error.message);
         expect_left(store, row);
     }
     cmt_state_store_close(store);
@@ -134,9 +127,9 @@ static void check_engine(cmt_engine engine)
         const cmt_db_open_options options = {.engine = engine, .create = true};
         cmt_db *db = NULL;
         if (engine == CMT_ENGINE_NONE)
-            MUST(cmt_db_open_memory(&db, &err));
+            MUST(cmt_db_open_memory(&db, &error));
         else
-            MUST(cmt_db_open(path, &options, &db, &err));
+            MUST(cmt_db_open(path, &options, &db, &error));
         check_row(db, &rows[i]);
         cmt_db_close(db);
         free(path);

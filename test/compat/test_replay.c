@@ -5,21 +5,13 @@
  */
 #include "cmtstore/replay.h"
 
+#include "must.h"
 #include "source_chain.h"
 
 #include <check.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-static cmt_error error;
-
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        cmt_status must_status = (call);                                                           \
-        if (must_status != CMT_OK)                                                                 \
-            ck_abort_msg("%s: %s: %s", #call, cmt_status_text(must_status), error.message);        \
-    } while (0)
 
 static cmt_replay_options options_for(source_chain *source, made_chain *made)
 {

@@ -9,20 +9,12 @@
 #include "cleanup.h"
 #include "files.h"
 #include "follow.h"
+#include "must.h"
 
 #include <check.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static cmt_error error;
-
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        cmt_status must_status = (call);                                                           \
-        if (must_status != CMT_OK)                                                                 \
-            ck_abort_msg("%s: %s: %s", #call, cmt_status_text(must_status), error.message);        \
-    } while (0)
 
 /* A home that CometBFT wrote, open for reading. */
 typedef struct source {

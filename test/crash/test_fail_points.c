@@ -9,6 +9,7 @@
 #include "cmtstore/replay.h"
 
 #include "files.h"
+#include "must.h"
 #include "source_chain.h"
 
 #include <check.h>
@@ -24,15 +25,6 @@
 #define GOES_ON 2 /* so many blocks after the one that was interrupted */
 #define HITS_MAX 256
 #define ENDED 77 /* exit status at a point */
-
-static cmt_error error;
-
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        cmt_status must_status = (call);                                                           \
-        if (must_status != CMT_OK)                                                                 \
-            ck_abort_msg("%s: %s: %s", #call, cmt_status_text(must_status), error.message);        \
-    } while (0)
 
 /* What a run tells the process that started it. */
 typedef struct shared_log {

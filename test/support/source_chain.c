@@ -3,6 +3,7 @@
  * A chain of a fixture, open for reading.
  */
 #include "source_chain.h"
+#include "must.h"
 
 #include "files.h"
 
@@ -12,15 +13,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static cmt_error error;
-
-static void must(cmt_status st, const char *what)
-{
-    if (st != CMT_OK)
-        ck_abort_msg("%s: %s: %s", what, cmt_status_text(st), error.message);
-}
-#define MUST(call) must((call), #call)
 
 static cmt_db *open_view(const char *data, const char *name)
 {

@@ -8,6 +8,7 @@
 
 #include "cmtstore/replay.h"
 
+#include "must.h"
 #include "source_chain.h"
 
 #include <check.h>
@@ -15,15 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static cmt_error error;
-
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        cmt_status must_status = (call);                                                           \
-        if (must_status != CMT_OK)                                                                 \
-            ck_abort_msg("%s: %s: %s", #call, cmt_status_text(must_status), error.message);        \
-    } while (0)
 
 /* ---- a host that keeps a diary ----------------------------------------------------------- */
 

@@ -6,6 +6,8 @@
 #include "cmtstore/blockexec.h"
 
 #include "executor_internal.h"
+#include "must.h"
+#include "refusing_app.h"
 #include "source_chain.h"
 #include "types_support.h"
 #include "types_vectors.h"
@@ -16,15 +18,6 @@
 
 #define HEIGHT 250    /* of the block */
 #define EV_HEIGHT 230 /* of the votes in it */
-
-static cmt_error error;
-
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        cmt_status must_status = (call);                                                           \
-        if (must_status != CMT_OK)                                                                 \
-            ck_abort_msg("%s: %s: %s", #call, cmt_status_text(must_status), error.message);        \
-    } while (0)
 
 static source_chain chain;
 static cmt_chain_state state;
@@ -80,22 +73,6 @@ static cmt_vote vote_for(uint8_t block, const cmt_validator *validator, size_t i
     return vote;
 }
 
-static cmt_status no_finalize(void *context, const cmt_app_block *block, cmt_results *out,
-                              cmt_error *err)
-{
-    (void)context;
-    (void)block;
-    (void)out;
-    return cmt_error_set(err, CMT_INVALID, "nothing is executed here");
-}
-
-static cmt_status no_commit(void *context, int64_t *retain_height, cmt_error *err)
-{
-    (void)context;
-    (void)retain_height;
-    return cmt_error_set(err, CMT_INVALID, "nothing is committed here");
-}
-
 static void set_up(void)
 {
     TEST_MUST(sodium_init() >= 0);
@@ -115,7 +92,8 @@ static void set_up(void)
     };
     sign(&votes.vote_a, signatures[0]);
     sign(&votes.vote_b, signatures[1]);
-    static const cmt_application application = {.finalize_block = no_finalize, .commit = no_commit};
+    static const cmt_application application = {.finalize_block = refuse_finalize,
+                                                .commit = refuse_commit};
     const cmt_block_executor_options options = {
         .blocks = chain.blocks, .states = chain.states, .application = &application};
     MUST(cmt_block_executor_new(&options, &executor, &error));

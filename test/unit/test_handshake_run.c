@@ -5,20 +5,13 @@
  */
 #include "cmtstore/replay.h"
 
+#include "must.h"
+#include "refusing_app.h"
 #include "source_chain.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
-
-static cmt_error error;
-
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        cmt_status must_status = (call);                                                           \
-        if (must_status != CMT_OK)                                                                 \
-            ck_abort_msg("%s: %s: %s", #call, cmt_status_text(must_status), error.message);        \
-    } while (0)
 
 #define TOP 30
 
@@ -321,28 +314,12 @@ static cmt_status begin_init(void *context, const cmt_app_genesis *genesis,
     return CMT_OK;
 }
 
-static cmt_status never_finalize(void *context, const cmt_app_block *block, cmt_results *out,
-                                 cmt_error *err)
-{
-    (void)context;
-    (void)block;
-    (void)out;
-    return cmt_error_set(err, CMT_INVALID, "not asked for");
-}
-
-static cmt_status never_commit(void *context, int64_t *retain_height, cmt_error *err)
-{
-    (void)context;
-    (void)retain_height;
-    return cmt_error_set(err, CMT_INVALID, "not asked for");
-}
-
 static cmt_status begin(const cmt_app_genesis_answer *answer, const cmt_genesis *genesis,
                         made_chain *fresh, cmt_chain_state *state)
 {
     beginning b = {*answer};
-    const cmt_application application = {&b,   begin_info,     begin_init,  NULL,
-                                         NULL, never_finalize, never_commit};
+    const cmt_application application = {&b,   begin_info,      begin_init,   NULL,
+                                         NULL, refuse_finalize, refuse_commit};
     const cmt_block_executor_options options = {
         .blocks = fresh->blocks, .states = fresh->states, .application = &application};
     cmt_block_executor *executor;

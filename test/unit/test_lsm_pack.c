@@ -5,10 +5,8 @@
  */
 #include "cmtstore/lsm.h"
 
-#include "files.h"
-#include "pairs.h"
 #include "rng.h"
-#include "rocksdb_dir.h"
+#include "rocksdb_made.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -16,11 +14,6 @@
 #include <string.h>
 
 #define KEYS 1200
-
-static char *top;
-static char *dir;
-static rocksdb_dir db;
-static cmt_error err;
 
 /* @p packs: whether the values do. */
 static void fill(bool packs)
@@ -42,20 +35,6 @@ static void fill(bool packs)
     rocksdb_dir_flush(&db);
 }
 
-static void setup(void)
-{
-    err = (cmt_error)CMT_ERROR_INIT;
-    top = files_temp();
-    dir = files_make_dir(top, "x.db");
-}
-
-static void teardown(void)
-{
-    rocksdb_dir_fini(&db);
-    free(dir);
-    files_remove(top);
-}
-
 /* Many tables on level 1, or one or two on level 0. */
 static void fill_levels(bool packs, bool level1)
 {
@@ -67,17 +46,6 @@ static void fill_levels(bool packs, bool level1)
         rocksdb_dir_compact(&db);
     }
     rocksdb_dir_close(&db);
-}
-
-static void carry_out(cmt_lsm_edit *edit)
-{
-    cmt_lsm_trash *trash;
-    cmt_lsm_retired left;
-    pairs_must(cmt_lsm_trash_open(dir, &trash, &err), &err);
-    pairs_must(cmt_lsm_edit_commit(edit, &err), &err);
-    pairs_must(cmt_lsm_edit_retire(edit, trash, &left, &err), &err);
-    pairs_must(cmt_lsm_trash_empty(trash, 1, NULL, &err), &err);
-    cmt_lsm_trash_close(trash);
 }
 
 /* A prune of the first thirty keys. */
@@ -166,7 +134,7 @@ int main(void)
     Suite *suite = suite_create("lsm_pack");
     TCase *tc = tcase_create("pack");
     tcase_set_timeout(tc, 60);
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, make_place, teardown);
     tcase_add_loop_test(tc, tables_are_packed_as_far_as_asked, 0, 2);
     tcase_add_test(tc, what_may_stay_unpacked_stays);
     tcase_add_test(tc, unasked_tables_are_left_alone);

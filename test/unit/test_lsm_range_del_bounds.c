@@ -4,10 +4,7 @@
  * reaches; later compactions take it out of some of them and lower the sequences there to 0, below the deletion's.
  */
 #include "edit_internal.h"
-
-#include "files.h"
-#include "pairs.h"
-#include "rocksdb_dir.h"
+#include "rocksdb_made.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -15,11 +12,6 @@
 #include <string.h>
 
 #define KEYS 400
-
-static char *top;
-static char *dir;
-static rocksdb_dir db;
-static cmt_error err;
 
 static const char *key_of(unsigned number)
 {
@@ -30,19 +22,10 @@ static const char *key_of(unsigned number)
 
 static void setup(void)
 {
-    err = (cmt_error)CMT_ERROR_INIT;
-    top = files_temp();
-    dir = files_make_dir(top, "x.db");
+    make_place();
     rocksdb_dir_init(&db, dir,
                      "target_file_size_base=4096;disable_auto_compactions=true;"
                      "compression=kNoCompression");
-}
-
-static void teardown(void)
-{
-    rocksdb_dir_fini(&db);
-    free(dir);
-    files_remove(top);
 }
 
 /* One deletion that lies in several tables: a snapshot keeps what it deletes. */
@@ -59,15 +42,6 @@ static void spread_deletion(void)
     rocksdb_dir_flush(&db);
     rocksdb_dir_compact(&db);
     rocksdb_release_snapshot(db.db, snapshot);
-}
-
-static void expect_same(void)
-{
-    char *theirs = rocksdb_dir_pairs(&db);
-    char *ours = pairs_of_view(dir);
-    ck_assert_str_eq(ours, theirs);
-    free(ours);
-    free(theirs);
 }
 
 static size_t tables_with_deletions(void)

@@ -4,11 +4,9 @@
  * each edit RocksDB reads exactly what was meant to stay, and goes on; what is not known is refused.
  */
 #include "edit_internal.h"
-#include "files.h"
 #include "log.h"
-#include "pairs.h"
 #include "rng.h"
-#include "rocksdb_dir.h"
+#include "rocksdb_made.h"
 
 #include <check.h>
 
@@ -19,25 +17,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define KEYS 600
-
-static char *top;
-static char *dir;
-static rocksdb_dir db;
-static cmt_error err;
-
-static void setup(void)
-{
-    err = (cmt_error)CMT_ERROR_INIT;
-    top = files_temp();
-    dir = files_make_dir(top, "x.db");
-}
-
-static void teardown(void)
-{
-    rocksdb_dir_fini(&db);
-    free(dir);
-    files_remove(top);
-}
 
 static const char *key_of(uint64_t number)
 {
@@ -86,15 +65,6 @@ static void fill(rng *r)
     write_some(r, 400);
     rocksdb_dir_flush(&db);
     write_some(r, 60);
-}
-
-static void expect_same(void)
-{
-    char *theirs = rocksdb_dir_pairs(&db);
-    char *ours = pairs_of_view(dir);
-    ck_assert_str_eq(ours, theirs);
-    free(ours);
-    free(theirs);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------- */
@@ -148,18 +118,6 @@ START_TEST(the_view_shows_what_rocksdb_shows)
 END_TEST
 
 /* ---- editing ---------------------------------------------------------------------------------- */
-
-static void carry_out(cmt_lsm_edit *edit)
-{
-    cmt_lsm_trash *trash;
-    cmt_lsm_retired left;
-    pairs_must(cmt_lsm_trash_open(dir, &trash, &err), &err);
-    pairs_must(cmt_lsm_edit_commit(edit, &err), &err);
-    pairs_must(cmt_lsm_edit_retire(edit, trash, &left, &err), &err);
-    pairs_must(cmt_lsm_trash_empty(trash, 1, NULL, &err), &err);
-    cmt_lsm_trash_close(trash);
-    ck_assert_uint_eq(left.left_behind, 0);
-}
 
 /* The lines of `pairs` but those of keys in [lo,hi), and with `put`. */
 static char *without(const char *pairs, const char *lo, const char *hi, const char *put,
@@ -581,7 +539,7 @@ int main(void)
     Suite *suite = suite_create("lsm_rocksdb");
     TCase *tc = tcase_create("rocksdb");
     tcase_set_timeout(tc, 120);
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, make_place, teardown);
     tcase_add_loop_test(tc, the_view_shows_what_rocksdb_shows, 0, (int)COUNT(styles));
     tcase_add_loop_test(tc, rocksdb_goes_on_after_edits, 0,
                         getenv("CMT_TEST_FULL") != NULL ? 200 : (int)COUNT(styles));

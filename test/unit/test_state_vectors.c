@@ -6,22 +6,16 @@
 #include "cmtstore/state.h"
 #include "cmtstore/types_hash.h"
 
+#include "must.h"
 #include "types_support.h"
 
 static cmt_release release;
 static cmt_db *db;
 static cmt_state_store *store;
-static cmt_error err;
 static size_t seen_states;
 static size_t seen_results;
 static size_t seen_refused;
 static size_t seen_genesis;
-
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        if ((call) != CMT_OK)                                                                      \
-            ck_abort_msg("%s: %s", #call, err.message);                                            \
-    } while (0)
 
 static void open_empty(void)
 {
@@ -29,8 +23,8 @@ static void open_empty(void)
         .release = release,
         .write_version = release == CMT_RELEASE_1_0,
     };
-    MUST(cmt_db_open_memory(&db, &err));
-    MUST(cmt_state_store_open_for_writing(db, &options, &store, &err));
+    MUST(cmt_db_open_memory(&db, &error));
+    MUST(cmt_state_store_open_for_writing(db, &options, &store, &error));
 }
 
 static void close_all(void)
@@ -55,15 +49,15 @@ static void expect_digest(const char *hex)
 {
     cmt_buf text = CMT_BUF_INIT;
     cmt_db_iter *iter = NULL;
-    MUST(cmt_db_iter_new(db, NULL, &iter, &err));
-    for (cmt_status st = cmt_db_iter_first(iter, &err); st == CMT_OK;
-         st = cmt_db_iter_next(iter, &err)) {
+    MUST(cmt_db_iter_new(db, NULL, &iter, &error));
+    for (cmt_status st = cmt_db_iter_first(iter, &error); st == CMT_OK;
+         st = cmt_db_iter_next(iter, &error)) {
         add_hex(&text, cmt_db_iter_key(iter), ' ');
         add_hex(&text, cmt_db_iter_value(iter), '\n');
     }
     cmt_db_iter_free(iter);
     cmt_hash hash;
-    MUST(cmt_sha256(cmt_buf_slice(&text), &hash, &err));
+    MUST(cmt_sha256(cmt_buf_slice(&text), &hash, &error));
     test_same((cmt_slice){hash.bytes, hash.size}, hex);
     cmt_buf_free(&text);
 }
@@ -76,9 +70,9 @@ static cmt_chain_state decode_state(const char *hex)
     cmt_buf again = CMT_BUF_INIT;
     cmt_chain_state state;
     cmt_release detected;
-    MUST(cmt_release_detect(cmt_buf_slice(&bytes), &detected, &err));
+    MUST(cmt_release_detect(cmt_buf_slice(&bytes), &detected, &error));
     TEST_MUST(detected == release);
-    MUST(cmt_chain_state_decode(cmt_buf_slice(&bytes), release, &state, &err));
+    MUST(cmt_chain_state_decode(cmt_buf_slice(&bytes), release, &state, &error));
     MUST(cmt_chain_state_encode(&state, &again));
     test_same(cmt_buf_slice(&again), hex);
     cmt_buf_free(&again);
@@ -92,9 +86,9 @@ static void check_save(const test_line *line)
     cmt_chain_state state = decode_state(test_word(line, 1));
     open_empty();
     if (test_is(line, "save"))
-        MUST(cmt_state_store_save(store, &state, &err));
+        MUST(cmt_state_store_save(store, &state, &error));
     else
-        MUST(cmt_state_store_bootstrap(store, &state, &err));
+        MUST(cmt_state_store_bootstrap(store, &state, &error));
     expect_digest(test_word(line, 3));
     close_all();
     cmt_chain_state_free(&state);
@@ -105,7 +99,7 @@ static cmt_block_meta decode_meta(const char *hex)
 {
     cmt_buf bytes = test_unhex(hex);
     cmt_block_meta meta;
-    MUST(cmt_block_meta_decode(cmt_buf_slice(&bytes), &meta, &err));
+    MUST(cmt_block_meta_decode(cmt_buf_slice(&bytes), &meta, &error));
     cmt_buf_free(&bytes);
     return meta;
 }
@@ -120,10 +114,10 @@ static void check_rollback(const test_line *line)
     cmt_block_meta latest_meta = decode_meta(test_word(line, 5));
     cmt_buf bytes = CMT_BUF_INIT;
     open_empty();
-    MUST(cmt_state_store_bootstrap(store, &before, &err));
-    MUST(cmt_state_store_save(store, &state, &err));
+    MUST(cmt_state_store_bootstrap(store, &before, &error));
+    MUST(cmt_state_store_save(store, &state, &error));
     MUST(cmt_state_store_rollback(store, &rollback_meta, &latest_meta, test_word(line, 1), &after,
-                                  &err));
+                                  &error));
     MUST(cmt_chain_state_encode(&after, &bytes));
     test_same(cmt_buf_slice(&bytes), test_word(line, 6));
     expect_digest(test_word(line, 7));
@@ -144,7 +138,7 @@ static void check_results(const test_line *line)
     cmt_buf bytes = test_unhex(test_word(line, 1));
     cmt_buf again = CMT_BUF_INIT;
     cmt_results results;
-    MUST(cmt_results_decode(cmt_buf_slice(&bytes), &results, &err));
+    MUST(cmt_results_decode(cmt_buf_slice(&bytes), &results, &error));
     MUST(cmt_results_encode(&results, &again));
     test_same(cmt_buf_slice(&again), test_word(line, refused ? 1 : 2));
     if (results.app_hash.size > 0)
@@ -163,10 +157,10 @@ static void check_genesis(const test_line *line)
 {
     cmt_buf json = test_unhex(test_word(line, 1));
     cmt_buf bytes = CMT_BUF_INIT;
-    MUST(cmt_genesis_rewrite(cmt_buf_slice(&json), release, &bytes, &err));
+    MUST(cmt_genesis_rewrite(cmt_buf_slice(&json), release, &bytes, &error));
     test_same(cmt_buf_slice(&bytes), test_word(line, 2));
     cmt_buf again = CMT_BUF_INIT;
-    MUST(cmt_genesis_rewrite(cmt_buf_slice(&bytes), release, &again, &err));
+    MUST(cmt_genesis_rewrite(cmt_buf_slice(&bytes), release, &again, &error));
     test_same(cmt_buf_slice(&again), test_word(line, 2));
     cmt_buf_free(&again);
     cmt_buf_free(&bytes);
@@ -208,7 +202,7 @@ START_TEST(an_app_hash_tells_results_also_when_it_is_empty)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cmt_buf bytes = test_unhex(cases[i].hex);
         cmt_results results;
-        MUST(cmt_results_decode(cmt_buf_slice(&bytes), &results, &err));
+        MUST(cmt_results_decode(cmt_buf_slice(&bytes), &results, &error));
         ck_assert_msg(results.legacy == cases[i].legacy, "%s", cases[i].hex);
         cmt_results_free(&results);
         cmt_buf_free(&bytes);
@@ -222,7 +216,7 @@ START_TEST(results_of_neither_kind_are_corrupt)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cmt_buf bytes = test_unhex(cases[i]);
         cmt_results results;
-        ck_assert_msg(cmt_results_decode(cmt_buf_slice(&bytes), &results, &err) == CMT_CORRUPT,
+        ck_assert_msg(cmt_results_decode(cmt_buf_slice(&bytes), &results, &error) == CMT_CORRUPT,
                       "%s passed", cases[i]);
         ck_assert_ptr_null(results.events);
         cmt_buf_free(&bytes);

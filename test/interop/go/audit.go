@@ -15,21 +15,12 @@ import (
 
 // audit reads a home that somebody else wrote, as CometBFT, and checks every height against what stands around it:
 // blocks and their parts, commits and who signed them, sets, parameters, results.
-func audit(r *shared.Request) (reply shared.Reply, err error) {
-	chain, err := shared.LoadChain(r.Home)
-	if err != nil {
-		return nil, err
-	}
-	s, err := openStores(r.Home, chain)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
+func audit(r *shared.Request, s *stores) (shared.Reply, error) {
 	state, err := s.states.Load()
 	if err != nil {
 		return nil, err
 	}
-	a := &auditor{stores: s, state: state, discard: chain.Discard}
+	a := &auditor{stores: s, state: state}
 	base, height := s.blocks.Base(), s.blocks.Height()
 	if height != state.LastBlockHeight {
 		return nil, fmt.Errorf("the blocks end at %d, the state at %d", height, state.LastBlockHeight)
@@ -45,7 +36,6 @@ func audit(r *shared.Request) (reply shared.Reply, err error) {
 type auditor struct {
 	*stores
 	state             sm.State
-	discard           bool
 	commits, extended int
 }
 
@@ -137,7 +127,7 @@ func (a *auditor) results(h int64, block *types.Block) error {
 		next := a.blocks.LoadBlockMeta(h + 1)
 		resultsHash, appHash = next.Header.LastResultsHash, next.Header.AppHash
 	}
-	if a.discard || len(appHash) == 0 { // without an app hash CometBFT takes them for those of 0.37
+	if a.chain.Discard || len(appHash) == 0 { // without an app hash CometBFT takes them for those of 0.37
 		return nil
 	}
 	res, err := a.states.LoadFinalizeBlockResponse(h)

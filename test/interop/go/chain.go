@@ -25,7 +25,6 @@ import (
 // maker writes a chain with CometBFT's block executor and stores.
 type maker struct {
 	*stores
-	chain  shared.Chain
 	app    *app
 	conns  proxy.AppConns
 	exec   *sm.BlockExecutor
@@ -38,7 +37,7 @@ func newMaker(home string, chain shared.Chain) (*maker, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &maker{stores: s, chain: chain, signer: map[string]crypto.PrivKey{}}
+	m := &maker{stores: s, signer: map[string]crypto.PrivKey{}}
 	m.app = &app{chain: &m.chain, keys: make([]ed25519.PrivKey, chain.KeyCount())}
 	for i := range m.app.keys {
 		m.app.keys[i] = ed25519.GenPrivKeyFromSecret(chain.KeySecret(i))

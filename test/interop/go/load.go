@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"cmtoracle/shared"
@@ -11,23 +10,14 @@ import (
 
 // load asks CometBFT for everything that a node may need: whole blocks and what belongs to them from
 // base to height, and what verifies evidence that has not expired.
-func load(r *shared.Request) (reply shared.Reply, err error) {
-	chain, err := shared.LoadChain(r.Home)
-	if err != nil {
-		return nil, err
-	}
-	s, err := openStores(r.Home, chain)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
+func load(r *shared.Request, s *stores) (shared.Reply, error) {
 	state, err := s.states.Load()
 	if err != nil {
 		return nil, err
 	}
 	base, height := s.blocks.Base(), s.blocks.Height()
 	for h := base; h <= height; h++ {
-		if err := s.loadHeight(h, height, chain.Discard); err != nil {
+		if err := s.loadHeight(h, height); err != nil {
 			return nil, err
 		}
 	}
@@ -61,7 +51,7 @@ func load(r *shared.Request) (reply shared.Reply, err error) {
 	return shared.Reply{"base": base, "height": height, "window": window}, nil
 }
 
-func (s *stores) loadHeight(h, height int64, discarded bool) error {
+func (s *stores) loadHeight(h, height int64) error {
 	block := loadBlock(s.blocks, h)
 	if block == nil {
 		return fmt.Errorf("no block %d", h)
@@ -78,7 +68,7 @@ func (s *stores) loadHeight(h, height int64, discarded bool) error {
 	if _, err := s.states.LoadConsensusParams(h); err != nil {
 		return err
 	}
-	if discarded {
+	if s.chain.Discard {
 		return nil
 	}
 	_, err := s.states.LoadFinalizeBlockResponse(h)

@@ -30,6 +30,7 @@ import (
 
 // stores are the two databases of a home, opened as a node opens them.
 type stores struct {
+	chain            shared.Chain
 	blockDB, stateDB dbm.DB
 	blocks           *store.BlockStore
 	states           sm.Store
@@ -46,24 +47,31 @@ func openStores(home string, chain shared.Chain) (*stores, error) {
 		return nil, errors.Join(err, blockDB.Close())
 	}
 	return &stores{
-		blockDB: blockDB, stateDB: stateDB,
+		chain: chain, blockDB: blockDB, stateDB: stateDB,
 		blocks: newBlockStore(blockDB, chain), states: newStateStore(stateDB, chain),
 	}, nil
 }
 
 func (s *stores) close() error { return errors.Join(s.blockDB.Close(), s.stateDB.Close()) }
 
+// onStores makes a command of what is done with the stores of a home.
+func onStores(do func(*shared.Request, *stores) (shared.Reply, error)) shared.Command {
+	return func(r *shared.Request) (reply shared.Reply, err error) {
+		chain, err := shared.LoadChain(r.Home)
+		if err != nil {
+			return nil, err
+		}
+		s, err := openStores(r.Home, chain)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, s.close()) }()
+		return do(r, s)
+	}
+}
+
 // prune does what BlockExecutor.pruneBlocks does.
-func prune(r *shared.Request) (reply shared.Reply, err error) {
-	chain, err := shared.LoadChain(r.Home)
-	if err != nil {
-		return nil, err
-	}
-	s, err := openStores(r.Home, chain)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
+func prune(r *shared.Request, s *stores) (shared.Reply, error) {
 	state, err := s.states.Load()
 	if err != nil {
 		return nil, err
@@ -85,16 +93,7 @@ func prune(r *shared.Request) (reply shared.Reply, err error) {
 }
 
 // rollback does what `cometbft rollback` does.
-func rollback(r *shared.Request) (reply shared.Reply, err error) {
-	chain, err := shared.LoadChain(r.Home)
-	if err != nil {
-		return nil, err
-	}
-	s, err := openStores(r.Home, chain)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
+func rollback(r *shared.Request, s *stores) (shared.Reply, error) {
 	height, _, err := sm.Rollback(s.blocks, s.states, r.Hard)
 	if err != nil {
 		return nil, err
@@ -108,8 +107,8 @@ func rollback(r *shared.Request) (reply shared.Reply, err error) {
 
 func main() {
 	commands := map[string]shared.Command{
-		"gen": gen, "append": extend, "prune": prune, "rollback": rollback, "load": load, "take-back": takeBack,
-		"record": record, "audit": audit,
+		"gen": gen, "append": extend, "prune": onStores(prune), "rollback": onStores(rollback), "load": onStores(load), "take-back": onStores(takeBack),
+		"record": record, "audit": onStores(audit),
 	}
 	for name, command := range engineCommands {
 		commands[name] = command

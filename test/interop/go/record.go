@@ -43,8 +43,8 @@ func record(q *shared.Request) (reply shared.Reply, err error) {
 	chain := q.Chain
 	r.script = newScript(&chain)
 	blockDB, stateDB := dbm.NewMemDB(), dbm.NewMemDB()
-	s := &stores{blockDB: blockDB, stateDB: stateDB, blocks: newBlockStore(blockDB, chain)}
-	r.maker = &maker{stores: s, chain: chain, signer: map[string]crypto.PrivKey{}}
+	s := &stores{chain: chain, blockDB: blockDB, stateDB: stateDB, blocks: newBlockStore(blockDB, chain)}
+	r.maker = &maker{stores: s, signer: map[string]crypto.PrivKey{}}
 	r.makeKeys()
 	if r.out, err = newTranscript(q.Out); err != nil {
 		return nil, err
