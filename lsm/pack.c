@@ -98,12 +98,19 @@ static uint64_t bytes_left(const cmt_lsm_edit *edit)
     return bytes;
 }
 
-/* The table of a deeper level that saves most; count if none saves anything. */
-static size_t best(const uint64_t *savings, size_t from, size_t to)
+/* What packing saves for each byte that it goes through. */
+static double yield(const cmt_lsm_edit *edit, const uint64_t *savings, size_t i)
+{
+    return (double)savings[i] / (double)edit->view->version.tables[i].size;
+}
+
+/* The table of a deeper level that is worth most; `to` if none saves anything. */
+static size_t best(const cmt_lsm_edit *edit, const uint64_t *savings, size_t from, size_t to)
 {
     size_t found = to;
     for (size_t i = from; i < to; i++)
-        if (savings[i] > 0 && (found == to || savings[i] > savings[found]))
+        if (savings[i] > 0 &&
+            (found == to || yield(edit, savings, i) > yield(edit, savings, found)))
             found = i;
     return found;
 }
@@ -115,7 +122,7 @@ static void choose(cmt_lsm_edit *edit, uint64_t *savings, uint64_t *total)
     const size_t end = v->level_start[UNPACKED_LEVELS];
     const uint64_t limit = (bytes_left(edit) - *total) / 100 * edit->spec.unpacked_percent;
     while (*total > limit) {
-        size_t i = best(savings, v->level_start[1], end);
+        size_t i = best(edit, savings, v->level_start[1], end);
         if (i == end)
             return;
         edit->plans[i].fate = CMT_LSM_REWRITE;

@@ -6,10 +6,12 @@
  * they were written; here the bytes of each file are compared, by checksum, with those that were meant,
  * and the index is walked once more as a reader would.
  */
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "cleanup.h"
 #include "crc32c.h"
+#include "crew.h"
 #include "edit_internal.h"
 
 #define CHUNK ((uint64_t)512 << 10)
@@ -23,20 +25,19 @@ static cmt_status wrong(const cmt_lsm__table *table, const char *what, cmt_error
         table->name, what);
 }
 
-static cmt_status compare_bytes(cmt_lsm_edit *edit, const cmt_lsm__table *table,
-                                const cmt_lsm__written *written, cmt_buf *chunk, cmt_error *err)
+static cmt_status compare_bytes(const cmt_lsm__table *table, const cmt_lsm__written *written,
+                                cmt_error *err)
 {
+    CMT_AUTO(cmt_buf_free) cmt_buf chunk = CMT_BUF_INIT;
     uint32_t crc = 0;
     if (table->meta->size != written->size)
         return wrong(table, "size", err);
-    cmt_buf_clear(chunk);
-    if (cmt_buf_reserve(chunk, (size_t)CHUNK) != CMT_OK)
+    if (cmt_buf_reserve(&chunk, (size_t)CHUNK) != CMT_OK)
         return cmt_lsm__no_memory(err);
     for (uint64_t at = 0; at < written->size;) {
         uint64_t n = written->size - at < CHUNK ? written->size - at : CHUNK;
-        CMT_TRY(cmt_file_read_at(table->fd, table->name, at, chunk->data, (size_t)n, err));
-        crc = cmt_crc32c(crc, chunk->data, (size_t)n);
-        edit->view->cache.bytes_read += n;
+        CMT_TRY(cmt_file_read_at(table->fd, table->name, at, chunk.data, (size_t)n, err));
+        crc = cmt_crc32c(crc, chunk.data, (size_t)n);
         at += n;
     }
     return crc == written->crc ? CMT_OK : wrong(table, "contents", err);
@@ -67,19 +68,6 @@ static cmt_status walk_index(const cmt_lsm__table *table, cmt_error *err)
     return CMT_OK;
 }
 
-static cmt_status verify_table(cmt_lsm_edit *edit, const cmt_lsm__table_meta *meta,
-                               const cmt_lsm__written *written, cmt_buf *chunk, cmt_error *err)
-{
-    cmt_lsm__table *table;
-    CMT_TRY(
-        cmt_lsm__table_open(edit->view->dir_fd, meta, &edit->view->cache.bytes_read, &table, err));
-    cmt_status st = compare_bytes(edit, table, written, chunk, err);
-    if (st == CMT_OK)
-        st = walk_index(table, err);
-    cmt_lsm__table_release(table);
-    return st;
-}
-
 static const cmt_lsm__written *find_written(const cmt_lsm_edit *edit, uint64_t number)
 {
     /* Numbers ascend as tables are created. */
@@ -96,18 +84,38 @@ static const cmt_lsm__written *find_written(const cmt_lsm_edit *edit, uint64_t n
     return found ? &edit->written[low] : NULL;
 }
 
+/* ---- by several threads ---------------------------------------------------------------------- */
+
+typedef struct readers {
+    cmt_lsm_edit *edit;
+    uint64_t total; /* bytes */
+    atomic_uint_fast64_t done;
+} readers;
+
+static cmt_status verify_table(void *context, size_t index, cmt_error *err)
+{
+    readers *r = context;
+    const cmt_lsm__table_meta *meta = &r->edit->new_tables[index];
+    const cmt_lsm__written *written = find_written(r->edit, meta->number);
+    uint64_t bytes = 0;
+    cmt_lsm__table *table;
+    if (written == NULL)
+        return CMT_OK; /* an old table */
+    CMT_TRY(cmt_lsm__table_open(r->edit->view->dir_fd, meta, &bytes, &table, err));
+    cmt_status st = compare_bytes(table, written, err);
+    if (st == CMT_OK)
+        st = walk_index(table, err);
+    cmt_lsm__table_release(table);
+    if (st != CMT_OK)
+        return st;
+    cmt_lsm__edit_count_bytes(r->edit, bytes + meta->size, 0);
+    const uint64_t done = atomic_fetch_add(&r->done, meta->size) + meta->size;
+    return cmt_lsm__edit_progress(r->edit, "verify", done, r->total, err);
+}
+
 cmt_status cmt_lsm__verify_written(cmt_lsm_edit *edit, cmt_error *err)
 {
-    CMT_AUTO(cmt_buf_free) cmt_buf chunk = CMT_BUF_INIT;
-    uint64_t done = 0;
-    for (size_t i = 0; i < edit->new_count; i++) {
-        const cmt_lsm__table_meta *meta = &edit->new_tables[i];
-        const cmt_lsm__written *written = find_written(edit, meta->number);
-        if (written == NULL)
-            continue; /* an old table */
-        CMT_TRY(verify_table(edit, meta, written, &chunk, err));
-        done += meta->size;
-        CMT_TRY(cmt_lsm__edit_progress(edit, "verify", done, edit->counts.bytes_written, err));
-    }
-    return CMT_OK;
+    readers r = {.edit = edit, .total = edit->counts.bytes_written};
+    atomic_init(&r.done, 0);
+    return cmt_lsm__crew_run(edit->new_count, verify_table, &r, err);
 }

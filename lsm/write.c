@@ -10,11 +10,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "crew.h"
 #include "edit_internal.h"
 
 #define PREFETCH_BYTES ((uint64_t)64 << 20)
-/* Beside the calling thread; they wait for the disk as much as for the processor. */
-#define HELPERS 2
 #define JOB_CACHE_BYTES ((size_t)4 << 20)
 #define JOB_OPEN_TABLES 64
 
@@ -59,10 +58,6 @@ typedef struct writers {
     cmt_lsm_edit *edit;
     job *jobs;
     size_t count;
-    pthread_mutex_t lock;
-    size_t next;       /* to be taken */
-    cmt_status status; /* of the first that failed */
-    cmt_error error;
 } writers;
 
 /* May what is written of the tables before `i` and from it on be two tables?  Not if a user key would be
@@ -98,64 +93,31 @@ static cmt_status write_with(cmt_lsm_edit *edit, cmt_lsm_view *view, const job *
                          : cmt_lsm__write_tables(edit, view, j->level, j->from, j->to, err);
 }
 
-static cmt_status write_job(cmt_lsm_edit *edit, const job *j, cmt_error *err)
+static cmt_status write_job(void *context, size_t index, cmt_error *err)
 {
+    const writers *w = context;
+    cmt_lsm_edit *edit = w->edit;
     cmt_lsm_view view = *edit->view;
     CMT_TRY(cmt_lsm__cache_init(&view.cache, view.dir_fd, view.version.tables, view.version.count,
                                 JOB_CACHE_BYTES, JOB_OPEN_TABLES, err));
-    cmt_status st = write_with(edit, &view, j, err);
+    cmt_status st = write_with(edit, &view, &w->jobs[index], err);
     cmt_lsm__edit_count_bytes(edit, view.cache.bytes_read, 0);
     cmt_lsm__cache_fini(&view.cache);
     return st;
 }
 
-/* The next job; NULL when there is none, or one has failed. */
-static const job *take(writers *w)
-{
-    pthread_mutex_lock(&w->lock);
-    const job *j = w->next < w->count && w->status == CMT_OK ? &w->jobs[w->next++] : NULL;
-    pthread_mutex_unlock(&w->lock);
-    return j;
-}
-
-static void *work(void *argument)
-{
-    writers *w = argument;
-    const job *j;
-    while ((j = take(w)) != NULL) {
-        cmt_error error = CMT_ERROR_INIT;
-        cmt_status st = write_job(w->edit, j, &error);
-        if (st == CMT_OK)
-            continue;
-        pthread_mutex_lock(&w->lock);
-        if (w->status == CMT_OK) {
-            w->status = st;
-            w->error = error;
-        }
-        pthread_mutex_unlock(&w->lock);
-    }
-    return NULL;
-}
-
 cmt_status cmt_lsm__write_prune(cmt_lsm_edit *edit, cmt_error *err)
 {
-    writers w = {.edit = edit, .status = CMT_OK};
-    pthread_t threads[HELPERS];
-    unsigned started = 0;
+    writers w = {.edit = edit};
     w.jobs = malloc((edit->view->version.count + 1) * sizeof *w.jobs);
     if (w.jobs == NULL)
         return cmt_lsm__no_memory(err);
     w.jobs[w.count++] = (job){0, 0, 0}; /* the longest, so the first */
     for (unsigned level = 1; level < CMT_LSM_LEVELS; level++)
         part_level(edit, level, &w);
-    w.status = prefetch(edit, &w.error);
-    pthread_mutex_init(&w.lock, NULL);
-    while (started < HELPERS && pthread_create(&threads[started], NULL, work, &w) == 0)
-        started++;
-    work(&w); /* alone, if no thread could be had */
-    while (started > 0)
-        pthread_join(threads[--started], NULL);
-    pthread_mutex_destroy(&w.lock);
+    cmt_status st = prefetch(edit, err);
+    if (st == CMT_OK)
+        st = cmt_lsm__crew_run(w.count, write_job, &w, err);
     free(w.jobs);
-    return w.status == CMT_OK ? CMT_OK : cmt_error_set(err, w.status, "%s", w.error.message);
+    return st;
 }

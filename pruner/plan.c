@@ -17,7 +17,7 @@
 /* … and the rest of the tables it touches while that costs no more than it frees. */
 #define COMPACT_SPARE_PERCENT 100
 /* … and packs RocksDB's unpacked tables until what is left takes up at most so much too much. */
-#define COMPACT_UNPACKED_PERCENT 10
+#define COMPACT_UNPACKED_PERCENT 12
 /* Rough speeds, for the estimate of a plan only. */
 #define WRITE_BYTES_PER_MS 200000
 #define FIXED_MS 30
