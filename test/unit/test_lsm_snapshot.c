@@ -353,8 +353,8 @@ START_TEST(each_view_beside_a_writer_is_one_moment)
     pthread_t thread;
     unsigned last = 0;
     ck_assert_int_eq(pthread_create(&thread, NULL, keep_writing, &w), 0);
-    /* So many make tables come and go. */
-    for (unsigned i = 0; i < 200; i++) {
+    /* So many rounds make tables come and go; a writer that gets little of the processor takes more views. */
+    for (unsigned i = 0; i < 200 || last <= 1000; i++) {
         atomic_fetch_add(&w.views, 1);
         cmt_lsm_view *view = open_beside();
         unsigned now = counters_of(view);
@@ -367,7 +367,6 @@ START_TEST(each_view_beside_a_writer_is_one_moment)
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     leveldb_close(w.db);
     cmt_lsm_view *view = open_beside();
-    ck_assert_uint_gt(last, 1000);
     ck_assert_uint_eq(counters_of(view), w.rounds - 1);
     cmt_lsm_view_close(view);
 }
