@@ -4,6 +4,7 @@
 import concurrent.futures
 import multiprocessing
 import os
+import random
 import sys
 import time
 import traceback
@@ -48,18 +49,22 @@ def full():
 
 
 def sampled(cases):
-    """Of many cases with CMT_TEST_SAMPLE=N one in N, in their order, others from run to run: where the program is
-    instrumented and slow."""
+    """Of many cases with CMT_TEST_SAMPLE=N one in N, of few one in two, in their order, others from run to run: where
+    the program is instrumented and slow."""
     share = int(os.environ.get("CMT_TEST_SAMPLE", "1"))
-    if share < 2 or len(cases) <= share:
+    if share < 2:
         return cases
-    first = seed() % share
-    return cases[first::share]
+    if len(cases) <= share:
+        share = 2
+    return cases[CHOICE.randrange(share)::share]
 
 
 def seed():
     """The seed of this run: given, or from the clock; printed by whoever uses it."""
     return int(os.environ.get("CMT_TEST_SEED", "0")) or int(time.time() * 1000) % 1_000_000_007
+
+
+CHOICE = random.Random(seed())
 
 
 def _run_case(function, case):

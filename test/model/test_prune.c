@@ -721,8 +721,8 @@ int main(int argc, char **argv)
     first_seed = (uint64_t)number_from(getenv("CMT_SEED"), (long)first_seed);
     first_seed = (uint64_t)number_from(argc > 2 ? argv[2] : NULL, (long)first_seed);
 
-    Suite *suite = suite_create("prune_model");
-    TCase *tc = tcase_create("prune_model");
+    Suite *suite = suite_create("prune");
+    TCase *tc = tcase_create("prune");
     tcase_set_timeout(tc, 3600);
     tcase_add_test(tc, rules_leave_what_the_model_leaves);
     suite_add_tcase(suite, tc);
