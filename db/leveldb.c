@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cmtstore/lsm.h"
+
 #include "batch.h"
 #include "leveldb_internal.h"
 #include "marker.h"
@@ -284,6 +286,18 @@ static void free_parts(cmt_db__leveldb *db)
     free(db);
 }
 
+/* A compaction that ran when the engine closed leaves the table it was writing; only the next opening would remove it. */
+static cmt_status remove_unnamed(const cmt_db__leveldb *db, cmt_error *err)
+{
+    const cmt_lsm_edit_options options = {.name = "a closed database"};
+    cmt_lsm_retired retired;
+    cmt_lsm_edit *edit;
+    CMT_TRY(cmt_lsm_edit_open(db->guard.dir, &options, &edit, err));
+    cmt_status st = cmt_lsm_edit_retire(edit, NULL, &retired, err);
+    cmt_lsm_edit_free(edit);
+    return st;
+}
+
 static void level_close(cmt_db *base)
 {
     cmt_db__leveldb *db = of(base);
@@ -292,8 +306,10 @@ static void level_close(cmt_db *base)
     report(db, flushed, &err);
     leveldb_close(db->db);
     report(db, cmt_db__guard_restore_owner(&db->guard, &err), &err);
-    if (flushed == CMT_OK)
+    if (flushed == CMT_OK) {
+        report(db, remove_unnamed(db, &err), &err);
         report(db, cmt_db__marker_clear(db->guard.dir, &err), &err);
+    }
     free_parts(db);
 }
 

@@ -134,6 +134,31 @@ START_TEST(a_closed_leveldb_leaves_no_log_and_no_marker)
 }
 END_TEST
 
+/* Tables of the directory, and those that its MANIFEST names. */
+static unsigned tables_named(void)
+{
+    cmt_db_stats stats;
+    cmt_db *view;
+    unsigned count = 0;
+    must(cmt_db_open_view(dir, NULL, &view, &err));
+    must(cmt_db_get_stats(view, &stats, &err));
+    for (size_t level = 0; level < CMT_DB_LEVELS; level++)
+        count += (unsigned)stats.tables[level];
+    cmt_db_close(view);
+    return count;
+}
+
+START_TEST(a_leveldb_closed_while_it_compacts_leaves_no_table_that_nothing_names)
+{
+    for (unsigned round = 0; round < 12; round++) {
+        put_many(0, 3000, 1000, round);
+        close_db();
+        ck_assert_uint_eq(files_count(dir, ".ldb"), tables_named());
+        contract_reopen();
+    }
+}
+END_TEST
+
 START_TEST(a_marker_that_a_dead_process_left_is_healed)
 {
     bool healed = false;
@@ -317,6 +342,7 @@ TCase *file_cases(void)
     if (backend != ON_LEVELDB)
         return tc;
     tcase_add_test(tc, a_closed_leveldb_leaves_no_log_and_no_marker);
+    tcase_add_test(tc, a_leveldb_closed_while_it_compacts_leaves_no_table_that_nothing_names);
     tcase_add_test(tc, a_marker_that_a_dead_process_left_is_healed);
     tcase_add_test(tc, a_pending_current_is_refused_and_left_alone);
     return tc;
