@@ -2,13 +2,15 @@
  *
  * The signatures of a commit against the set that should have made them, on several threads.
  *
- * Signatures are taken in their order, each by whoever is free; a thread ends at the first that it finds wrong, or
- * when one before its next is known to be.  So everything before the lowest that is wrong has been verified, and that
- * one is what a walk on one thread would have stopped at.
+ * Runs of signatures are taken in their order, each by whoever is free.  Those of ed25519 in a run are verified together; where
+ * that says no, or anything else is wrong, the run is walked one by one.  A thread ends at the first signature that it
+ * finds wrong, or when one before its next is known to be.  So everything before the lowest that is wrong has been
+ * verified, and that one is what a walk on one thread would have stopped at.
  */
 #include "cmtstore/types_validators.h"
 
 #include "cleanup.h"
+#include "ed25519.h"
 #include "types_internal.h"
 
 #include <inttypes.h>
@@ -20,6 +22,10 @@
 #define THREADS_MAX 8
 /* Fewer are not worth a thread: one takes about as long to start and to end as two to verify. */
 #define SIGNATURES_PER_THREAD 16
+/* Of more, another one gets no cheaper. */
+#define RUN_MAX 64
+/* For each thread, as one may be slower than the others. */
+#define RUNS_PER_THREAD 2
 
 /* Source: types/validation.go verifyBasicValsAndCommit */
 static cmt_status check_subject(const cmt_validator_set *set, const cmt_block_id *block_id,
@@ -36,19 +42,18 @@ static cmt_status check_subject(const cmt_validator_set *set, const cmt_block_id
     return CMT_OK;
 }
 
-static cmt_status verify_one(const char *chain_id, const cmt_validator *validator,
-                             const cmt_commit *commit, size_t index, cmt_buf *signed_bytes,
-                             cmt_error *err)
+/* What is to be verified at @p index, but for the signature. */
+static cmt_status prepare(const char *chain_id, const cmt_validator *validator,
+                          const cmt_commit *commit, size_t index, cmt_public_key *key,
+                          cmt_buf *signed_bytes, cmt_error *err)
 {
-    const cmt_commit_sig *sig = &commit->signatures[index];
-    if (!cmt_slice_equal(sig->address, validator->address))
+    if (!cmt_slice_equal(commit->signatures[index].address, validator->address))
         return cmt_error_set(err, CMT_CORRUPT, "it carries another validator's address");
-    cmt_public_key key;
-    CMT_TRY(cmt_validator_public_key(validator, &key, err));
+    CMT_TRY(cmt_validator_public_key(validator, key, err));
     cmt_status st = cmt_commit_sign_bytes(chain_id, commit, index, signed_bytes);
     if (st != CMT_OK)
         return cmt_error_set(err, st, "no memory for what was signed");
-    return cmt_key_verify(&key, cmt_buf_slice(signed_bytes), sig->signature, err);
+    return CMT_OK;
 }
 
 /* ---- threads ----------------------------------------------------------------------------- */
@@ -58,6 +63,7 @@ typedef struct job {
     const char *chain_id;
     const cmt_validator_set *set;
     const cmt_commit *commit;
+    size_t run;           /* signatures in one */
     atomic_size_t next;   /* signature to be taken */
     atomic_size_t lowest; /* that is known to be wrong; the count: none */
 } job;
@@ -78,23 +84,65 @@ static void lower(atomic_size_t *lowest, size_t index)
         continue;
 }
 
+/* Whether the signatures in [begin,end) are all genuine.  False may also mean that there was no memory. */
+static bool verify_together(const job *j, size_t begin, size_t end, cmt_buf *signed_bytes)
+{
+    CMT_AUTO(cmt_ed25519_batch_free_cleanup)
+    cmt_ed25519_batch *batch = cmt_ed25519_batch_new(end - begin);
+    if (batch == NULL)
+        return false;
+    for (size_t i = begin; i < end; i++) {
+        cmt_public_key key;
+        const cmt_commit_sig *sig = &j->commit->signatures[i];
+        if (sig->flag == CMT_BLOCK_ID_ABSENT)
+            continue;
+        if (prepare(j->chain_id, &j->set->validators[i], j->commit, i, &key, signed_bytes, NULL) !=
+            CMT_OK)
+            return false;
+        const cmt_slice bytes = cmt_buf_slice(signed_bytes);
+        bool good = key.type == CMT_KEY_ED25519
+                        ? cmt_ed25519_batch_add(batch, key.bytes, bytes, sig->signature)
+                        : cmt_key_verify(&key, bytes, sig->signature, NULL) == CMT_OK;
+        if (!good)
+            return false;
+    }
+    return cmt_ed25519_batch_verify(batch);
+}
+
+/* The lowest of [begin,end) that is not genuine, unless one before it is known not to be. */
+static cmt_status walk(worker *w, size_t begin, size_t end, cmt_buf *signed_bytes)
+{
+    job *j = w->job;
+    for (size_t i = begin; i < end && i < atomic_load(&j->lowest); i++) {
+        cmt_public_key key;
+        const cmt_commit_sig *sig = &j->commit->signatures[i];
+        if (sig->flag == CMT_BLOCK_ID_ABSENT)
+            continue;
+        w->index = i;
+        CMT_TRY(prepare(j->chain_id, &j->set->validators[i], j->commit, i, &key, signed_bytes,
+                        &w->err));
+        CMT_TRY(cmt_key_verify(&key, cmt_buf_slice(signed_bytes), sig->signature, &w->err));
+    }
+    return CMT_OK;
+}
+
 static void *work(void *context)
 {
     worker *w = context;
     job *j = w->job;
     CMT_AUTO(cmt_buf_free) cmt_buf signed_bytes = CMT_BUF_INIT;
     for (;;) {
-        size_t i = atomic_fetch_add(&j->next, 1);
-        if (i >= atomic_load(&j->lowest))
+        size_t begin = atomic_fetch_add(&j->next, j->run);
+        if (begin >= atomic_load(&j->lowest))
             return NULL;
-        if (j->commit->signatures[i].flag == CMT_BLOCK_ID_ABSENT)
+        size_t left = j->commit->count - begin;
+        size_t end = begin + (left < j->run ? left : j->run);
+        if (verify_together(j, begin, end, &signed_bytes))
             continue;
-        w->status =
-            verify_one(j->chain_id, &j->set->validators[i], j->commit, i, &signed_bytes, &w->err);
+        w->status = walk(w, begin, end, &signed_bytes);
         if (w->status == CMT_OK)
             continue;
-        w->index = i;
-        lower(&j->lowest, i);
+        lower(&j->lowest, w->index);
         return NULL;
     }
 }
@@ -142,7 +190,11 @@ static cmt_status verify_all(const char *chain_id, const cmt_validator_set *set,
         workers[i].status = CMT_OK;
         workers[i].err = (cmt_error)CMT_ERROR_INIT;
     }
-    size_t threads = start_others(workers, count_threads(commit->count));
+    size_t threads = count_threads(commit->count);
+    j.run = commit->count / (threads * RUNS_PER_THREAD) + 1;
+    if (j.run > RUN_MAX)
+        j.run = RUN_MAX;
+    threads = start_others(workers, threads);
     work(&workers[0]);
     for (size_t i = 1; i < threads; i++)
         pthread_join(workers[i].thread, NULL);
