@@ -158,6 +158,11 @@ void cmt_ed25519_batch_free(cmt_ed25519_batch *batch)
     free(batch);
 }
 
+void cmt_ed25519_batch_clear(cmt_ed25519_batch *batch)
+{
+    batch->count = 0;
+}
+
 bool cmt_ed25519_batch_add(cmt_ed25519_batch *batch, cmt_slice key, cmt_slice message,
                            cmt_slice bytes)
 {

@@ -11,7 +11,6 @@
 #ifndef CMT_TYPES_ED25519_H
 #define CMT_TYPES_ED25519_H
 
-#include "cleanup.h"
 #include "cmtstore/base.h"
 
 #define CMT_ED25519_KEY_SIZE 32
@@ -27,7 +26,9 @@ typedef struct cmt_ed25519_batch cmt_ed25519_batch;
 /** A batch for up to @p capacity signatures; NULL without memory. */
 cmt_ed25519_batch *cmt_ed25519_batch_new(size_t capacity);
 void cmt_ed25519_batch_free(cmt_ed25519_batch *batch);
-CMT_DEFINE_CLEANUP(cmt_ed25519_batch, cmt_ed25519_batch_free)
+
+/** Take all out again. */
+void cmt_ed25519_batch_clear(cmt_ed25519_batch *batch);
 
 /** Add a signature; nothing of it is borrowed.
  *  @return false if it is not genuine for sure, or the batch is full; then it was not added */
