@@ -79,15 +79,15 @@ function(cmt_bench_program name)
     endif()
 endfunction()
 
-# cmt_test_helper(<name> SOURCES <file>... [LIBRARIES <target>...] [PRELOAD])
+# cmt_test_helper(<name> SOURCES <file>... [MODULES <module>...] [LIBRARIES <target>...] [PRELOAD])
 #
 # A program that tests run, or with PRELOAD a shared object that they preload.  Tests find its path in the
-# environment as CMT_TEST_<NAME>.  Not instrumented: it judges or disturbs what is.
+# environment as CMT_TEST_<NAME>.  Not instrumented: it judges or disturbs what is.  It sees base/ and the folders of its modules.
 function(cmt_test_helper name)
     if(NOT CMT_TESTS)
         return()
     endif()
-    cmake_parse_arguments(PARSE_ARGV 1 arg "PRELOAD" "" "SOURCES;LIBRARIES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "PRELOAD" "" "SOURCES;MODULES;LIBRARIES")
     if(arg_PRELOAD)
         add_library(${name} MODULE ${arg_SOURCES})
         set_target_properties(${name} PROPERTIES
@@ -99,6 +99,10 @@ function(cmt_test_helper name)
         set_target_properties(${name} PROPERTIES
             RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/test")
     endif()
+    foreach(module IN LISTS arg_MODULES)
+        target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/base ${PROJECT_SOURCE_DIR}/${module})
+        target_link_libraries(${name} PRIVATE cmt_${module})
+    endforeach()
     target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
     target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} cmt_warnings)
     string(TOUPPER "CMT_TEST_${name}" variable)

@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One signature.
- *
- * libsodium refuses some odd encodings of points that CometBFT's ZIP-215 accepts; honest signers
- * make none (docs/compatibility.md).
  */
 #include "cmtstore/types_validators.h"
 
+#include "ed25519.h"
 #include "types_internal.h"
 
 #include <secp256k1.h>
-#include <sodium.h>
 
 #define SIGNATURE_SIZE 64
-
-static bool verify_ed25519(cmt_slice key, cmt_slice signed_bytes, cmt_slice signature)
-{
-    return signature.size == SIGNATURE_SIZE && key.size == crypto_sign_PUBLICKEYBYTES &&
-           crypto_sign_verify_detached(signature.data, signed_bytes.data, signed_bytes.size,
-                                       key.data) == 0;
-}
 
 /* Over SHA-256; only the lower of the two possible S is accepted. */
 static cmt_status verify_secp256k1(cmt_slice key, cmt_slice signed_bytes, cmt_slice signature,
@@ -44,7 +34,7 @@ cmt_status cmt_key_verify(const cmt_public_key *key, cmt_slice signed_bytes, cmt
 {
     bool genuine = false;
     if (key->type == CMT_KEY_ED25519)
-        genuine = verify_ed25519(key->bytes, signed_bytes, signature);
+        genuine = cmt_ed25519_verify(key->bytes, signed_bytes, signature);
     else if (key->type == CMT_KEY_SECP256K1)
         CMT_TRY(verify_secp256k1(key->bytes, signed_bytes, signature, &genuine, err));
     else

@@ -42,7 +42,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_validator_public_key(const cmt_validator *
 CMT_API CMT_MUST_CHECK cmt_status cmt_key_address(const cmt_public_key *key, cmt_hash *out,
                                                   cmt_error *err);
 
-/** Verify a signature.  ed25519 by libsodium, secp256k1 by libsecp256k1.
+/** Verify a signature.  ed25519 by ZIP-215, as CometBFT does; secp256k1 by libsecp256k1.
  *  @retval CMT_CORRUPT      it is not of this key over these bytes
  *  @retval CMT_UNSUPPORTED  another type of key
  *  Source: crypto/ed25519 and crypto/secp256k1, PubKey.VerifySignature */

@@ -9,6 +9,7 @@
 #include "types_internal.h"
 
 #include <sched.h>
+#include <secp256k1.h>
 
 static size_t seen;
 
@@ -310,6 +311,48 @@ START_TEST(the_first_wrong_signature_is_named_whoever_is_quicker)
 }
 END_TEST
 
+/* Signature @p i made anew with a secp256k1 key. */
+static void sign_otherwise(crowd *c, size_t i, uint8_t key_bytes[33], uint8_t signature[64])
+{
+    static const uint8_t secret[32] = {[31] = 7};
+    secp256k1_context *context = secp256k1_context_create(SECP256K1_CONTEXT_SIGN);
+    secp256k1_pubkey key;
+    secp256k1_ecdsa_signature sig;
+    size_t size = 33;
+    cmt_buf bytes = CMT_BUF_INIT;
+    cmt_hash hash;
+    TEST_MUST(cmt_commit_sign_bytes("test-chain", &c->commit, i, &bytes) == CMT_OK);
+    TEST_MUST(cmt_sha256(cmt_buf_slice(&bytes), &hash, NULL) == CMT_OK);
+    TEST_MUST(secp256k1_ec_pubkey_create(context, &key, secret) == 1);
+    secp256k1_ec_pubkey_serialize(context, key_bytes, &size, &key, SECP256K1_EC_COMPRESSED);
+    TEST_MUST(secp256k1_ecdsa_sign(context, &sig, hash.bytes, secret, NULL, NULL) == 1);
+    secp256k1_ecdsa_signature_serialize_compact(context, signature, &sig);
+    secp256k1_context_destroy(context);
+    cmt_buf_free(&bytes);
+    c->members[i].key_type = CMT_SLICE("secp256k1");
+    c->members[i].key_bytes = (cmt_slice){key_bytes, 33};
+    c->sigs[i].signature = (cmt_slice){signature, 64};
+}
+
+START_TEST(keys_of_two_kinds_sign_one_commit)
+{
+    static crowd c;
+    static uint8_t keys[MANY][33];
+    static uint8_t signatures[MANY][64];
+    make_crowd(&c, MANY);
+    for (size_t i = 0; i < MANY; i += 5)
+        sign_otherwise(&c, i, keys[i], signatures[i]);
+    expect_first(&c, 0, NULL);
+    signatures[75][40] ^= 1;
+    expect_first(&c, 75, "wrong secp256k1 signature");
+    c.sigs[74].timestamp.nanos++;
+    expect_first(&c, 74, "wrong ed25519 signature");
+    c.sigs[74].flag = CMT_BLOCK_ID_ABSENT;
+    c.sigs[75].flag = CMT_BLOCK_ID_ABSENT;
+    expect_first(&c, 0, NULL);
+}
+END_TEST
+
 START_TEST(the_last_of_many_signatures_is_verified_too)
 {
     static crowd c;
@@ -365,6 +408,7 @@ int main(void)
     tcase_add_test(commits, two_thirds_are_too_little);
     tcase_add_test(commits, the_first_wrong_signature_is_named_wherever_they_are);
     tcase_add_test(commits, the_first_wrong_signature_is_named_whoever_is_quicker);
+    tcase_add_test(commits, keys_of_two_kinds_sign_one_commit);
     tcase_add_test(commits, the_last_of_many_signatures_is_verified_too);
     tcase_add_test(commits, one_processor_is_enough);
     suite_add_tcase(suite, commits);
