@@ -28,7 +28,7 @@ cmt_point cmt_point_neutral(void);
 /**
  * Decode a point as ZIP-215 has it: y from p on stands for y - p, and where x is 0 its sign may say anything.
  * @return false if there is no point with this y
- * Source: https://zips.z.cash/zip-0215
+ * See https://zips.z.cash/zip-0215
  */
 bool cmt_point_decode(cmt_point *out, const uint8_t bytes[32]);
 
