@@ -456,7 +456,7 @@ def main():
     first = seed()
     print(f"seed {first} (CMT_TEST_SEED={first} repeats this run)", flush=True)
     tally.run("prunes in many steps as in one", prunes_in_steps,
-              [(f, r, first + i) for f, r in heights if f != "app-pruned-0.38" for i in range(20 if full() else 3)])
+              [(f, r, first + i) for f, r in heights if f != "app-pruned-0.38" for i in range(20 if full() else 1)])
     tally.run("finishes a prune interrupted between the stores", finishes_an_interrupted_prune, heights)
     if not sys.argv[1:]:
         others(tally)

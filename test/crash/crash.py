@@ -235,7 +235,7 @@ def kill_points(ref, rng):
     switches = [n for n in calls if any(is_switch(ref.calls[n - 1], name) for name in homes.DATABASES)]
     points = {(n, action) for n in switches for action in ("kill-before", "kill-after")}
     rest = [(n, "kill-before") for n in calls] + [(len(ref.calls), "kill-after")]
-    points.update(rest if full() else rng.sample(rest, min(6, len(rest))))
+    points.update(rest if full() else rng.sample(rest, min(4, len(rest))))
     return [(ref, n, action, i % 2 == 1) for i, (n, action) in enumerate(sorted(points))]
 
 
@@ -251,7 +251,7 @@ def counted(ref, kind):
 def fault_points(ref, rng):
     calls = range(1, counted(ref, WRITES) + 1)
     points = [(ref, n, number) for n in calls for number in (errno.ENOSPC, errno.EIO)]
-    return points if full() else rng.sample(points, min(5, len(points)))
+    return points if full() else rng.sample(points, min(3, len(points)))
 
 
 def short_points(ref, rng):
