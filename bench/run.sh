@@ -8,20 +8,22 @@ top=$(dirname "$here")
 usage()
 {
     cat <<'END'
-usage: bench/run.sh [-s "SET ..."] [-r REPS] [-d DIVISOR] [DIR]
+usage: bench/run.sh [-s "SET ..."] [-r REPS] [-m METHOD] [-d DIVISOR] [DIR]
   -s   data sets out of A B C D, RA RD on RocksDB, PA PD on pebble (default: all; D stands for D and D4)
   -r   repetitions of each comparison (default: 5)
+  -m   how cmtstore works: auto, edit or engine (default: auto)
   -d   make data sets of so many times fewer heights, to try the benchmark itself
 DIR holds programs, data sets, copies and results (default: build/bench).
 As root the page cache is dropped before every run; otherwise runs are warm, which the tables say.
 END
 }
 
-sets="A B C D RA RD PA PD" reps=5 divisor=1
-while getopts s:r:d:h option; do
+sets="A B C D RA RD PA PD" reps=5 method=auto divisor=1
+while getopts s:r:m:d:h option; do
     case $option in
     s) sets=$OPTARG ;;
     r) reps=$OPTARG ;;
+    m) method=$OPTARG ;;
     d) divisor=$OPTARG ;;
     h)
         usage
@@ -34,7 +36,7 @@ while getopts s:r:d:h option; do
     esac
 done
 shift $((OPTIND - 1))
-if [ $# -gt 1 ] || [[ ! $reps =~ ^[1-9][0-9]*$ || ! $divisor =~ ^[1-9][0-9]*$ ]]; then
+if [ $# -gt 1 ] || [[ ! $method =~ ^(auto|edit|engine)$ || ! $reps =~ ^[1-9][0-9]*$ || ! $divisor =~ ^[1-9][0-9]*$ ]]; then
     usage >&2
     exit 2
 fi
@@ -51,7 +53,7 @@ fi
 (cd "$here/go" && go build -buildvcs=false -tags "rocksdb pebbledb" -o "$out/bin/cmtbench" .)
 export PYTHONDONTWRITEBYTECODE=1
 # Their paths may hold spaces; the commands below name them by these.
-export CMTSTORE=$top/build/bin/cmtstore CMTBENCH=$out/bin/cmtbench
+export CMTSTORE=$top/build/bin/cmtstore CMTBENCH=$out/bin/cmtbench METHOD=$method
 
 status=0
 results=$out/results.jsonl
@@ -67,13 +69,14 @@ store = json.load(sys.stdin)["blockstore"]
 pruned, heights = sys.argv[1], store["height"] - store["base"] + 1
 count = heights * int(pruned[:-1]) // 100 if pruned.endswith("%") else int(pruned)
 print(store["base"] + count)' "$pruned")
+    [ "$method" = auto ] || label+=", method $method"
     # Prune and compact are two processes: in one, CometBFT's code took longer and wrote more when that was tried.
     printf '\n== %s, retain height %s\n' "$label" "$retain"
     # shellcheck disable=SC2016 # expanded where the commands run
     python3 "$here/compare.py" --reps "$reps" --label "$label" --json "$results" --scratch "$out" \
         --cmtbench "$CMTBENCH" --prewarm "$CMTBENCH" --prewarm "$CMTSTORE" "$home" "$retain" \
         '"$CMTBENCH" prune -d "$HOME_DIR" -retain "$RETAIN" && "$CMTBENCH" compact -d "$HOME_DIR"' \
-        '"$CMTSTORE" prune-and-compact --home "$HOME_DIR" --retain-height "$RETAIN" --yes --no-sweep' ||
+        '"$CMTSTORE" prune-and-compact --home "$HOME_DIR" --retain-height "$RETAIN" --yes --no-sweep --method "$METHOD"' ||
         status=1
 }
 
