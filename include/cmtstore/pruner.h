@@ -174,7 +174,7 @@ CMT_API void cmt_stores_prune_result_free(cmt_stores_prune_result *result);
  * @retval CMT_CANCELLED  the progress hook asked to stop; the same call again finishes
  * @retval others         as cmt_block_store_prune() and cmt_state_store_prune()
  *
- * Threads: one writer.  Durable on return.
+ * Threads: one, beside one that saves blocks and states and others that load.  Durable on return.
  * Source: state/execution.go pruneBlocks
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_stores_prune(cmt_block_store *blocks, cmt_state_store *states,

@@ -2,6 +2,11 @@
  *
  * The state store: reading it, writing it as a node does, and the rule that says which of its keys a
  * prune removes and which records it has to write in full.
+ *
+ * THREADS  Over a database with CMT_DB_SHARED one thread may save ("the saving one"), one may prune, any number may
+ * load or put retain heights, all at once.  A load of what is being pruned sees it as it was, or CMT_NOT_FOUND.
+ * Where ranges are deleted a save may have to wait for the end of a prune that more than 1,000 heights were saved
+ * in.  Opening and closing is one thread's.  Without CMT_DB_SHARED (a view) all calls are one thread's.
  */
 #ifndef CMTSTORE_STATE_H
 #define CMTSTORE_STATE_H
@@ -87,7 +92,7 @@ typedef struct cmt_state_store_options {
  *                          `version` says, or open for reading only
  * @retval CMT_INVALID      layout v2 without `write_version`, or `write_version` before 1.0
  *
- * Threads: one writer.  Durable on return.
+ * Threads: the saving one.  Durable on return.
  * Source: state/store.go NewStore
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_open_for_writing(
@@ -109,7 +114,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_load_chain_state(cmt_state_sto
  * @retval CMT_INVALID      another release than the store's, or a height of change above the record's
  * @retval CMT_UNSUPPORTED  the store was not opened for writing
  *
- * Threads: one writer.  Durable on return; on failure nothing is written.
+ * Threads: the saving one.  Durable on return; on failure nothing is written.
  * Source: state/store.go save, saveValidatorsInfo, saveConsensusParamsInfo
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_save(cmt_state_store *store,
@@ -131,7 +136,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_bootstrap(cmt_state_store *sto
  * @retval CMT_INVALID      @p height is not positive
  * @retval CMT_UNSUPPORTED  the store was not opened for writing
  *
- * Threads: one writer.  Durable on return; on failure nothing is written.
+ * Threads: the saving one.  Durable on return; on failure nothing is written.
  * Source: state/store.go SaveFinalizeBlockResponse (two writes there)
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_save_results(cmt_state_store *store,
@@ -180,7 +185,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_offline_height(cmt_state_store
  * @retval CMT_CORRUPT      from 1.0 on: the hash that is there is of another file
  * @retval CMT_UNSUPPORTED  the store was not opened for writing
  *
- * Threads: one writer.  Durable on return.
+ * Threads: the saving one.  Durable on return.
  * Source: node/setup.go LoadStateFromDBOrGenesisDocProvider
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_save_genesis(cmt_state_store *store,
@@ -206,7 +211,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_init_retain_heights(
  * @retval CMT_OUT_OF_RANGE  not in [base,top], or lower than what was asked for before
  * @retval CMT_NOT_FOUND     there is none yet, with a message: cmt_state_store_init_retain_heights()
  *
- * Threads: one writer.  Durable on return.
+ * Threads: any.  Durable on return.
  * Source: state/pruner.go SetApplicationBlockRetainHeight and the two that follow it
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_set_retain_height(cmt_state_store *store,
@@ -226,7 +231,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_set_retain_height(cmt_state_st
  * @retval CMT_INVALID    the metas are of other heights
  * @retval CMT_CORRUPT    the validators of L-1 or the parameters of L are not there
  *
- * Threads: one writer.  Durable on return; on failure nothing is written.
+ * Threads: the saving one, and nobody prunes.  Durable on return; on failure nothing is written.
  * Source: state/rollback.go Rollback
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_rollback(cmt_state_store *store,
@@ -309,10 +314,11 @@ CMT_API void cmt_state_prune_result_free(cmt_state_prune_result *result);
  * @param options  may be NULL
  * @param result   out: also when the call fails, as far as it came; cmt_state_prune_result_free()
  * @retval CMT_CANCELLED    the progress hook asked to stop
+ * @retval CMT_BUSY         another prune is under way
  * @retval CMT_UNSUPPORTED  the database is open for reading only
  * @retval others           as cmt_state_prune_make(), and what writing returns
  *
- * Threads: one writer.  Durable on return.
+ * Threads: one, beside one that saves and others that load.  The hooks in @p options must not save states.  Durable on return.
  * Source: state/store.go PruneStates
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_prune(cmt_state_store *store,
