@@ -185,10 +185,10 @@ cmt_status cmd_plan_options(const cmd_context *context, cmt_prune_action action,
     if (action == CMT_ACTION_COMPACT)
         return CMT_OK;
     out->retain_height = options->retain_height;
-    out->keep_blocks = options->keep_blocks;
-    if (out->retain_height == 0 && out->keep_blocks == 0)
-        out->keep_blocks = config->keep_blocks;
-    if (out->retain_height == 0 && out->keep_blocks == 0)
+    out->keep.blocks = options->keep_blocks;
+    if (out->retain_height == 0 && out->keep.blocks == 0)
+        out->keep.blocks = config->keep_blocks;
+    if (out->retain_height == 0 && out->keep.blocks == 0)
         return cmt_error_set(
             err, CMT_INVALID,
             "say what to keep: --keep-blocks N, --retain-height H, or keep_blocks in "

@@ -55,6 +55,12 @@ cmt_status cmt_state_store_retain_heights(cmt_state_store *store, cmt_retain_hei
     return CMT_OK;
 }
 
+cmt_status cmt_state_store_retain_height(cmt_state_store *store, cmt_retain_owner owner,
+                                         int64_t *out, cmt_error *err)
+{
+    return cmt_state__get_height(store, retain_keys[owner], out, err);
+}
+
 /* Put @p height where nothing was put yet or, with @p replace_zero, where 0 was. */
 static cmt_status init_one(cmt_state_store *store, cmt_retain_owner owner, bool replace_zero,
                            int64_t height, cmt_error *err)

@@ -8,6 +8,13 @@
  */
 #include "state_internal.h"
 
+#define SHARED (CMT_DB_WRITABLE | CMT_DB_SHARED)
+
+bool cmt_state_store_is_shared(const cmt_state_store *store)
+{
+    return (cmt_db_capabilities(store->db) & SHARED) == SHARED;
+}
+
 void cmt_state__shared_open(cmt_state_store *store)
 {
     pthread_mutex_init(&store->heights, NULL);

@@ -5,7 +5,7 @@
 #ifndef CMT_STATE_STATE_INTERNAL_H
 #define CMT_STATE_STATE_INTERNAL_H
 
-#include "cmtstore/state.h"
+#include "cmtstore/state_retain.h"
 
 #include <pthread.h>
 

@@ -9,6 +9,13 @@
  */
 #include "store_internal.h"
 
+#define SHARED (CMT_DB_WRITABLE | CMT_DB_SHARED)
+
+bool cmt_block_store_is_shared(const cmt_block_store *store)
+{
+    return (cmt_db_capabilities(store->db) & SHARED) == SHARED;
+}
+
 void cmt_store__shared_open(cmt_block_store *store)
 {
     pthread_mutex_init(&store->root, NULL);

@@ -39,6 +39,8 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_open(cmt_db *db, cmt_state_sto
 CMT_API void cmt_state_store_close(cmt_state_store *store);
 
 CMT_API cmt_key_layout cmt_state_store_layout(const cmt_state_store *store);
+/** True if the database may be written, and by several threads. */
+CMT_API bool cmt_state_store_is_shared(const cmt_state_store *store);
 /** True if a CometBFT >= 1.0 has opened the database: it has a `version` key. */
 CMT_API bool cmt_state_store_has_version(const cmt_state_store *store);
 
@@ -190,34 +192,6 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_offline_height(cmt_state_store
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_save_genesis(cmt_state_store *store,
                                                                cmt_slice json, cmt_error *err);
-
-/** Whose retain height of CometBFT >= 1.0. */
-typedef enum cmt_retain_owner {
-    CMT_RETAIN_APPLICATION, /* AppRetainHeightKey: blocks, by the application */
-    CMT_RETAIN_COMPANION,   /* DCBlockRetainHeightKey: blocks, by the data companion */
-    CMT_RETAIN_RESULTS      /* ABCIResRetainHeightKey: results, by the data companion */
-} cmt_retain_owner;
-
-/** Put what a node of 1.0 puts at its start: the application's retain height 0 where there is none; with
- *  @p companion the companion's two, where they are absent or 0.  Durable on return.
- *  Source: node/node.go initApplicationRetainHeight, initCompanionRetainHeights */
-CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_init_retain_heights(
-    cmt_state_store *store, bool companion, int64_t blocks, int64_t results, cmt_error *err);
-
-/**
- * Put a retain height that its owner asks for.
- *
- * @param base, top       of the block store
- * @retval CMT_OUT_OF_RANGE  not in [base,top], or lower than what was asked for before
- * @retval CMT_NOT_FOUND     there is none yet, with a message: cmt_state_store_init_retain_heights()
- *
- * Threads: any.  Durable on return.
- * Source: state/pruner.go SetApplicationBlockRetainHeight and the two that follow it
- */
-CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_set_retain_height(cmt_state_store *store,
-                                                                    cmt_retain_owner owner,
-                                                                    int64_t height, int64_t base,
-                                                                    int64_t top, cmt_error *err);
 
 /**
  * Replace the state after block L by the one after block L-1.  What belongs to blocks is the

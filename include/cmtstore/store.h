@@ -66,6 +66,8 @@ CMT_API int64_t cmt_block_store_height(const cmt_block_store *store);
 /** Both, of one moment. */
 CMT_API void cmt_block_store_heights(const cmt_block_store *store, int64_t *base, int64_t *height);
 CMT_API cmt_key_layout cmt_block_store_layout(const cmt_block_store *store);
+/** True if the database may be written, and by several threads. */
+CMT_API bool cmt_block_store_is_shared(const cmt_block_store *store);
 /** True if a CometBFT >= 1.0 has opened the database: it has a `version` key. */
 CMT_API bool cmt_block_store_has_version(const cmt_block_store *store);
 
@@ -153,6 +155,13 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_save_seen_commit(cmt_block_sto
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_delete_latest_block(cmt_block_store *store,
                                                                       cmt_error *err);
+
+/** About how many stored bytes the blocks of the heights [lo,hi) take up, with their share of the hash index: from
+ *  metadata, without what is only in memory and in logs. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_approximate_bytes(cmt_block_store *store,
+                                                                    int64_t lo, int64_t hi,
+                                                                    uint64_t *bytes,
+                                                                    cmt_error *err);
 
 /* ---- the prune rule ---------------------------------------------------------------------- */
 
