@@ -156,6 +156,14 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_save_seen_commit(cmt_block_sto
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_delete_latest_block(cmt_block_store *store,
                                                                       cmt_error *err);
 
+/**
+ * The lowest block whose time is at most @p for_ns before that of the last block.
+ * @retval CMT_NOT_FOUND  there is no block (no message)
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_lowest_within(cmt_block_store *store,
+                                                                int64_t for_ns, int64_t *height,
+                                                                cmt_error *err);
+
 /** About how many stored bytes the blocks of the heights [lo,hi) take up, with their share of the hash index: from
  *  metadata, without what is only in memory and in logs. */
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_approximate_bytes(cmt_block_store *store,
