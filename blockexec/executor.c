@@ -219,7 +219,7 @@ cmt_status cmt_blockexec__apply(cmt_block_executor *executor, const cmt_blockexe
         return cmt_error_prefix(err, st, "commit failed for application");
     CMT_TRY(commit(executor, s, block, &w, err));
     CMT_TRY(save_state(executor, s, block, &w, &next, err));
-    if (w.retain_height > 0 && s->prunes)
+    if (s->prunes)
         cmt_blockexec__prune(executor, &next, w.retain_height);
     call_listener(executor, id, block, &w);
     cmt_blockexec__at(executor, CMT_FAIL_AFTER_EVENTS);

@@ -68,7 +68,8 @@ CMT_MUST_CHECK cmt_status cmt_blockexec__apply(cmt_block_executor *executor,
                                                const cmt_block *block, cmt_chain_state *out,
                                                cmt_error *err);
 
-/** Prune below what the application gives up and leave it to be compacted.  Failures are logged. */
+/** Prune below what the application (0: nothing) and the policy give up and leave it to be compacted, or tell the
+ *  service.  Failures are logged. */
 void cmt_blockexec__prune(cmt_block_executor *executor, const cmt_chain_state *state,
                           int64_t retain_height);
 

@@ -9,8 +9,16 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- down to which height ---------------------------------------------------------------- */
+
+static void log_refusal(const cmt_block_executor *executor, int64_t wish, const cmt_error *refusal)
+{
+    cmt_log(executor->options.logger, CMT_LOG_ERROR,
+            "failed to set application block retain height  retain_height=%" PRId64 " err=\"%s\"",
+            wish, refusal->message);
+}
 
 /* From 1.0 on the application's wish is kept, and cannot be taken back; one that cannot be kept changes nothing.
  * Source: state/pruner.go SetApplicationBlockRetainHeight */
@@ -18,6 +26,8 @@ static cmt_status keep_wish(const cmt_block_executor *executor, int64_t kept, in
                             cmt_error *err)
 {
     cmt_state_store *states = executor->options.states;
+    if (*wish == 0)
+        *wish = kept;
     if (kept == *wish)
         return CMT_OK;
     if (kept == 0)
@@ -28,27 +38,38 @@ static cmt_status keep_wish(const cmt_block_executor *executor, int64_t kept, in
         cmt_block_store_height(executor->options.blocks), &refusal);
     if (st == CMT_OK)
         return st;
-    cmt_log(executor->options.logger, CMT_LOG_ERROR,
-            "failed to set application block retain height  retain_height=%" PRId64 " err=\"%s\"",
-            *wish, refusal.message);
+    log_refusal(executor, *wish, &refusal);
     *wish = kept;
     return CMT_OK;
 }
 
-/* The lower of what the application and a data companion give up.
+/* The lowest of what the application, a data companion, the policy and pins give up.
  * Source: state/pruner.go findMinBlockRetainHeight */
-static cmt_status decide(const cmt_block_executor *executor, int64_t wish, int64_t *retain_height,
-                         cmt_error *err)
+static cmt_status decide(const cmt_block_executor *executor, int64_t last, int64_t wish,
+                         int64_t *retain_height, cmt_error *err)
 {
-    *retain_height = wish;
-    if (!cmt_state_store_has_version(executor->options.states))
-        return CMT_OK;
     cmt_retain_heights kept;
-    CMT_TRY(cmt_state_store_retain_heights(executor->options.states, &kept, err));
-    CMT_TRY(keep_wish(executor, kept.application, retain_height, err));
-    if (executor->options.data_companion && kept.companion < *retain_height)
-        *retain_height = kept.companion;
+    cmt_prune_target target;
+    cmt_prune_limits limits = {
+        .application = wish,
+        .keep = executor->options.keep,
+        .data_dir = executor->options.data_dir,
+        .now = time(NULL),
+    };
+    if (cmt_state_store_has_version(executor->options.states)) {
+        CMT_TRY(cmt_state_store_retain_heights(executor->options.states, &kept, err));
+        CMT_TRY(keep_wish(executor, kept.application, &limits.application, err));
+        limits.has_companion = executor->options.data_companion;
+        limits.companion = kept.companion;
+    }
+    CMT_TRY(cmt_prune_decide(executor->options.blocks, last, &limits, &target, err));
+    *retain_height = target.retain_height;
     return CMT_OK;
+}
+
+static bool has_policy(const cmt_keep_policy *keep)
+{
+    return keep->blocks > 0 || keep->for_ns > 0 || keep->bytes > 0;
 }
 
 /* ---- the prune --------------------------------------------------------------------------- */
@@ -97,14 +118,25 @@ static cmt_status prune_stores(cmt_block_executor *executor, const cmt_chain_sta
         err, st, r->blocks_done ? "failed to prune state store" : "failed to prune block store");
 }
 
-void cmt_blockexec__prune(cmt_block_executor *executor, const cmt_chain_state *state,
-                          int64_t retain_height)
+/* The application's wish goes to the service, which prunes when its time comes.
+ * Source: state/execution.go ApplyBlock, from 1.0 on */
+static void tell_service(const cmt_block_executor *executor, int64_t wish)
+{
+    cmt_error refusal = CMT_ERROR_INIT;
+    if (wish > 0 &&
+        cmt_prune_service_set_retain_height(executor->options.prune_service, CMT_RETAIN_APPLICATION,
+                                            wish, &refusal) != CMT_OK)
+        log_refusal(executor, wish, &refusal);
+}
+
+static void prune_below(cmt_block_executor *executor, const cmt_chain_state *state,
+                        int64_t retain_height)
 {
     const cmt_logger *logger = executor->options.logger;
     cmt_error error = CMT_ERROR_INIT;
     int64_t base = cmt_block_store_base(executor->options.blocks);
     int64_t lowest;
-    if (decide(executor, retain_height, &lowest, &error) != CMT_OK) {
+    if (decide(executor, state->last_block_height, retain_height, &lowest, &error) != CMT_OK) {
         cmt_log(logger, CMT_LOG_ERROR,
                 "failed to prune blocks  retain_height=%" PRId64 " err=\"%s\"", retain_height,
                 error.message);
@@ -125,4 +157,13 @@ void cmt_blockexec__prune(cmt_block_executor *executor, const cmt_chain_state *s
     cmt_blockexec__at(executor, CMT_FAIL_AFTER_PRUNE);
     leave_to_compact(executor, &r); /* of a prune that failed, too: what was deleted is deleted */
     cmt_stores_prune_result_free(&r);
+}
+
+void cmt_blockexec__prune(cmt_block_executor *executor, const cmt_chain_state *state,
+                          int64_t retain_height)
+{
+    if (executor->options.prune_service != NULL)
+        tell_service(executor, retain_height);
+    else if (retain_height > 0 || has_policy(&executor->options.keep))
+        prune_below(executor, state, retain_height);
 }

@@ -22,6 +22,7 @@ CMT_MUST_CHECK cmt_status cmd_run_prune(const cmd_context *context, cmt_error *e
 CMT_MUST_CHECK cmt_status cmd_run_dump(const cmd_context *context, cmt_error *err);
 CMT_MUST_CHECK cmt_status cmd_run_rollback(const cmd_context *context, cmt_error *err);
 CMT_MUST_CHECK cmt_status cmd_run_replay(const cmd_context *context, cmt_error *err);
+CMT_MUST_CHECK cmt_status cmd_run_pin(const cmd_context *context, cmt_error *err);
 /** The one that works on no target. */
 CMT_MUST_CHECK cmt_status cmd_run_gen(const cmd_context *context, cmt_error *err);
 

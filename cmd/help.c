@@ -21,11 +21,13 @@ static const char program_text[] =
     "  rollback           the state one block back, as CometBFT's rollback\n"
     "  replay             the blocks of a home executed into a new one\n"
     "  gen                a new home with a chain that is made up\n"
+    "  pin                heights that no prune goes beyond; beside a running node\n"
     "\n"
     "DATA_DIR is a directory that holds blockstore.db and state.db; then no config.toml is read. "
     "Else the home is --home, or the environment's CMTHOME, or $HOME/.cometbft (CometBFT itself "
     "lets CMTHOME win over --home; here the flag wins). Below a flag stand CMT_DB_BACKEND, "
-    "CMT_DB_DIR, CMT_STORAGE_PRUNING_KEEP_BLOCKS and CMT_STORAGE_PRUNING_SWEEP of the environment, "
+    "CMT_DB_DIR, CMT_STORAGE_PRUNING_KEEP_BLOCKS, CMT_STORAGE_PRUNING_KEEP_FOR, "
+    "CMT_STORAGE_PRUNING_KEEP_BYTES and CMT_STORAGE_PRUNING_SWEEP of the environment, "
     "then config.toml, then the defaults. Options may stand before and after the command, with "
     "dashes or underscores.\n"
     "\v"
@@ -142,8 +144,24 @@ static const char gen_text[] =
     "5\n"
     "\n" EXIT_CODES;
 
+static const char pin_text[] =
+    "Pins are heights with a name: this block and all above stay, whatever a prune is asked to "
+    "remove, until the pin is removed or has expired. Of several the lowest counts. Prunes by "
+    "this program respect them, and a node's prune service; CometBFT itself does not know them.\n"
+    "They are kept in cmtstore/pins of the data directory. If that file is damaged nothing is "
+    "pruned. "
+    "Works beside a running node.\n"
+    "\v"
+    "Examples:\n"
+    "  cmtstore pin add backup --height 15000000 --home ~/.gaia --expires 72h\n"
+    "  cmtstore pin list --home ~/.gaia -o json\n"
+    "  cmtstore /var/lib/node/data pin remove backup\n"
+    "\n" EXIT_CODES;
+
 const char *cmd_help_arguments(cmd_command command)
 {
+    if (command == CMD_PIN)
+        return "add NAME --height=H [DATA_DIR]\nremove NAME [DATA_DIR]\nlist [DATA_DIR]";
     if (command == CMD_GEN)
         return "--home=DIR --blocks=N";
     if (command == CMD_REPLAY)
@@ -174,6 +192,8 @@ const char *cmd_help_text(cmd_command command)
         return replay_text;
     case CMD_GEN:
         return gen_text;
+    case CMD_PIN:
+        return pin_text;
     }
     return program_text;
 }

@@ -97,6 +97,27 @@ static cmt_status read_bool(const char *name, const char *text, bool *out, cmt_e
     return cmt_error_set(err, CMT_INVALID, "%s wants true or false, not \"%.64s\"", name, text);
 }
 
+static cmt_status fail_value(const char *name, cmt_error *err)
+{
+    return cmt_error_prefix(err, CMT_INVALID, "%s", name);
+}
+
+static cmt_status read_keeping(cmt_config *config, cmt_error *err)
+{
+    const char *keep_for = environment("CMT_STORAGE_PRUNING_KEEP_FOR");
+    const char *keep_bytes = environment("CMT_STORAGE_PRUNING_KEEP_BYTES");
+    if (keep_for != NULL &&
+        cmt_config_parse_duration(keep_for, &config->keep_for_ns, err) != CMT_OK)
+        return fail_value("CMT_STORAGE_PRUNING_KEEP_FOR", err);
+    if (config->keep_for_ns < 0)
+        return cmt_error_set(err, CMT_INVALID,
+                             "CMT_STORAGE_PRUNING_KEEP_FOR wants \"0s\" or longer");
+    if (keep_bytes != NULL &&
+        cmt_config_parse_bytes(keep_bytes, &config->keep_bytes, err) != CMT_OK)
+        return fail_value("CMT_STORAGE_PRUNING_KEEP_BYTES", err);
+    return CMT_OK;
+}
+
 static cmt_status read_environment(cmd_target *target, cmt_error *err)
 {
     cmt_config *config = &target->config;
@@ -116,6 +137,7 @@ static cmt_status read_environment(cmd_target *target, cmt_error *err)
     else if (keep_blocks != NULL)
         CMT_TRY(cmd_parse_count("CMT_STORAGE_PRUNING_KEEP_BLOCKS", keep_blocks,
                                 &config->keep_blocks, err));
+    CMT_TRY(read_keeping(config, err));
     if (sweep != NULL)
         CMT_TRY(read_bool("CMT_STORAGE_PRUNING_SWEEP", sweep, &config->sweep, err));
     return CMT_OK;

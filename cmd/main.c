@@ -91,6 +91,8 @@ static cmt_status run_command(const cmd_context *context, cmt_error *err)
         return run_guarded(context, cmd_run_rollback, directory, err);
     case CMD_REPLAY:
         return run_guarded(context, cmd_run_replay, context->options->to, err);
+    case CMD_PIN:
+        return cmd_run_pin(context, err);
     case CMD_GEN:
         return run_guarded(context, cmd_run_gen, context->options->home, err);
     case CMD_NONE:

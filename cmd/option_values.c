@@ -4,8 +4,11 @@
  */
 #include "option_values.h"
 
+#include "cmtstore/config.h"
+
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 /* Sums of two of them are heights. */
 #define HEIGHT_MAX ((int64_t)1 << 60)
@@ -106,6 +109,66 @@ static cmt_status read_layout(const char *text, cmd_options *out, cmt_error *err
     return CMT_OK;
 }
 
+static cmt_status read_keep_for(const char *text, int64_t *out, cmt_error *err)
+{
+    if (cmt_config_parse_duration(text, out, NULL) == CMT_OK && *out > 0)
+        return CMT_OK;
+    return cmt_error_set(err, CMT_INVALID, "--keep-for wants a duration such as 72h, not \"%.64s\"",
+                         text);
+}
+
+static cmt_status read_keep_bytes(const char *text, uint64_t *out, cmt_error *err)
+{
+    if (cmt_config_parse_bytes(text, out, NULL) == CMT_OK && *out > 0)
+        return CMT_OK;
+    return cmt_error_set(err, CMT_INVALID, "--keep-bytes wants a size such as 200GB, not \"%.64s\"",
+                         text);
+}
+
+/* As RFC 3339 has it, in UTC; the time may be left out. */
+static bool parse_time(const char *text, int64_t *seconds)
+{
+    struct tm when = {0};
+    const char *end = strptime(text, "%Y-%m-%d", &when);
+    if (end != NULL && *end != '\0')
+        end = strptime(end, "T%H:%M:%SZ", &when);
+    if (end == NULL || *end != '\0')
+        return false;
+    *seconds = timegm(&when);
+    return true;
+}
+
+/* From now on, or at a time. */
+static cmt_status read_expires(const char *text, int64_t *out, cmt_error *err)
+{
+    const int64_t now = time(NULL);
+    int64_t ns;
+    if (cmt_config_parse_duration(text, &ns, NULL) == CMT_OK && ns > 0)
+        *out = now + ns / 1000000000 + (ns % 1000000000 != 0);
+    else if (!parse_time(text, out))
+        return cmt_error_set(err, CMT_INVALID,
+                             "--expires wants a duration such as 72h or a time such as "
+                             "2026-01-31T12:00:00Z, not \"%.64s\"",
+                             text);
+    return *out > now ? CMT_OK
+                      : cmt_error_set(err, CMT_INVALID, "--expires %.64s is in the past", text);
+}
+
+/* How much to keep, and what to pin. */
+static cmt_status read_keeping_option(int key, const char *text, cmd_options *out, cmt_error *err)
+{
+    switch (key) {
+    case KEY_KEEP_FOR:
+        return read_keep_for(text, &out->keep_for_ns, err);
+    case KEY_KEEP_BYTES:
+        return read_keep_bytes(text, &out->keep_bytes, err);
+    case KEY_PIN_HEIGHT:
+        return cmd_parse_number("--height", text, 1, HEIGHT_MAX, &out->pin_height, err);
+    default: /* KEY_EXPIRES */
+        return read_expires(text, &out->pin_expires, err);
+    }
+}
+
 /* What replay and gen alone take. */
 static cmt_status read_maker_option(int key, const char *text, cmd_options *out, cmt_error *err)
 {
@@ -153,6 +216,8 @@ cmt_status cmd_option_read(int key, const char *text, cmd_options *out, cmt_erro
 {
     if (key >= KEY_TO && key <= KEY_SYNC)
         return read_maker_option(key, text, out, err);
+    if (key >= KEY_KEEP_FOR && key <= KEY_EXPIRES)
+        return read_keeping_option(key, text, out, err);
     switch (key) {
     case KEY_HARD:
         out->hard = true;

@@ -22,6 +22,10 @@ enum {
     KEY_LOG_LEVEL,
     KEY_LOG_FORMAT,
     KEY_HARD,
+    KEY_KEEP_FOR,
+    KEY_KEEP_BYTES,
+    KEY_PIN_HEIGHT,
+    KEY_EXPIRES,
     /* of replay and gen */
     KEY_TO,
     KEY_UNTIL,

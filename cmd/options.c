@@ -6,6 +6,7 @@
 
 #include "help.h"
 #include "option_values.h"
+#include "words.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -45,11 +46,17 @@ static const option_rule rules[] = {
       "The application asks at each commit to keep the last N blocks only", 0},
      MAKERS},
 
-    {TITLE("What to keep (--keep-blocks or --retain-height):", 2), PRUNERS},
+    {TITLE("What to keep (--retain-height, or as much as the others say, whichever keeps most; "
+           "default: [storage.pruning] of config.toml):",
+           2),
+     PRUNERS},
     {{"retain-height", KEY_RETAIN_HEIGHT, "H", 0, "Lowest height to keep", 0}, PRUNERS},
-    {{"keep-blocks", 'b', "N", 0,
-      "Keep the last N blocks (default: [storage.pruning] keep_blocks of config.toml, if above 0)",
-      0},
+    {{"keep-blocks", 'b', "N", 0, "Keep the last N blocks", 0}, PRUNERS},
+    {{"keep-for", KEY_KEEP_FOR, "DURATION", 0,
+      "Keep blocks not older than this when the last one was made, such as 72h", 0},
+     PRUNERS},
+    {{"keep-bytes", KEY_KEEP_BYTES, "SIZE", 0,
+      "Keep as many of the last blocks as take up about this much, such as 200GB", 0},
      PRUNERS},
     {{"sweep", KEY_SWEEP, NULL, 0,
       "Also remove what earlier prunes left behind (default, unless config.toml says sweep = "
@@ -71,7 +78,13 @@ static const option_rule rules[] = {
     {{"dry-run", KEY_DRY_RUN, NULL, 0, "Show the plan and change nothing", 0}, PLANNERS},
     {{"yes", 'y', NULL, 0, "Do not ask (without a terminal nothing is asked anyway)", 0}, PLANNERS},
 
-    {TITLE("What to do:", 4), ON(CMD_ROLLBACK) | MAKERS},
+    {TITLE("What to do:", 4), ON(CMD_ROLLBACK) | ON(CMD_PIN) | MAKERS},
+    {{"height", KEY_PIN_HEIGHT, "H", 0, "Lowest height that has to stay", 0}, ON(CMD_PIN)},
+    {{"expires", KEY_EXPIRES, "WHEN", 0,
+      "For how long: a duration such as 72h, or a time such as 2026-01-31T12:00:00Z (default: "
+      "until it is removed)",
+      0},
+     ON(CMD_PIN)},
     {{"hard", KEY_HARD, NULL, 0, "Remove the last block as well as the state", 0},
      ON(CMD_ROLLBACK)},
     {{"to", KEY_TO, "DIR", 0, "Home to make: absent, empty, or left by an earlier replay", 0},
@@ -130,43 +143,15 @@ static const option_rule rules[] = {
     {{"version", 'V', NULL, 0, "The version of this program", -1}, EVERYWHERE},
 };
 
-static const struct {
-    cmd_command command;
-    const char *name;
-} commands[] = {
-    {CMD_INFO, "info"},
-    {CMD_PLAN, "plan"},
-    {CMD_PRUNE, "prune"},
-    {CMD_COMPACT, "compact"},
-    {CMD_PRUNE_AND_COMPACT, "prune-and-compact"},
-    {CMD_DUMP, "dump"},
-    {CMD_ROLLBACK, "rollback"},
-    {CMD_REPLAY, "replay"},
-    {CMD_GEN, "gen"},
-};
-
 /* What the argp callback fills. */
 typedef struct parsing {
     cmd_options *out;
     cmt_error *err;
     cmt_status status;
     unsigned given[COUNT(rules)]; /* times that the option of each rule was given */
-    const char *positional[2];
+    const char *positional[CMD_WORDS_MAX];
     size_t positional_count;
 } parsing;
-
-static cmd_command find_command(const char *word)
-{
-    for (size_t i = 0; i < COUNT(commands); i++) {
-        size_t k = 0;
-        while (word[k] != '\0' &&
-               (word[k] == commands[i].name[k] || (word[k] == '_' && commands[i].name[k] == '-')))
-            k++;
-        if (word[k] == '\0' && commands[i].name[k] == '\0')
-            return commands[i].command;
-    }
-    return CMD_NONE;
-}
 
 static const option_rule *find_rule(int key)
 {
@@ -282,40 +267,21 @@ static char *filter_help(int key, const char *text, void *input)
 
 /* ---- after argp: what belongs together ------------------------------------------------------ */
 
-/* [DATA_DIR] COMMAND, or the other way round. */
-static cmt_status read_positional(const parsing *p, cmd_options *out, cmt_error *err)
+static cmt_status check_pin(const cmd_options *out, cmt_error *err)
 {
-    const char *first = p->positional_count > 0 ? p->positional[0] : NULL;
-    const char *second = p->positional_count > 1 ? p->positional[1] : NULL;
-    if (first == NULL)
-        return CMT_OK;
-    out->command = find_command(second != NULL ? second : first);
-    if (second == NULL)
-        return out->command != CMD_NONE
-                   ? CMT_OK
-                   : cmt_error_set(err, CMT_INVALID,
-                                   "\"%.100s\" is not a command; see cmtstore --help", first);
-    out->data_dir = first;
-    if (out->command == CMD_NONE) {
-        out->command = find_command(first);
-        out->data_dir = second;
-    } else if (find_command(first) != CMD_NONE) {
-        return cmt_error_set(
-            err, CMT_INVALID,
-            "two commands, %.40s and %.40s; if the first is a directory, write ./%.40s", first,
-            second, first);
-    }
-    if (out->command == CMD_NONE)
+    bool adds = out->pin_action == CMD_PIN_ADD;
+    if (adds && out->pin_height == 0)
         return cmt_error_set(err, CMT_INVALID,
-                             "neither \"%.100s\" nor \"%.100s\" is a command; see cmtstore --help",
-                             first, second);
-    return out->data_dir[0] != '\0'
-               ? CMT_OK
-               : cmt_error_set(err, CMT_INVALID, "the data directory is empty");
+                             "pin add wants --height H, the lowest height that has to stay");
+    if (!adds && (out->pin_height != 0 || out->pin_expires != 0))
+        return cmt_error_set(err, CMT_INVALID, "--height and --expires go with pin add only");
+    return CMT_OK;
 }
 
 static cmt_status check_required(const cmd_options *out, cmt_error *err)
 {
+    if (out->command == CMD_PIN)
+        return check_pin(out, err);
     if (out->command == CMD_DUMP && out->database == NULL)
         return cmt_error_set(err, CMT_INVALID, "dump wants --db blockstore or --db state");
     if (out->command == CMD_REPLAY && out->to == NULL)
@@ -334,22 +300,16 @@ static cmt_status check_given(const parsing *p, const cmd_options *out, cmt_erro
                                  "--%s does not go with %s; see cmtstore %s --help",
                                  rules[i].option.name, cmd_command_name(out->command),
                                  cmd_command_name(out->command));
-    if (out->retain_height > 0 && out->keep_blocks > 0)
+    if (out->retain_height > 0 &&
+        (out->keep_blocks > 0 || out->keep_for_ns > 0 || out->keep_bytes > 0))
         return cmt_error_set(err, CMT_INVALID,
-                             "give either --retain-height or --keep-blocks, not both");
+                             "give either --retain-height or --keep-blocks, --keep-for and "
+                             "--keep-bytes, not both");
     if (out->command == CMD_GEN && out->data_dir != NULL)
         return cmt_error_set(err, CMT_INVALID, "gen makes a whole home; give it with --home");
     if (out->home != NULL && out->data_dir != NULL)
         return cmt_error_set(err, CMT_INVALID, "give either --home or a data directory, not both");
     return check_required(out, err);
-}
-
-const char *cmd_command_name(cmd_command command)
-{
-    for (size_t i = 0; i < COUNT(commands); i++)
-        if (commands[i].command == command)
-            return commands[i].name;
-    return "";
 }
 
 cmt_status cmd_options_parse(int argc, char **argv, cmd_options *out, cmt_error *err)
@@ -377,7 +337,7 @@ cmt_status cmd_options_parse(int argc, char **argv, cmd_options *out, cmt_error 
     if (failed != 0)
         return cmt_error_set(err, CMT_INVALID,
                              "the command line cannot be read; see cmtstore --help");
-    CMT_TRY(read_positional(&p, out, err));
+    CMT_TRY(cmd_words_read(p.positional, p.positional_count, out, err));
     if (out->ask != CMD_ASK_RUN)
         return CMT_OK;
     if (out->command == CMD_NONE)

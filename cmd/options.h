@@ -19,7 +19,16 @@ typedef enum cmd_command {
     CMD_ROLLBACK,
     CMD_REPLAY,
     CMD_GEN,
+    CMD_PIN,
 } cmd_command;
+
+/** What to do with pins. */
+typedef enum cmd_pin_action {
+    CMD_PIN_NONE,
+    CMD_PIN_ADD,
+    CMD_PIN_REMOVE,
+    CMD_PIN_LIST
+} cmd_pin_action;
 
 /** The word on the command line; "" for CMD_NONE. */
 const char *cmd_command_name(cmd_command command);
@@ -36,7 +45,9 @@ typedef struct cmd_options {
     const char *data_dir;   /* the positional argument, or NULL */
     const char *db_backend; /* --db-backend, or NULL */
     int64_t retain_height;  /* 0: not given */
-    int64_t keep_blocks;    /* 0: not given */
+    int64_t keep_blocks;    /* 0: not given, as the next two */
+    int64_t keep_for_ns;
+    uint64_t keep_bytes;
     cmd_choice sweep;
     cmt_prune_method method;
     bool force;
@@ -50,6 +61,10 @@ typedef struct cmd_options {
     cmt_log_level log_level;
     bool log_json;
     bool hard; /* rollback */
+    cmd_pin_action pin_action;
+    const char *pin_name;
+    int64_t pin_height;  /* 0: not given */
+    int64_t pin_expires; /* seconds since 1970; 0: not given */
     /* replay and gen; numbers are 0 when not given, but where a default is named */
     const char *to;
     int64_t until;

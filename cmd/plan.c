@@ -167,6 +167,11 @@ void cmd_plan_print(FILE *stream, const cmt_prune_plan *plan, cmt_prune_action a
 
 /* ---- what is asked --------------------------------------------------------------------------- */
 
+static bool has_policy(const cmt_keep_policy *keep)
+{
+    return keep->blocks > 0 || keep->for_ns > 0 || keep->bytes > 0;
+}
+
 cmt_status cmd_plan_options(const cmd_context *context, cmt_prune_action action,
                             cmt_pruner_options *out, cmt_error *err)
 {
@@ -185,14 +190,15 @@ cmt_status cmd_plan_options(const cmd_context *context, cmt_prune_action action,
     if (action == CMT_ACTION_COMPACT)
         return CMT_OK;
     out->retain_height = options->retain_height;
-    out->keep_blocks = options->keep_blocks;
-    if (out->retain_height == 0 && out->keep_blocks == 0)
-        out->keep_blocks = config->keep_blocks;
-    if (out->retain_height == 0 && out->keep_blocks == 0)
+    out->keep = (cmt_keep_policy){options->keep_blocks, options->keep_for_ns, options->keep_bytes};
+    if (out->retain_height == 0 && !has_policy(&out->keep))
+        out->keep = (cmt_keep_policy){config->keep_blocks, config->keep_for_ns, config->keep_bytes};
+    if (out->retain_height == 0 && !has_policy(&out->keep))
         return cmt_error_set(
             err, CMT_INVALID,
-            "say what to keep: --keep-blocks N, --retain-height H, or keep_blocks in "
-            "[storage.pruning] of config.toml");
+            "say what to keep: --keep-blocks N, --keep-for DURATION, --keep-bytes SIZE or "
+            "--retain-height H, or keep_blocks, keep_for or keep_bytes in [storage.pruning] of "
+            "config.toml");
     return CMT_OK;
 }
 

@@ -41,7 +41,10 @@ static const cmt_config__rule rules[] = {
 
     {"storage.pruning", CMT_CONFIG__TABLE, .offset = CMT_CONFIG__NOT_KEPT},
     {"storage.pruning.interval", CMT_CONFIG__DURATION, KEPT(pruning_interval_ns), AT_LEAST(1)},
+    {"storage.pruning.prune", CMT_CONFIG__CHOICE, KEPT_TEXT(prune), .choices = "inline service"},
     {"storage.pruning.keep_blocks", CMT_CONFIG__INTEGER, KEPT(keep_blocks), AT_LEAST(0)},
+    {"storage.pruning.keep_for", CMT_CONFIG__DURATION, KEPT(keep_for_ns), AT_LEAST(0)},
+    {"storage.pruning.keep_bytes", CMT_CONFIG__BYTES, KEPT(keep_bytes)},
     {"storage.pruning.sweep", CMT_CONFIG__BOOL, KEPT(sweep)},
 
     {"storage.pruning.data_companion", CMT_CONFIG__TABLE, .offset = CMT_CONFIG__NOT_KEPT},

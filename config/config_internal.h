@@ -67,11 +67,6 @@ bool cmt_config_is_utf8(cmt_slice text, unsigned *line);
 /** Refuse what is not UTF-8, NUL bytes, strings left open and nesting that would exhaust the parser's stack. */
 CMT_MUST_CHECK cmt_status cmt_config_precheck(const char *name, cmt_slice text, cmt_error *err);
 
-/* ---- values (units.c) --------------------------------------------------------------------- */
-
-/** A size such as "10MB", "1.5 GiB" or "4096". */
-CMT_MUST_CHECK cmt_status cmt_config_parse_bytes(const char *text, uint64_t *bytes, cmt_error *err);
-
 /* ---- suggestions (nearest.c) -------------------------------------------------------------- */
 
 /** The one of @p candidates (dotted paths) that @p path most likely means.  A key that stands in

@@ -148,8 +148,7 @@ static cmt_status make_lists(cmt_pruner *p, cmt_error *err)
 static cmt_status plan_prune(cmt_pruner *p, cmt_error *err)
 {
     cmt_prune_plan *plan = &p->plan;
-    CMT_TRY(
-        cmt_pruner__decide(p, &p->retain_height, plan->decided_by, sizeof plan->decided_by, err));
+    CMT_TRY(cmt_pruner__decide(p, &p->retain_height, plan->decided_by, err));
     if (p->method == CMT_METHOD_EDIT)
         (void)cmt_pruner__turn_to_engine(p);
     int64_t since = cmt_clock_ns();

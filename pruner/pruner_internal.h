@@ -144,8 +144,7 @@ void cmt_pruner__unlock(cmt_pruner *pruner);
 
 /** The retain height that the options ask for, within the floors.  @p decided_by gets the rule. */
 CMT_MUST_CHECK cmt_status cmt_pruner__decide(cmt_pruner *pruner, int64_t *retain_height,
-                                             char *decided_by, size_t decided_by_size,
-                                             cmt_error *err);
+                                             char decided_by[CMT_DECIDED_BY_SIZE], cmt_error *err);
 
 /** What is asked of each store; the evidence height of the states is for the caller to fill in. */
 CMT_MUST_CHECK cmt_status cmt_pruner__requests(cmt_block_store *blocks, cmt_state_store *states,

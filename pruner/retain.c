@@ -4,8 +4,12 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 
+#include "cleanup.h"
 #include "pruner_internal.h"
+#include "words.h"
 
 /* CometBFT starts only when the block store is at the state's height or one above (a crash between
  * saving the block and saving the state). */
@@ -72,8 +76,30 @@ static cmt_status check_floors(cmt_pruner *p, int64_t base, int64_t height, int6
     return check_kept_limits(p, retain, err);
 }
 
-cmt_status cmt_pruner__decide(cmt_pruner *p, int64_t *retain_height, char *decided_by,
-                              size_t decided_by_size, cmt_error *err)
+static void note_all_stays(int64_t retain, int64_t base, char decided_by[CMT_DECIDED_BY_SIZE])
+{
+    const size_t size = strlen(decided_by);
+    if (retain == base)
+        snprintf(decided_by + size, CMT_DECIDED_BY_SIZE - size, " (all blocks there are)");
+}
+
+/* What is pinned below the wish stays; a pin below base means all there is. */
+static cmt_status respect_pins(const cmt_pruner *p, int64_t base, int64_t *retain,
+                               char decided_by[CMT_DECIDED_BY_SIZE], cmt_error *err)
+{
+    CMT_AUTO(cmt_pins_free) cmt_pins pins = {NULL, 0};
+    CMT_TRY(cmt_pins_load(p->data_dir, &pins, err));
+    const cmt_pin *pin = cmt_pins_lowest(&pins, time(NULL));
+    if (pin == NULL || pin->height >= *retain || *retain <= base)
+        return CMT_OK;
+    *retain = pin->height > base ? pin->height : base;
+    cmt_pruner__pin_words(pin, decided_by);
+    note_all_stays(*retain, base, decided_by);
+    return CMT_OK;
+}
+
+cmt_status cmt_pruner__decide(cmt_pruner *p, int64_t *retain_height,
+                              char decided_by[CMT_DECIDED_BY_SIZE], cmt_error *err)
 {
     int64_t base = cmt_block_store_base(p->block_store);
     int64_t height = cmt_block_store_height(p->block_store);
@@ -82,13 +108,15 @@ cmt_status cmt_pruner__decide(cmt_pruner *p, int64_t *retain_height, char *decid
         return cmt_error_set(err, CMT_OUT_OF_RANGE, "the block store is empty: nothing to prune");
     if (p->options.retain_height > 0) {
         *retain_height = p->options.retain_height;
-        snprintf(decided_by, decided_by_size, "--retain-height %" PRId64, *retain_height);
+        snprintf(decided_by, CMT_DECIDED_BY_SIZE, "--retain-height %" PRId64, *retain_height);
     } else {
-        int64_t keep = p->options.keep_blocks;
-        /* A store smaller than what shall be kept stays as it is. */
-        *retain_height = keep > height - base ? base : height - keep + 1;
-        snprintf(decided_by, decided_by_size, "--keep-blocks %" PRId64 "%s", keep,
-                 *retain_height == base ? " (all blocks there are)" : "");
+        cmt_keep_rule rule;
+        CMT_TRY(cmt_keep_lowest(p->block_store, &p->options.keep, retain_height, &rule, err));
+        if (rule == CMT_KEEP_NONE)
+            return cmt_error_set(err, CMT_INVALID, "neither a retain height nor what to keep");
+        cmt_pruner__keep_words(&p->options.keep, rule, true, decided_by);
+        note_all_stays(*retain_height, base, decided_by);
     }
+    CMT_TRY(respect_pins(p, base, retain_height, decided_by, err));
     return check_floors(p, base, height, *retain_height, err);
 }

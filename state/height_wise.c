@@ -156,15 +156,16 @@ static cmt_status prune_by_ranges(run *r, cmt_error *err)
     return cmt_eraser_is_empty(r->eraser) ? CMT_OK : write(r, r->rule->retain_height, err);
 }
 
-cmt_status cmt_state_store_prune(cmt_state_store *store, const cmt_state_prune_request *request,
-                                 const cmt_erase_options *options, cmt_state_prune_result *result,
-                                 cmt_error *err)
+static cmt_status prune(cmt_state_store *store, const cmt_state_prune_request *request,
+                        const cmt_erase_options *options, cmt_state_prune_result *result,
+                        cmt_error *err)
 {
-    *result = (cmt_state_prune_result){.search_complete = true};
     CMT_AUTO(cmt_state_prune_free) cmt_state_prune rule = {0};
     CMT_TRY(cmt_state_prune_make(store, request, &rule, err));
     CMT_AUTO(cmt_eraser_close) cmt_eraser eraser = {0};
     CMT_TRY(cmt_eraser_open(&eraser, store->db, options, "state", err));
+    int64_t retain = request->retain_height;
+    cmt_state__going(store, retain < rule.evidence_height ? retain : rule.evidence_height, retain);
     result->leftovers = rule.leftovers;
     result->search_complete = rule.search_complete;
     if (cmt_range_list_add_all(&result->touched, &rule.ranges) != CMT_OK)
@@ -176,6 +177,18 @@ cmt_status cmt_state_store_prune(cmt_state_store *store, const cmt_state_prune_r
     result->batches = eraser.batches;
     CMT_TRY(st);
     return cmt_eraser_drop(&eraser, &result->touched, err);
+}
+
+cmt_status cmt_state_store_prune(cmt_state_store *store, const cmt_state_prune_request *request,
+                                 const cmt_erase_options *options, cmt_state_prune_result *result,
+                                 cmt_error *err)
+{
+    *result = (cmt_state_prune_result){.search_complete = true};
+    cmt_state_prune_request from_now = *request;
+    CMT_TRY(cmt_state__begin_prune(store, &from_now.last_height, err));
+    cmt_status st = prune(store, &from_now, options, result, err);
+    cmt_state__end_prune(store);
+    return st;
 }
 
 void cmt_state_prune_result_free(cmt_state_prune_result *result)

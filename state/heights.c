@@ -55,6 +55,12 @@ cmt_status cmt_state_store_retain_heights(cmt_state_store *store, cmt_retain_hei
     return CMT_OK;
 }
 
+cmt_status cmt_state_store_retain_height(cmt_state_store *store, cmt_retain_owner owner,
+                                         int64_t *out, cmt_error *err)
+{
+    return cmt_state__get_height(store, retain_keys[owner], out, err);
+}
+
 /* Put @p height where nothing was put yet or, with @p replace_zero, where 0 was. */
 static cmt_status init_one(cmt_state_store *store, cmt_retain_owner owner, bool replace_zero,
                            int64_t height, cmt_error *err)
@@ -68,6 +74,16 @@ static cmt_status init_one(cmt_state_store *store, cmt_retain_owner owner, bool 
     return cmt_state__put_height(store, retain_keys[owner], height, err);
 }
 
+static cmt_status init_locked(cmt_state_store *store, bool companion, int64_t blocks,
+                              int64_t results, cmt_error *err)
+{
+    CMT_TRY(init_one(store, CMT_RETAIN_APPLICATION, false, 0, err));
+    if (!companion)
+        return CMT_OK;
+    CMT_TRY(init_one(store, CMT_RETAIN_COMPANION, true, blocks, err));
+    return init_one(store, CMT_RETAIN_RESULTS, true, results, err);
+}
+
 cmt_status cmt_state_store_init_retain_heights(cmt_state_store *store, bool companion,
                                                int64_t blocks, int64_t results, cmt_error *err)
 {
@@ -77,18 +93,15 @@ cmt_status cmt_state_store_init_retain_heights(cmt_state_store *store, bool comp
                              "state store: the companion's first retain heights cannot be "
                              "%" PRId64 " and %" PRId64,
                              blocks, results);
-    CMT_TRY(init_one(store, CMT_RETAIN_APPLICATION, false, 0, err));
-    if (!companion)
-        return CMT_OK;
-    CMT_TRY(init_one(store, CMT_RETAIN_COMPANION, true, blocks, err));
-    return init_one(store, CMT_RETAIN_RESULTS, true, results, err);
+    pthread_mutex_lock(&store->heights);
+    cmt_status st = init_locked(store, companion, blocks, results, err);
+    pthread_mutex_unlock(&store->heights);
+    return st;
 }
 
-cmt_status cmt_state_store_set_retain_height(cmt_state_store *store, cmt_retain_owner owner,
-                                             int64_t height, int64_t base, int64_t top,
-                                             cmt_error *err)
+static cmt_status set_locked(cmt_state_store *store, cmt_retain_owner owner, int64_t height,
+                             int64_t base, int64_t top, cmt_error *err)
 {
-    CMT_TRY(cmt_state__writable(store, err));
     if (height < 0 || height < base || height > top)
         return cmt_error_set(err, CMT_OUT_OF_RANGE,
                              "invalid height value: retain height %" PRId64 " is not in [%" PRId64
@@ -106,4 +119,15 @@ cmt_status cmt_state_store_set_retain_height(cmt_state_store *store, cmt_retain_
                              "have already been pruned (%s is %" PRId64 ", not %" PRId64 ")",
                              key, current, height);
     return cmt_state__put_height(store, key, height, err);
+}
+
+cmt_status cmt_state_store_set_retain_height(cmt_state_store *store, cmt_retain_owner owner,
+                                             int64_t height, int64_t base, int64_t top,
+                                             cmt_error *err)
+{
+    CMT_TRY(cmt_state__writable(store, err));
+    pthread_mutex_lock(&store->heights);
+    cmt_status st = set_locked(store, owner, height, base, top, err);
+    pthread_mutex_unlock(&store->heights);
+    return st;
 }

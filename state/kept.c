@@ -142,7 +142,7 @@ static cmt_status fill_validators(cmt_state_store *store, int64_t height, bool r
 
     CMT_AUTO(cmt_buf_free) cmt_buf set = CMT_BUF_INIT;
     st = cmt_state_store_load_validators(store, height, &set, required ? err : NULL);
-    if (st == CMT_CORRUPT && !required)
+    if ((st == CMT_CORRUPT || st == CMT_NOT_FOUND) && !required)
         return CMT_OK;
     CMT_TRY(st);
     if (cmt_validators_info_encode(cmt_buf_slice(&set), height, &value) != CMT_OK)
@@ -186,7 +186,7 @@ static cmt_status fill_params(cmt_state_store *store, int64_t height, bool requi
 
     CMT_AUTO(cmt_buf_free) cmt_buf params = CMT_BUF_INIT;
     st = cmt_state_store_load_params(store, height, &params, required ? err : NULL);
-    if (st == CMT_CORRUPT && !required)
+    if ((st == CMT_CORRUPT || st == CMT_NOT_FOUND) && !required)
         return CMT_OK;
     CMT_TRY(st);
     if (cmt_params_info_encode(cmt_buf_slice(&params), height, &value) != CMT_OK)

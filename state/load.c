@@ -55,8 +55,9 @@ static cmt_status increment(cmt_slice stored, int64_t distance, cmt_buf *out, cm
     return CMT_OK;
 }
 
-cmt_status cmt_state_store_load_validators(cmt_state_store *store, int64_t height, cmt_buf *out,
-                                           cmt_error *err)
+/* *lost: there is no set where the record points to. */
+static cmt_status load_validators(cmt_state_store *store, int64_t height, cmt_buf *out, bool *lost,
+                                  cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
     cmt_validators_info info;
@@ -69,7 +70,8 @@ cmt_status cmt_state_store_load_validators(cmt_state_store *store, int64_t heigh
     cmt_status st = CMT_NOT_FOUND;
     if (stored < height)
         st = cmt_state__get_validators(store, stored, &value, &info, err);
-    if (st == CMT_NOT_FOUND || (st == CMT_OK && !info.has_set))
+    *lost = st == CMT_NOT_FOUND || (st == CMT_OK && !info.has_set);
+    if (*lost)
         return cmt_error_set(err, CMT_CORRUPT,
                              "couldn't find validators at height %" PRId64 " (height %" PRId64
                              " was originally requested)",
@@ -80,8 +82,8 @@ cmt_status cmt_state_store_load_validators(cmt_state_store *store, int64_t heigh
                         : cmt_error_prefix(err, st, "validators at height %" PRId64, stored);
 }
 
-cmt_status cmt_state_store_load_params(cmt_state_store *store, int64_t height, cmt_buf *out,
-                                       cmt_error *err)
+static cmt_status load_params(cmt_state_store *store, int64_t height, cmt_buf *out, bool *lost,
+                              cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
     cmt_params_info info;
@@ -91,13 +93,47 @@ cmt_status cmt_state_store_load_params(cmt_state_store *store, int64_t height, c
 
     int64_t changed = info.last_height_changed;
     cmt_status st = cmt_state__get_params(store, changed, &value, &info, err);
-    if (st == CMT_NOT_FOUND || (st == CMT_OK && info.is_pointer))
+    *lost = st == CMT_NOT_FOUND || (st == CMT_OK && info.is_pointer);
+    if (*lost)
         return cmt_error_set(err, CMT_CORRUPT,
                              "couldn't find consensus params at height %" PRId64
                              " as last changed from height %" PRId64,
                              changed, height);
     CMT_TRY(st);
     return copy(info.params, out, err);
+}
+
+/* ---- beside a prune ------------------------------------------------------------------------ */
+
+typedef cmt_status (*load_fn)(cmt_state_store *store, int64_t height, cmt_buf *out, bool *lost,
+                              cmt_error *err);
+
+/* Between reading a record and what it points to, a prune may have made the record full and removed the latter: then
+ * the second look finds it.  Or it removes both, the latter first. */
+static cmt_status load(cmt_state_store *store, load_fn once, const cmt_key_family *family,
+                       int64_t height, cmt_buf *out, cmt_error *err)
+{
+    bool lost = false;
+    cmt_error first = CMT_ERROR_INIT;
+    cmt_status st = once(store, height, out, &lost, &first);
+    if (!lost)
+        return st == CMT_OK || st == CMT_NOT_FOUND ? st
+                                                   : cmt_error_set(err, st, "%s", first.message);
+    lost = false;
+    st = once(store, height, out, &lost, err);
+    return lost && cmt_state__may_be_going(store, family, height) ? CMT_NOT_FOUND : st;
+}
+
+cmt_status cmt_state_store_load_validators(cmt_state_store *store, int64_t height, cmt_buf *out,
+                                           cmt_error *err)
+{
+    return load(store, load_validators, &cmt_family_validators, height, out, err);
+}
+
+cmt_status cmt_state_store_load_params(cmt_state_store *store, int64_t height, cmt_buf *out,
+                                       cmt_error *err)
+{
+    return load(store, load_params, &cmt_family_params, height, out, err);
 }
 
 cmt_status cmt_state_store_load_results(cmt_state_store *store, int64_t height, cmt_buf *out,

@@ -19,6 +19,11 @@
 #define LIVE_MARGIN 1000
 #define SEARCH_LARGE ((uint64_t)64 << 10)
 
+int64_t cmt_state__live_end(int64_t last)
+{
+    return last < INT64_MAX - LIVE_MARGIN - 1 ? last + LIVE_MARGIN + 1 : INT64_MAX;
+}
+
 cmt_status cmt_state__search_budget(cmt_state_store *store, const cmt_key_family *family,
                                     uint64_t *bytes, cmt_error *err)
 {
@@ -83,9 +88,7 @@ static cmt_status make_sets(const family_rule *rule, const cmt_state_prune_reque
         CMT_TRY(add_runs_below(rule->dead, left, rule->end));
     CMT_TRY(remove_all(rule->dead, rule->kept));
 
-    int64_t top = request->last_height < INT64_MAX - LIVE_MARGIN - 1
-                      ? request->last_height + LIVE_MARGIN + 1
-                      : INT64_MAX;
+    int64_t top = cmt_state__live_end(request->last_height);
     CMT_TRY(add_runs_below(live, left, INT64_MAX));
     CMT_TRY(remove_all(live, rule->dead));
     CMT_TRY(cmt_height_set_add(live, rule->end, top));

@@ -62,6 +62,7 @@ cmt_status cmt_state_store_save_results(cmt_state_store *store, int64_t height,
     CMT_TRY(cmt_db_batch_new(&batch, err));
     if (cmt_results_encode(results, &value) != CMT_OK)
         return no_memory(err);
+    cmt_state__wait_below_ceiling(store, height);
     if (store->options.release == CMT_RELEASE_1_0)
         CMT_TRY(add_since_1_0(store, height, cmt_buf_slice(&value), batch, err));
     else

@@ -101,6 +101,7 @@ static cmt_status begin(saving *s, cmt_error *err)
                              "state store: no state is of height %" PRId64
                              " in a chain that begins at %" PRId64,
                              state->last_block_height, state->initial_height);
+    cmt_state__wait_below_ceiling(s->store, cmt_chain_state_next_height(state) + 1);
     return cmt_db_batch_new(&s->batch, err);
 }
 

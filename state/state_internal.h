@@ -5,14 +5,47 @@
 #ifndef CMT_STATE_STATE_INTERNAL_H
 #define CMT_STATE_STATE_INTERNAL_H
 
-#include "cmtstore/state.h"
+#include "cmtstore/state_retain.h"
+
+#include <pthread.h>
 
 struct cmt_state_store {
     cmt_db *db;
-    cmt_layout layout;
-    bool written; /* opened for writing; `options` then say how */
+    cmt_layout layout; /* as it was opened */
+    bool written;      /* opened for writing; `options` then say how */
     cmt_state_store_options options;
+    pthread_mutex_t heights; /* see shared.c, as for what follows */
+    pthread_mutex_t lock;
+    pthread_cond_t lifted; /* the ceiling */
+    /* lock */
+    bool pruning;
+    int64_t ceiling; /* no record of this height or above may be written now; INT64_MAX: any may */
+    int64_t highest; /* of the records that this handle has written, or is about to */
+    int64_t validators_gone; /* below, prunes by this handle have removed them, or are about to */
+    int64_t params_gone;
 };
+
+/* ---- between threads (shared.c) ------------------------------------------------------------ */
+
+void cmt_state__shared_open(cmt_state_store *store);
+void cmt_state__shared_close(cmt_state_store *store);
+
+/** Only one may prune.  Until cmt_state__end_prune() no record is written from cmt_state__live_end() of *last_height
+ *  on: ranges that are deleted run over what lies there.
+ *  @param last_height  in: as asked for; out: raised to what was written meanwhile
+ *  @retval CMT_BUSY    somebody else prunes */
+CMT_MUST_CHECK cmt_status cmt_state__begin_prune(cmt_state_store *store, int64_t *last_height,
+                                                 cmt_error *err);
+void cmt_state__end_prune(cmt_state_store *store);
+/** Wait until records of @p height may be written. */
+void cmt_state__wait_below_ceiling(cmt_state_store *store, int64_t height);
+/** From now on records below these heights may be gone, what they are resolved by before them. */
+void cmt_state__going(cmt_state_store *store, int64_t validators, int64_t params);
+/** Is a record of @p height that nothing resolves one that a prune has removed meanwhile?  @p family: in layout v1 */
+bool cmt_state__may_be_going(cmt_state_store *store, const cmt_key_family *family, int64_t height);
+
+/** The height from which on no record is taken to exist where none is above @p last. */
+int64_t cmt_state__live_end(int64_t last);
 
 /** The value of a key that carries no height.
  *  @retval CMT_NOT_FOUND  absent or empty */

@@ -74,6 +74,7 @@ cmt_status cmt_state_store_open(cmt_db *db, cmt_state_store **out, cmt_error *er
     if (store == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a state store");
     store->db = db;
+    cmt_state__shared_open(store);
     CMT_TRY(cmt_layout_detect(db, &layout_keys, &store->layout, err));
     CMT_AUTO(cmt_buf_free) cmt_buf root = CMT_BUF_INIT;
     cmt_status st = cmt_state__get_single(store, "stateKey", &root, err);
@@ -87,6 +88,8 @@ cmt_status cmt_state_store_open(cmt_db *db, cmt_state_store **out, cmt_error *er
 
 void cmt_state_store_close(cmt_state_store *store)
 {
+    if (store != NULL)
+        cmt_state__shared_close(store);
     free(store);
 }
 

@@ -67,6 +67,7 @@ cmt_status cmt_block_store_open(cmt_db *db, cmt_block_store **out, cmt_error *er
     if (store == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a block store");
     store->db = db;
+    cmt_store__shared_open(store);
     CMT_TRY(cmt_layout_detect(db, &layout_keys, &store->layout, err));
     CMT_TRY(read_root(store, err));
     *out = store;
@@ -122,17 +123,9 @@ cmt_status cmt_block_store_open_for_writing(cmt_db *db, const cmt_block_store_op
 
 void cmt_block_store_close(cmt_block_store *store)
 {
+    if (store != NULL)
+        cmt_store__shared_close(store);
     free(store);
-}
-
-int64_t cmt_block_store_base(const cmt_block_store *store)
-{
-    return store->state.base;
-}
-
-int64_t cmt_block_store_height(const cmt_block_store *store)
-{
-    return store->state.height;
 }
 
 cmt_key_layout cmt_block_store_layout(const cmt_block_store *store)

@@ -221,7 +221,8 @@ static cmt_status judge_by_value(const cmt_block_store *store,
     for (size_t i = 0; i < leftover_parts->count; i++)
         leftovers += (double)(leftover_parts->runs[i].hi - leftover_parts->runs[i].lo);
     double dead = (double)(prune->retain_height - prune->base) + (request->sweep ? leftovers : 0);
-    prune->hash_share = dead / ((double)(store->state.height - prune->base + 1) + leftovers);
+    prune->hash_share =
+        dead / ((double)(cmt_block_store_height(store) - prune->base + 1) + leftovers);
     prune->hash_by_value = true;
     cmt_buf_clear(&prune->hashes);
     prune->hash_count = 0;

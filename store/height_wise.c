@@ -21,27 +21,40 @@ CMT_DEFINE_CLEANUP(cmt_key_walk, cmt_key_walk_close)
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-static cmt_status put_base(cmt_store__run *run, cmt_error *err)
+static cmt_status put_base(const cmt_store__run *run, cmt_block_store_state state, cmt_error *err)
 {
-    cmt_block_store *store = run->store;
-    if (run->base == store->state.base && !store->stored_otherwise)
-        return CMT_OK;
     CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
-    cmt_block_store_state state = {run->base, store->state.height};
     if (cmt_block_store_state_encode(state, &value) != CMT_OK)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for the block store's state");
     return cmt_db_batch_put(run->eraser->batch, CMT_SLICE("blockStore"), cmt_buf_slice(&value),
                             err);
 }
 
-cmt_status cmt_store__write(cmt_store__run *run, const char *phase, cmt_error *err)
+/* A batch that does not move base leaves the root record alone, and the handle. */
+static cmt_status write_locked(const cmt_store__run *run, cmt_error *err)
 {
-    CMT_TRY(put_base(run, err));
+    cmt_block_store *store = run->store;
+    cmt_block_store_state state = cmt_store__state(store);
+    bool moves = run->base != state.base || cmt_store__is_stored_otherwise(store);
+    state.base = run->base;
+    if (moves)
+        CMT_TRY(put_base(run, state, err));
     if (cmt_eraser_is_empty(run->eraser))
         return CMT_OK;
     CMT_TRY(cmt_eraser_write(run->eraser, err));
-    run->store->state.base = run->base;
-    run->store->stored_otherwise = false;
+    if (moves)
+        cmt_store__moved(store, state);
+    return CMT_OK;
+}
+
+cmt_status cmt_store__write(cmt_store__run *run, const char *phase, cmt_error *err)
+{
+    uint64_t before = run->eraser->batches;
+    pthread_mutex_lock(&run->store->root);
+    cmt_status st = write_locked(run, err);
+    pthread_mutex_unlock(&run->store->root);
+    if (st != CMT_OK || run->eraser->batches == before)
+        return st;
     return cmt_eraser_report(run->eraser, phase, run->base - run->all.lo,
                              run->all.hi - run->all.lo);
 }
@@ -213,11 +226,12 @@ static cmt_status step_end(cmt_block_store *store, int64_t retain, const cmt_era
                            int64_t *end, cmt_error *err)
 {
     int64_t heights = eraser->options.step_heights;
+    int64_t base = cmt_block_store_base(store);
     *end = retain;
-    if (!eraser->by_range || retain - store->state.base <= heights)
+    if (!eraser->by_range || retain - base <= heights)
         return CMT_OK;
     cmt_status st = cmt_key_first_in(store->db, cmt_store__family(store, &cmt_family_meta),
-                                     store->state.base + heights, retain, end, err);
+                                     base + heights, retain, end, err);
     return st == CMT_NOT_FOUND ? CMT_OK : st;
 }
 
@@ -238,6 +252,8 @@ static cmt_status step(cmt_block_store *store, const cmt_block_prune_request *re
 {
     cmt_block_prune_request to = *request;
     to.from_headers = true;
+    if (eraser->by_range)
+        cmt_store__set_ceiling(store);
     CMT_TRY(step_end(store, request->retain_height, eraser, &to.retain_height, err));
     CMT_AUTO(cmt_block_prune_free) cmt_block_prune rule = {0};
     CMT_TRY(cmt_block_prune_make(store, &to, &rule, err));
@@ -255,28 +271,37 @@ static cmt_status step(cmt_block_store *store, const cmt_block_prune_request *re
     cmt_status st = eraser->by_range ? prune_by_ranges(&run, err) : prune_by_points(&run, err);
     if (st == CMT_OK)
         st = cmt_eraser_drop(eraser, &rule.ranges, err); /* of the hash index only points die */
-    result->base = store->state.base;
+    result->base = cmt_block_store_base(store);
     result->deletes = eraser->deletes;
     result->batches = eraser->batches;
     cmt_status added = add_touched(&run, result, st == CMT_OK ? err : NULL);
     return st != CMT_OK ? st : added;
 }
 
-cmt_status cmt_block_store_prune(cmt_block_store *store, const cmt_block_prune_request *request,
-                                 const cmt_erase_options *options, cmt_block_prune_result *result,
-                                 cmt_error *err)
+static cmt_status prune(cmt_block_store *store, const cmt_block_prune_request *request,
+                        const cmt_erase_options *options, cmt_block_prune_result *result,
+                        cmt_error *err)
 {
-    *result = (cmt_block_prune_result){.base_before = store->state.base,
-                                       .base = store->state.base,
-                                       .evidence_height = INT64_MAX,
-                                       .search_complete = true};
     CMT_TRY(cmt_store__check_prune(store, request, err));
     CMT_AUTO(cmt_eraser_close) cmt_eraser eraser = {0};
     CMT_TRY(cmt_eraser_open(&eraser, store->db, options, "blockstore", err));
     do
         CMT_TRY(step(store, request, &eraser, result, err));
-    while (store->state.base < request->retain_height);
+    while (cmt_block_store_base(store) < request->retain_height);
     return CMT_OK;
+}
+
+cmt_status cmt_block_store_prune(cmt_block_store *store, const cmt_block_prune_request *request,
+                                 const cmt_erase_options *options, cmt_block_prune_result *result,
+                                 cmt_error *err)
+{
+    const int64_t base = cmt_block_store_base(store);
+    *result = (cmt_block_prune_result){
+        .base_before = base, .base = base, .evidence_height = INT64_MAX, .search_complete = true};
+    CMT_TRY(cmt_store__begin_removal(store, err));
+    cmt_status st = prune(store, request, options, result, err);
+    cmt_store__end_removal(store);
+    return st;
 }
 
 void cmt_block_prune_result_free(cmt_block_prune_result *result)

@@ -24,10 +24,14 @@
 #define SEARCH_SMALL ((uint64_t)4 << 20)
 #define SEARCH_LARGE ((uint64_t)64 << 10)
 
+int64_t cmt_store__live_end_of(int64_t height)
+{
+    return height < INT64_MAX - LIVE_MARGIN - 1 ? height + LIVE_MARGIN + 1 : INT64_MAX;
+}
+
 int64_t cmt_store__live_end(const cmt_block_store *store)
 {
-    int64_t height = store->state.height;
-    return height < INT64_MAX - LIVE_MARGIN - 1 ? height + LIVE_MARGIN + 1 : INT64_MAX;
+    return cmt_store__live_end_of(cmt_block_store_height(store));
 }
 
 /* ---- what is asked ----------------------------------------------------------------------- */
@@ -38,14 +42,15 @@ cmt_status cmt_store__check_prune(cmt_block_store *store, const cmt_block_prune_
     int64_t retain = request->retain_height;
     if (retain <= 0)
         return cmt_error_set(err, CMT_OUT_OF_RANGE, "height must be greater than 0");
-    if (retain > store->state.height)
+    if (retain > cmt_block_store_height(store))
         return cmt_error_set(err, CMT_OUT_OF_RANGE,
-                             "cannot prune beyond the latest height %" PRId64, store->state.height);
-    if (retain < store->state.base)
+                             "cannot prune beyond the latest height %" PRId64,
+                             cmt_block_store_height(store));
+    if (retain < cmt_block_store_base(store))
         return cmt_error_set(err, CMT_OUT_OF_RANGE,
                              "cannot prune to height %" PRId64
                              ", it is lower than base height %" PRId64,
-                             retain, store->state.base);
+                             retain, cmt_block_store_base(store));
     cmt_block_meta meta;
     cmt_status st = cmt_block_store_load_meta(store, retain, &meta, err);
     if (st == CMT_NOT_FOUND)
@@ -77,7 +82,7 @@ static cmt_status search_family(cmt_block_store *store, const cmt_key_family *fa
     bool whole;
     if (bytes <= SEARCH_SMALL)
         cmt_db_will_need(store->db, range);
-    CMT_TRY(cmt_key_leftovers(store->db, family, store->state.base,
+    CMT_TRY(cmt_key_leftovers(store->db, family, cmt_block_store_base(store),
                               bytes <= SEARCH_SMALL ? SEARCH_SMALL : SEARCH_LARGE, found, &whole,
                               err));
     *complete = *complete && whole;
@@ -88,7 +93,7 @@ static cmt_status search(cmt_block_store *store, int64_t initial_height, cmt_sto
                          cmt_error *err)
 {
     left->complete = true;
-    if (store->state.base <= initial_height)
+    if (cmt_block_store_base(store) <= initial_height)
         return CMT_OK; /* nothing was ever below, but for C:(initial_height-1), which stays */
     CMT_TRY(search_family(store, &cmt_family_meta, &left->meta, &left->complete, err));
     CMT_TRY(search_family(store, &cmt_family_part, &left->part, &left->complete, err));
@@ -104,7 +109,8 @@ static cmt_status evidence_height(cmt_block_store *store, const cmt_block_prune_
                                   const cmt_store__leftovers *left, int64_t *out, cmt_error *err)
 {
     CMT_AUTO(cmt_height_set_free) cmt_height_set heights = {NULL, 0, 0};
-    cmt_status st = cmt_height_set_add(&heights, store->state.base, request->retain_height);
+    cmt_status st =
+        cmt_height_set_add(&heights, cmt_block_store_base(store), request->retain_height);
     bool from_lowest = request->sweep || request->unfinished;
     for (size_t i = 0; st == CMT_OK && from_lowest && i < left->meta.count; i++)
         st = cmt_height_set_add(&heights, left->meta.runs[i].lo, left->meta.runs[i].hi);
@@ -139,7 +145,7 @@ static cmt_status make_family(const cmt_block_store *store, const cmt_block_prun
                               cmt_range_list *ranges)
 {
     family = cmt_store__family(store, family);
-    CMT_TRY(cmt_height_set_add(dead, store->state.base, end));
+    CMT_TRY(cmt_height_set_add(dead, cmt_block_store_base(store), end));
     if (request->sweep)
         CMT_TRY(add_runs_below(dead, left, end));
     CMT_TRY(remove_all(dead, kept));
@@ -153,7 +159,7 @@ static cmt_status make_family(const cmt_block_store *store, const cmt_block_prun
     CMT_AUTO(cmt_height_set_free) cmt_height_set covered = {NULL, 0, 0};
     CMT_TRY(add_runs_below(&covered, dead, INT64_MAX));
     if (request->reclaim) {
-        int64_t below = store->state.base < end ? store->state.base : end;
+        int64_t below = cmt_block_store_base(store) < end ? cmt_block_store_base(store) : end;
         CMT_TRY(cmt_key_heights_apart(family, below, end, cmt_store__live_end(store), &covered));
         CMT_TRY(remove_all(&covered, &live));
     }
@@ -222,8 +228,8 @@ static bool any_below_base(const cmt_block_prune *prune)
 
 static cmt_status make_new_state(const cmt_block_store *store, cmt_block_prune *out, cmt_error *err)
 {
-    cmt_block_store_state state = {out->retain_height, store->state.height};
-    if (!out->base_moves && !store->stored_otherwise)
+    cmt_block_store_state state = {out->retain_height, cmt_block_store_height(store)};
+    if (!out->base_moves && !cmt_store__is_stored_otherwise(store))
         return CMT_OK;
     if (cmt_block_store_state_encode(state, &out->new_state) != CMT_OK)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for the block store's state");
@@ -236,10 +242,10 @@ static cmt_status make(cmt_block_store *store, const cmt_block_prune_request *re
     CMT_TRY(cmt_store__check_prune(store, request, err));
     CMT_TRY(search(store, request->initial_height, left, err));
     out->layout = store->layout.layout;
-    out->base = store->state.base;
-    out->height = store->state.height;
+    out->base = cmt_block_store_base(store);
+    out->height = cmt_block_store_height(store);
     out->retain_height = request->retain_height;
-    out->base_moves = request->retain_height > store->state.base;
+    out->base_moves = request->retain_height > cmt_block_store_base(store);
     out->search_complete = left->complete;
     CMT_TRY(evidence_height(store, request, left, &out->evidence_height, err));
 

@@ -97,27 +97,35 @@ static void fail_point(const cmt_block_store *store, const char *name)
         store->options.fail_point(store->options.fail_context, name);
 }
 
-cmt_status cmt_store__write_root(cmt_block_store *store, cmt_db_batch *batch,
-                                 cmt_block_store_state state, cmt_error *err)
+static cmt_status write_root_locked(cmt_block_store *store, cmt_db_batch *batch, int64_t height,
+                                    cmt_error *err)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
+    cmt_block_store_state state = {cmt_store__state(store).base, height};
+    if (state.base == 0)
+        state.base = height;
     cmt_status st = cmt_block_store_state_encode(state, &value);
     if (st != CMT_OK)
-        return no_memory(st, "blockStore record", state.height, err);
+        return no_memory(st, "blockStore record", height, err);
     CMT_TRY(cmt_db_batch_put(batch, CMT_SLICE("blockStore"), cmt_buf_slice(&value), err));
     CMT_TRY(cmt_db_write(store->db, batch, true, err));
-    store->state = state;
-    store->stored_otherwise = false;
+    cmt_store__moved(store, state);
     return CMT_OK;
+}
+
+cmt_status cmt_store__write_root(cmt_block_store *store, cmt_db_batch *batch, int64_t height,
+                                 cmt_error *err)
+{
+    pthread_mutex_lock(&store->root);
+    cmt_status st = write_root_locked(store, batch, height, err);
+    pthread_mutex_unlock(&store->root);
+    return st;
 }
 
 static cmt_status write_block(saving *s, cmt_error *err)
 {
-    cmt_block_store_state state = {s->store->state.base, s->height};
-    if (state.base == 0)
-        state.base = s->height;
     fail_point(s->store, "save_block:before");
-    CMT_TRY(cmt_store__write_root(s->store, s->batch, state, err));
+    CMT_TRY(cmt_store__write_root(s->store, s->batch, s->height, err));
     fail_point(s->store, "save_block:after");
     return CMT_OK;
 }
@@ -128,11 +136,12 @@ static cmt_status check(const cmt_block_store *store, const cmt_block *block,
                         const cmt_commit *seen_commit, cmt_error *err)
 {
     int64_t height = block->header.height;
-    int64_t next = store->state.height + 1;
+    const cmt_block_store_state state = cmt_store__state(store);
+    int64_t next = state.height + 1;
     if (height < 1)
         return cmt_error_set(err, CMT_INVALID, "BlockStore cannot save a block of height %" PRId64,
                              height);
-    if (store->state.base > 0 && height != next)
+    if (state.base > 0 && height != next)
         return cmt_error_set(err, CMT_INVALID,
                              "BlockStore can only save contiguous blocks. Wanted %" PRId64
                              ", got %" PRId64,
@@ -178,6 +187,7 @@ static cmt_status save(cmt_block_store *store, const cmt_block *block, const cmt
     CMT_TRY(check(store, block, seen_commit, err));
     CMT_TRY(hash_header(block, &s.hash, err));
     CMT_TRY(cmt_db_batch_new(&s.batch, err));
+    cmt_store__wait_below_ceiling(store, s.height); /* parts may be written before the rest */
     cmt_status st = save_pairs(&s, block, parts, seen_commit, extended, err);
     close_saving(&s);
     return st;
@@ -210,6 +220,7 @@ cmt_status cmt_block_store_save_seen_commit(cmt_block_store *store, int64_t heig
         return cmt_error_set(err, CMT_INVALID, "a seen commit of height %" PRId64, height);
     saving s = {.store = store, .height = height};
     CMT_TRY(cmt_db_batch_new(&s.batch, err));
+    cmt_store__wait_below_ceiling(store, height);
     cmt_status st = put_commit(&s, &cmt_family_seen_commit, height, commit, err);
     if (st == CMT_OK)
         st = cmt_db_write(store->db, s.batch, false, err);

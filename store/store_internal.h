@@ -7,17 +7,47 @@
 
 #include "cmtstore/store.h"
 
+#include <pthread.h>
+
 struct cmt_block_store {
     cmt_db *db;
+    cmt_layout layout;               /* as it was opened */
+    cmt_block_store_options options; /* zero if not opened for writing */
+    pthread_mutex_t root;            /* see shared.c, as for what follows */
+    pthread_mutex_t lock;
+    pthread_cond_t lifted; /* the ceiling */
+    /* lock */
     cmt_block_store_state state;
     bool stored_otherwise; /* the stored record is not what would be written now: base 0 */
-    cmt_layout layout;
-    cmt_block_store_options options; /* zero if not opened for writing */
+    bool removing;         /* a prune, or a rollback of the last block, is under way */
+    int64_t ceiling; /* no block of this height or above may be saved now; INT64_MAX: any may */
 };
 
-/** Write @p batch, synced, with @p state as the root record; the handle follows when that was done. */
+/* ---- between threads (shared.c) ------------------------------------------------------------ */
+
+void cmt_store__shared_open(cmt_block_store *store);
+void cmt_store__shared_close(cmt_block_store *store);
+
+/** Base and height of one moment. */
+cmt_block_store_state cmt_store__state(const cmt_block_store *store);
+bool cmt_store__is_stored_otherwise(const cmt_block_store *store);
+/** The root record was written with @p state: the handle follows.  The caller holds `root`. */
+void cmt_store__moved(cmt_block_store *store, cmt_block_store_state state);
+
+/** Who removes blocks is alone in that.  @retval CMT_BUSY  somebody else does */
+CMT_MUST_CHECK cmt_status cmt_store__begin_removal(cmt_block_store *store, cmt_error *err);
+void cmt_store__end_removal(cmt_block_store *store);
+
+/** Ranges that a prune deletes run over all heights from cmt_store__live_end() on: until the removal ends, or this
+ *  is called again, no block is saved there. */
+void cmt_store__set_ceiling(cmt_block_store *store);
+/** Wait until @p height may be saved.  A prune lets a thousand heights rise above it before anybody waits. */
+void cmt_store__wait_below_ceiling(cmt_block_store *store, int64_t height);
+
+/** Write @p batch, synced, with the root record that says @p height, and base; of an empty store it is the same.  The
+ *  handle follows when that was done. */
 CMT_MUST_CHECK cmt_status cmt_store__write_root(cmt_block_store *store, cmt_db_batch *batch,
-                                                cmt_block_store_state state, cmt_error *err);
+                                                int64_t height, cmt_error *err);
 
 /** A family, named by its v1 form, in the store's layout. */
 const cmt_key_family *cmt_store__family(const cmt_block_store *store, const cmt_key_family *family);
@@ -71,5 +101,7 @@ CMT_MUST_CHECK cmt_status cmt_store__plan_hashes(cmt_block_store *store,
 
 /** The height from which on no key is expected: above the tip and what may be written meanwhile. */
 int64_t cmt_store__live_end(const cmt_block_store *store);
+/** The same of a store whose last block is @p height. */
+int64_t cmt_store__live_end_of(int64_t height);
 
 #endif

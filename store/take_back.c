@@ -38,19 +38,27 @@ static cmt_status delete_block(cmt_block_store *store, cmt_db_batch *batch, int6
     return CMT_OK;
 }
 
-cmt_status cmt_block_store_delete_latest_block(cmt_block_store *store, cmt_error *err)
+static cmt_status delete_latest(cmt_block_store *store, cmt_error *err)
 {
-    int64_t height = store->state.height;
-    if (height == 0 || height < store->state.base)
+    const cmt_block_store_state state = cmt_store__state(store);
+    int64_t height = state.height;
+    if (height == 0 || height < state.base)
         return cmt_error_set(err, CMT_INVALID,
                              "there is no block to delete: base %" PRId64 ", height %" PRId64,
-                             store->state.base, height);
+                             state.base, height);
     CMT_AUTO(cmt_db_batch_free_cleanup) cmt_db_batch *batch = NULL;
     CMT_TRY(cmt_db_batch_new(&batch, err));
     CMT_TRY(delete_block(store, batch, height, err));
     CMT_TRY(delete_at(store, batch, &cmt_family_commit, height, 0, err));
     CMT_TRY(delete_at(store, batch, &cmt_family_seen_commit, height, 0, err));
     CMT_TRY(delete_at(store, batch, &cmt_family_meta, height, 0, err));
-    cmt_block_store_state state = {store->state.base, height - 1};
-    return cmt_store__write_root(store, batch, state, err);
+    return cmt_store__write_root(store, batch, height - 1, err);
+}
+
+cmt_status cmt_block_store_delete_latest_block(cmt_block_store *store, cmt_error *err)
+{
+    CMT_TRY(cmt_store__begin_removal(store, err));
+    cmt_status st = delete_latest(store, err);
+    cmt_store__end_removal(store);
+    return st;
 }

@@ -18,6 +18,7 @@
 
 #include "cmtstore/blockexec_validate.h"
 #include "cmtstore/compactor.h"
+#include "cmtstore/pruner_service.h"
 #include "cmtstore/state.h"
 #include "cmtstore/store.h"
 
@@ -63,12 +64,18 @@ typedef struct cmt_block_executor_options {
     const cmt_evidence_pool *evidence;
     const cmt_block_listener *listener;   /* NULL: none */
     const cmt_compact_handover *handover; /* who compacts what a prune has deleted; NULL: nobody */
-    bool data_companion;                  /* 1.0: what one has not given up stays, as configured */
-    bool keep_residue;                    /* a prune leaves what CometBFT's leaves below base */
-    bool never_prune;                     /* the application's retain height is not looked at */
-    int64_t time_tolerance_ns;            /* see cmt_validate_options */
-    bool as_0_39;                         /* likewise */
-    cmt_time (*now)(void *context);       /* NULL: the system's clock */
+    /** Who prunes: its retain height is all that the application's wish becomes, and `data_companion`, `keep`, `data_dir`, `keep_residue` and `handover` are the service's
+     *  own.  NULL: the executor prunes itself behind each block, as CometBFT does until 0.40. */
+    cmt_prune_service *prune_service;
+    bool data_companion; /* 1.0: what one has not given up stays, as configured */
+    cmt_keep_policy
+        keep; /* beside what the application says, or instead; all 0: it alone decides */
+    const char *data_dir;      /* whose pins are respected; NULL: none */
+    bool keep_residue;         /* a prune leaves what CometBFT's leaves below base */
+    bool never_prune;          /* neither the application's retain height nor `keep` is looked at */
+    int64_t time_tolerance_ns; /* see cmt_validate_options */
+    bool as_0_39;              /* likewise */
+    cmt_time (*now)(void *context); /* NULL: the system's clock */
     void (*fail_point)(void *context, cmt_fail_point point, const char *text); /* NULL: none */
     void *context; /* of the two above */
     const cmt_logger *logger;

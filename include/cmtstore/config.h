@@ -38,8 +38,14 @@ typedef struct cmt_config {
     int64_t companion_initial_block_retain_height;
     int64_t companion_initial_block_results_retain_height;
     /* ours */
-    int64_t keep_blocks; /* [storage.pruning] keep_blocks; 0: only the application decides */
-    bool sweep;          /* [storage.pruning] sweep; default true */
+    char prune
+        [8]; /* [storage.pruning] prune: "inline" or "service"; "": as the node's CometBFT does, inline
+                     until 0.40, by a service from 1.0 on */
+    int64_t
+        keep_blocks; /* of [storage.pruning], as the next two; all 0: only the application decides */
+    int64_t keep_for_ns;
+    uint64_t keep_bytes;
+    bool sweep; /* [storage.pruning] sweep; default true */
     cmt_config_compactor compactor;
 } cmt_config;
 
@@ -65,6 +71,11 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_config_parse(const char *name, cmt_slice t
 /** A Go duration ("10s", "1h30m", "250ms") in nanoseconds.  @retval CMT_INVALID not one */
 CMT_API CMT_MUST_CHECK cmt_status cmt_config_parse_duration(const char *text, int64_t *ns,
                                                             cmt_error *err);
+
+/** A size such as "10MB", "1.5 GiB", "200G" or "4096": units of 1000 with or without B, of 1024 with iB.
+ *  @retval CMT_INVALID not one */
+CMT_API CMT_MUST_CHECK cmt_status cmt_config_parse_bytes(const char *text, uint64_t *bytes,
+                                                         cmt_error *err);
 
 #ifdef __cplusplus
 }

@@ -13,12 +13,73 @@
 #define CMTSTORE_PRUNER_H
 
 #include "cmtstore/lsm.h"
+#include "cmtstore/pruner_pins.h"
 #include "cmtstore/state.h"
 #include "cmtstore/store.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* ---- what to keep ------------------------------------------------------------------------ */
+
+/** How much of the chain is kept; of several the one that keeps most wins.  All 0: no policy. */
+typedef struct cmt_keep_policy {
+    int64_t blocks; /* so many of the last blocks */
+    int64_t for_ns; /* those whose time is at most so long before that of the last block */
+    uint64_t bytes; /* as many of the last as take up about so much of the block store's tables */
+} cmt_keep_policy;
+
+typedef enum cmt_keep_rule {
+    CMT_KEEP_NONE,
+    CMT_KEEP_BLOCKS,
+    CMT_KEEP_FOR,
+    CMT_KEEP_BYTES,
+} cmt_keep_rule;
+
+/**
+ * The lowest height that @p policy keeps; base where that is all there is.  Reads some twenty headers for for_ns, and
+ * asks the tables' metadata about as often for bytes (what is only in memory and logs does not count there).
+ *
+ * @param height  out: 0 without a policy or without blocks
+ * @param rule    out: which of them decided
+ * @retval CMT_CORRUPT  a header does not decode
+ *
+ * Threads: any.
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_keep_lowest(cmt_block_store *blocks,
+                                                  const cmt_keep_policy *policy, int64_t *height,
+                                                  cmt_keep_rule *rule, cmt_error *err);
+
+/** Who has a say in how far a running node is pruned. */
+typedef struct cmt_prune_limits {
+    int64_t application; /* its retain height; 0: it has no wish */
+    bool has_companion;
+    int64_t companion; /* its retain height; 0: nothing is pruned */
+    cmt_keep_policy keep;
+    const char *data_dir; /* where pins are; NULL: there are none */
+    int64_t now;          /* seconds since 1970, for pins that expire */
+} cmt_prune_limits;
+
+#define CMT_DECIDED_BY_SIZE 128
+
+typedef struct cmt_prune_target {
+    int64_t retain_height; /* the lowest of all; 0: nothing is to be pruned */
+    char decided_by[CMT_DECIDED_BY_SIZE];
+} cmt_prune_target;
+
+/**
+ * Decide: the lowest wins.  A policy leaves the last two blocks, which a rollback needs; no height is above
+ * @p last_block_height, of the state, as long as there is such a block.
+ *
+ * @retval CMT_CORRUPT  pins cannot be read, or a header does not decode: nothing may be pruned
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_prune_decide(cmt_block_store *blocks,
+                                                   int64_t last_block_height,
+                                                   const cmt_prune_limits *limits,
+                                                   cmt_prune_target *out, cmt_error *err);
+
+/* ---- a prune of a node that is stopped --------------------------------------------------- */
 
 typedef struct cmt_pruner cmt_pruner;
 
@@ -44,10 +105,9 @@ typedef struct cmt_pruner_options {
     const char *data_dir; /* holds blockstore.db and state.db */
     cmt_prune_action action;
     cmt_prune_method method;
-    /** Lowest height kept; 0: use keep_blocks. */
+    /** Lowest height kept; 0: as `keep` says.  Pins below either win. */
     int64_t retain_height;
-    /** Keep this many blocks; 0: use retain_height. */
-    int64_t keep_blocks;
+    cmt_keep_policy keep;
     bool sweep;
     bool force;    /* lift the floors that --force lifts */
     bool dry_run;  /* plan only: takes no lock, works beside a running node */
@@ -74,8 +134,8 @@ typedef struct cmt_prune_plan {
     int64_t last_block_height; /* of the state */
     int64_t retain_height;
     int64_t evidence_height;
-    char decided_by[96];     /* which rule set retain_height, in words */
-    cmt_prune_method method; /* edit or engine */
+    char decided_by[CMT_DECIDED_BY_SIZE]; /* which rule or pin set retain_height, in words */
+    cmt_prune_method method;              /* edit or engine */
     bool nothing_to_do;
     bool finishes_earlier; /* an interrupted prune is completed */
     bool
@@ -174,7 +234,7 @@ CMT_API void cmt_stores_prune_result_free(cmt_stores_prune_result *result);
  * @retval CMT_CANCELLED  the progress hook asked to stop; the same call again finishes
  * @retval others         as cmt_block_store_prune() and cmt_state_store_prune()
  *
- * Threads: one writer.  Durable on return.
+ * Threads: one, beside one that saves blocks and states and others that load.  Durable on return.
  * Source: state/execution.go pruneBlocks
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_stores_prune(cmt_block_store *blocks, cmt_state_store *states,

@@ -2,6 +2,11 @@
  *
  * The state store: reading it, writing it as a node does, and the rule that says which of its keys a
  * prune removes and which records it has to write in full.
+ *
+ * THREADS  Over a database with CMT_DB_SHARED one thread may save ("the saving one"), one may prune, any number may
+ * load or put retain heights, all at once.  A load of what is being pruned sees it as it was, or CMT_NOT_FOUND.
+ * Where ranges are deleted a save may have to wait for the end of a prune that more than 1,000 heights were saved
+ * in.  Opening and closing is one thread's.  Without CMT_DB_SHARED (a view) all calls are one thread's.
  */
 #ifndef CMTSTORE_STATE_H
 #define CMTSTORE_STATE_H
@@ -34,6 +39,8 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_open(cmt_db *db, cmt_state_sto
 CMT_API void cmt_state_store_close(cmt_state_store *store);
 
 CMT_API cmt_key_layout cmt_state_store_layout(const cmt_state_store *store);
+/** True if the database may be written, and by several threads. */
+CMT_API bool cmt_state_store_is_shared(const cmt_state_store *store);
 /** True if a CometBFT >= 1.0 has opened the database: it has a `version` key. */
 CMT_API bool cmt_state_store_has_version(const cmt_state_store *store);
 
@@ -87,7 +94,7 @@ typedef struct cmt_state_store_options {
  *                          `version` says, or open for reading only
  * @retval CMT_INVALID      layout v2 without `write_version`, or `write_version` before 1.0
  *
- * Threads: one writer.  Durable on return.
+ * Threads: the saving one.  Durable on return.
  * Source: state/store.go NewStore
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_open_for_writing(
@@ -109,7 +116,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_load_chain_state(cmt_state_sto
  * @retval CMT_INVALID      another release than the store's, or a height of change above the record's
  * @retval CMT_UNSUPPORTED  the store was not opened for writing
  *
- * Threads: one writer.  Durable on return; on failure nothing is written.
+ * Threads: the saving one.  Durable on return; on failure nothing is written.
  * Source: state/store.go save, saveValidatorsInfo, saveConsensusParamsInfo
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_save(cmt_state_store *store,
@@ -131,7 +138,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_bootstrap(cmt_state_store *sto
  * @retval CMT_INVALID      @p height is not positive
  * @retval CMT_UNSUPPORTED  the store was not opened for writing
  *
- * Threads: one writer.  Durable on return; on failure nothing is written.
+ * Threads: the saving one.  Durable on return; on failure nothing is written.
  * Source: state/store.go SaveFinalizeBlockResponse (two writes there)
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_save_results(cmt_state_store *store,
@@ -180,39 +187,11 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_offline_height(cmt_state_store
  * @retval CMT_CORRUPT      from 1.0 on: the hash that is there is of another file
  * @retval CMT_UNSUPPORTED  the store was not opened for writing
  *
- * Threads: one writer.  Durable on return.
+ * Threads: the saving one.  Durable on return.
  * Source: node/setup.go LoadStateFromDBOrGenesisDocProvider
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_save_genesis(cmt_state_store *store,
                                                                cmt_slice json, cmt_error *err);
-
-/** Whose retain height of CometBFT >= 1.0. */
-typedef enum cmt_retain_owner {
-    CMT_RETAIN_APPLICATION, /* AppRetainHeightKey: blocks, by the application */
-    CMT_RETAIN_COMPANION,   /* DCBlockRetainHeightKey: blocks, by the data companion */
-    CMT_RETAIN_RESULTS      /* ABCIResRetainHeightKey: results, by the data companion */
-} cmt_retain_owner;
-
-/** Put what a node of 1.0 puts at its start: the application's retain height 0 where there is none; with
- *  @p companion the companion's two, where they are absent or 0.  Durable on return.
- *  Source: node/node.go initApplicationRetainHeight, initCompanionRetainHeights */
-CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_init_retain_heights(
-    cmt_state_store *store, bool companion, int64_t blocks, int64_t results, cmt_error *err);
-
-/**
- * Put a retain height that its owner asks for.
- *
- * @param base, top       of the block store
- * @retval CMT_OUT_OF_RANGE  not in [base,top], or lower than what was asked for before
- * @retval CMT_NOT_FOUND     there is none yet, with a message: cmt_state_store_init_retain_heights()
- *
- * Threads: one writer.  Durable on return.
- * Source: state/pruner.go SetApplicationBlockRetainHeight and the two that follow it
- */
-CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_set_retain_height(cmt_state_store *store,
-                                                                    cmt_retain_owner owner,
-                                                                    int64_t height, int64_t base,
-                                                                    int64_t top, cmt_error *err);
 
 /**
  * Replace the state after block L by the one after block L-1.  What belongs to blocks is the
@@ -226,7 +205,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_set_retain_height(cmt_state_st
  * @retval CMT_INVALID    the metas are of other heights
  * @retval CMT_CORRUPT    the validators of L-1 or the parameters of L are not there
  *
- * Threads: one writer.  Durable on return; on failure nothing is written.
+ * Threads: the saving one, and nobody prunes.  Durable on return; on failure nothing is written.
  * Source: state/rollback.go Rollback
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_rollback(cmt_state_store *store,
@@ -309,10 +288,11 @@ CMT_API void cmt_state_prune_result_free(cmt_state_prune_result *result);
  * @param options  may be NULL
  * @param result   out: also when the call fails, as far as it came; cmt_state_prune_result_free()
  * @retval CMT_CANCELLED    the progress hook asked to stop
+ * @retval CMT_BUSY         another prune is under way
  * @retval CMT_UNSUPPORTED  the database is open for reading only
  * @retval others           as cmt_state_prune_make(), and what writing returns
  *
- * Threads: one writer.  Durable on return.
+ * Threads: one, beside one that saves and others that load.  The hooks in @p options must not save states.  Durable on return.
  * Source: state/store.go PruneStates
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_state_store_prune(cmt_state_store *store,

@@ -6,6 +6,12 @@
  * `H:h` meta, `P:h:i` parts, `C:h` the commit carried by block h+1, `SC:h` the commit seen,
  * `EC:h` the extended commit, `BH:<hash>` -> h.  In layout v2 the same keys are tuples; families go
  * by their v1 names.
+ *
+ * THREADS  Over a database with CMT_DB_SHARED one thread may save, one may prune, and any number may load, all at
+ * once.  Heights are seen to move when what they stand for is durable; a load of what is being pruned sees it
+ * as it was, or CMT_NOT_FOUND.  Who prunes shares the root record with who saves: a save may wait for one batch of a
+ * prune, and, where ranges are deleted, for the end of a step of it that more than 1,000 blocks were saved in.
+ * Opening and closing is one thread's.  Without CMT_DB_SHARED (a view) all calls are one thread's.
  */
 #ifndef CMTSTORE_STORE_H
 #define CMTSTORE_STORE_H
@@ -57,7 +63,11 @@ CMT_API void cmt_block_store_close(cmt_block_store *store);
 
 CMT_API int64_t cmt_block_store_base(const cmt_block_store *store);
 CMT_API int64_t cmt_block_store_height(const cmt_block_store *store);
+/** Both, of one moment. */
+CMT_API void cmt_block_store_heights(const cmt_block_store *store, int64_t *base, int64_t *height);
 CMT_API cmt_key_layout cmt_block_store_layout(const cmt_block_store *store);
+/** True if the database may be written, and by several threads. */
+CMT_API bool cmt_block_store_is_shared(const cmt_block_store *store);
 /** True if a CometBFT >= 1.0 has opened the database: it has a `version` key. */
 CMT_API bool cmt_block_store_has_version(const cmt_block_store *store);
 
@@ -99,7 +109,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_load_ext_commit(cmt_block_stor
 /* ---- saving ------------------------------------------------------------------------------ */
 
 /* Where CometBFT panics because the caller broke a rule, these return CMT_INVALID with its text, and nothing is
- * written.  One writer; base and height move only when the write was done. */
+ * written.  One thread saves; base and height move only when the write was done. */
 
 /**
  * Save the next block: parts, meta, hash, last commit, seen commit, base and height in one batch.  Of a block
@@ -139,11 +149,27 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_save_seen_commit(cmt_block_sto
  * let height fall by one; base stays.  Behind the only block, base is height + 1.
  *
  * @retval CMT_INVALID  there is no block (CometBFT writes height -1)
+ * @retval CMT_BUSY     blocks are being pruned
  * Durable on return.
  * Source: store/store.go DeleteLatestBlock
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_delete_latest_block(cmt_block_store *store,
                                                                       cmt_error *err);
+
+/**
+ * The lowest block whose time is at most @p for_ns before that of the last block.
+ * @retval CMT_NOT_FOUND  there is no block (no message)
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_lowest_within(cmt_block_store *store,
+                                                                int64_t for_ns, int64_t *height,
+                                                                cmt_error *err);
+
+/** About how many stored bytes the blocks of the heights [lo,hi) take up, with their share of the hash index: from
+ *  metadata, without what is only in memory and in logs. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_approximate_bytes(cmt_block_store *store,
+                                                                    int64_t lo, int64_t hi,
+                                                                    uint64_t *bytes,
+                                                                    cmt_error *err);
 
 /* ---- the prune rule ---------------------------------------------------------------------- */
 
@@ -256,10 +282,12 @@ CMT_API void cmt_block_prune_result_free(cmt_block_prune_result *result);
  * @param options  may be NULL
  * @param result   out: also when the call fails, as far as it came; cmt_block_prune_result_free()
  * @retval CMT_CANCELLED    the progress hook asked to stop
+ * @retval CMT_BUSY         another prune is under way, or the last block is being deleted
  * @retval CMT_UNSUPPORTED  the database is open for reading only
  * @retval others           as cmt_block_prune_make(), and what writing returns
  *
- * Threads: one writer.  Durable on return.  Prune the blocks first, then the states.
+ * Threads: beside one that saves and others that load.  The hooks in @p options must not save blocks; the fail points
+ * are passed with the root record locked.  Durable on return.  Prune the blocks first, then the states.
  * Source: store/store.go PruneBlocks
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_store_prune(cmt_block_store *store,

@@ -19,7 +19,7 @@ from common import BACKUP, CHAIN, WORK, expect_sentence, expect_untouched, fast_
 from support import homes, ldb, tools
 from support.tally import Tally, expect, expect_equal
 
-COMMANDS = ("info", "plan", "prune", "compact", "prune-and-compact", "dump", "rollback", "replay", "gen")
+COMMANDS = ("info", "plan", "prune", "compact", "prune-and-compact", "dump", "rollback", "replay", "gen", "pin")
 
 
 # ---- usage -----------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def rejects_number(flag, text):
 def wants_to_know_what_to_keep(command):
     home = fresh()
     before = homes.fingerprint(home)
-    expect_sentence(run(command, "--home", home).expect_code(tools.USAGE), "--keep-blocks N", "--retain-height H")
+    expect_sentence(run(command, "--home", home).expect_code(tools.USAGE), "--keep-blocks N", "--retain-height H", "--keep-for")
     expect_untouched(home, before, command)
     WORK.discard(home)
 

@@ -3,7 +3,7 @@
  * The states of chains that CometBFT wrote, made again from the genesis and the recorded results height by
  * height, and saved: every pair of the state store comes out as CometBFT left it.
  */
-#include "cmtstore/state.h"
+#include "cmtstore/state_retain.h"
 #include "cmtstore/store.h"
 
 #include "cleanup.h"

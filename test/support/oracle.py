@@ -81,6 +81,10 @@ class Oracle:
     def prune(self, home, retain):
         return self.ask("prune", home=home, retain=retain)
 
+    def prune_service(self, home, script, companion):
+        """CometBFT's pruner service (1.0 only) through a script; what came of it as lines."""
+        return self.ask("prune-service", home=home, script=script, companion=companion)["lines"]
+
     def rollback(self, home, hard=False):
         return self.ask("rollback", home=home, hard=hard)
 

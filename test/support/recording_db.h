@@ -21,6 +21,8 @@ typedef struct recording_db {
     uint64_t drops_unflushed; /* with writes since the last flush */
     uint64_t writes_at_flush;
     uint64_t fail_at; /* the write with this number fails; 0: none does */
+    void (*on_write)(void *context, uint64_t number); /* before each; NULL: nobody is told */
+    void *context;
 } recording_db;
 
 static inline cmt_status recording_get(cmt_db *db, cmt_slice key, cmt_buf *value, cmt_error *err)
@@ -50,7 +52,10 @@ static inline cmt_status recording_write(cmt_db *db, const cmt_db_batch *batch, 
                                          cmt_error *err)
 {
     recording_db *r = (recording_db *)db;
-    if (++r->writes == r->fail_at)
+    r->writes++;
+    if (r->on_write != NULL)
+        r->on_write(r->context, r->writes);
+    if (r->writes == r->fail_at)
         return cmt_error_set(err, CMT_NO_SPACE, "no space for this write");
     r->unsynced += !sync;
     if (cmt_db_batch_count(batch) > r->largest)

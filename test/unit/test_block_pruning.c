@@ -4,6 +4,9 @@
  */
 #include "diary_host.h"
 
+#include "cmtstore/pruner_service.h"
+#include "files.h"
+
 START_TEST(what_the_application_gives_up_is_pruned)
 {
     open_at("multi-0.38", CMT_RELEASE_0_38, 100);
@@ -144,9 +147,83 @@ START_TEST(a_data_companion_holds_blocks_back)
 }
 END_TEST
 
+/* ---- a policy, pins, a service ------------------------------------------------------------ */
+
+START_TEST(a_policy_prunes_without_the_application_and_the_lower_wins)
+{
+    open_at("multi-0.38", CMT_RELEASE_0_38, 100);
+    options.keep.blocks = 50;
+    new_executor();
+    MUST(commit_next());
+    ck_assert_int_eq(cmt_block_store_base(made.blocks), 52);
+    h.retain_height = 55; /* the policy gives up to 53 only */
+    MUST(commit_next());
+    ck_assert_int_eq(cmt_block_store_base(made.blocks), 53);
+    options.keep.blocks = 0;
+    new_executor();
+    MUST(commit_next());
+    ck_assert_int_eq(cmt_block_store_base(made.blocks), 55);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_pin_keeps_what_the_application_gives_up)
+{
+    char *dir = files_temp();
+    const cmt_pin pin = {.name = "export", .height = 40, .expires = INT64_MAX};
+    open_at("multi-0.38", CMT_RELEASE_0_38, 100);
+    MUST(cmt_pins_add(dir, &pin, 1, &error));
+    options.data_dir = dir;
+    new_executor();
+    h.retain_height = 60;
+    MUST(commit_next());
+    ck_assert_int_eq(cmt_block_store_base(made.blocks), 40);
+    MUST(cmt_pins_remove(dir, "export", 1, &error));
+    MUST(commit_next());
+    ck_assert_int_eq(cmt_block_store_base(made.blocks), 60);
+    close_all();
+    files_remove(dir);
+}
+END_TEST
+
+START_TEST(with_a_service_the_executor_only_says_what_the_application_wants)
+{
+    char *dir = files_temp();
+    cmt_prune_service *service;
+    int64_t kept;
+    open_at("multi-0.38", CMT_RELEASE_0_38, 100);
+    const cmt_prune_service_options of_service = {
+        .blocks = made.blocks, .states = made.states, .data_dir = dir, .handover = &handover};
+    MUST(cmt_prune_service_new(&of_service, &service, &error));
+    options.prune_service = service;
+    new_executor();
+    h.retain_height = 60;
+    MUST(commit_next());
+    ck_assert_int_eq(cmt_block_store_base(made.blocks), 1);
+    ck_assert_ptr_null(strstr(h.diary, "compact"));
+    MUST(cmt_prune_service_retain_height(service, CMT_RETAIN_APPLICATION, &kept, &error));
+    ck_assert_int_eq(kept, 60);
+    h.retain_height = 50; /* refused, and the block is none the worse */
+    MUST(commit_next());
+    ck_assert_ptr_nonnull(strstr(h.log, "failed to set application block retain height  "
+                                        "retain_height=50 err=\"cannot set a height lower"));
+    h.retain_height = 0;
+    MUST(commit_next());
+    MUST(cmt_prune_service_round(service, &error));
+    ck_assert_int_eq(cmt_block_store_base(made.blocks), 60);
+    ck_assert_ptr_nonnull(strstr(h.diary, "compact"));
+    ck_assert_int_eq(cmt_prune_service_free(&service), CMT_OK);
+    close_all();
+    files_remove(dir);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_add_test(tc, what_the_application_gives_up_is_pruned);
+    tcase_add_test(tc, a_policy_prunes_without_the_application_and_the_lower_wins);
+    tcase_add_test(tc, a_pin_keeps_what_the_application_gives_up);
+    tcase_add_test(tc, with_a_service_the_executor_only_says_what_the_application_wants);
     tcase_add_test(tc, without_a_background_compactor_it_compacts_itself);
     tcase_add_test(tc, a_prune_that_fails_does_not_fail_the_block);
     tcase_add_test(tc, residue_goes_or_stays);

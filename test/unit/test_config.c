@@ -31,6 +31,9 @@ START_TEST(defaults_are_those_of_cometbft)
     ck_assert_int_eq(d.compaction_interval, 1000);
     ck_assert_int_eq(d.pruning_interval_ns, 10 * SECOND);
     ck_assert_int_eq(d.keep_blocks, 0);
+    ck_assert_int_eq(d.keep_for_ns, 0);
+    ck_assert_uint_eq(d.keep_bytes, 0);
+    ck_assert_str_eq(d.prune, "");
     ck_assert(d.sweep);
 }
 END_TEST
@@ -91,7 +94,10 @@ START_TEST(reads_every_key)
             "indexer_pruning_enabled = true\n"
             "[storage.pruning]\n"
             "interval = \"1h30m\"\n"
+            "prune = \"service\"\n"
             "keep_blocks = 100_000\n"
+            "keep_for = \"72h\"\n"
+            "keep_bytes = \"200G\"\n"
             "sweep = false\n"
             "[storage.pruning.data_companion]\n"
             "enabled = true\n"
@@ -104,6 +110,9 @@ START_TEST(reads_every_key)
     ck_assert_int_eq(config.compaction_interval, 77);
     ck_assert_int_eq(config.pruning_interval_ns, 5400 * SECOND);
     ck_assert_int_eq(config.keep_blocks, 100000);
+    ck_assert_str_eq(config.prune, "service");
+    ck_assert_int_eq(config.keep_for_ns, 72 * 3600 * SECOND);
+    ck_assert_uint_eq(config.keep_bytes, UINT64_C(200000000000));
     ck_assert(!config.sweep && config.companion_enabled);
     ck_assert_int_eq(config.companion_initial_block_retain_height, 5);
     ck_assert_int_eq(config.companion_initial_block_results_retain_height, 6);
@@ -193,6 +202,10 @@ START_TEST(wrong_types_are_refused_with_their_line)
     refuses("[storage]\ndiscard_abci_responses = 1\n", "must be true or false", NULL);
     refuses("[storage]\nexperimental_db_key_layout = 1\n", "one of", "v1 v2", NULL);
     refuses("[storage.pruning]\ninterval = 10\n", "must be a duration string", NULL);
+    refuses("[storage.pruning]\nkeep_for = 10\n", "must be a duration string", NULL);
+    refuses("[storage.pruning]\nkeep_for = \"-1s\"\n", "\"0s\" or longer", NULL);
+    refuses("[storage.pruning]\nkeep_bytes = 10\n", "must be a size string", NULL);
+    refuses("[storage.pruning]\nprune = \"\"\n", "one of the strings: inline service", NULL);
     refuses("[storage.pruning]\nkeep_blocks = \"10\"\n", "must be an integer", NULL);
     refuses("[storage.pruning]\nkeep_blocks = 1.5\n", "must be an integer", NULL);
     refuses("[storage.pruning]\nkeep_blocks = 1979-05-27\n", "must be an integer", NULL);
@@ -493,6 +506,11 @@ START_TEST(sizes_know_decimal_and_binary_units)
         {"4096", 4096},
         {"1B", 1},
         {"10MB", 10000000},
+        {"10M", 10000000},
+        {"200 G", UINT64_C(200000000000)},
+        {"3k", 3000},
+        {"3K", 3000},
+        {"2T", UINT64_C(2000000000000)},
         {"2kB", 2000},
         {"2KB", 2000},
         {"1KiB", 1024},

@@ -2,7 +2,7 @@
  *
  * Writing a state store: what each call puts, in how many writes, and what is refused with nothing written.
  */
-#include "cmtstore/state.h"
+#include "cmtstore/state_retain.h"
 
 #include "chain.h"
 #include "must.h"

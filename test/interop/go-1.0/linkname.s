@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A file like this one lets record_line.go declare a function without a body.
+// A file like this one lets record_line.go and prune_service.go declare a function without a body.

@@ -44,6 +44,9 @@ type Request struct {
 	Stop  int64  `json:"stop"`  // record: end before that, after so many heights
 	Lines string `json:"lines"` // record: the databases at the end, as lines, into files that begin so
 
+	Script    []string `json:"script"`    // prune-service: steps
+	Companion bool     `json:"companion"` // prune-service: with a data companion
+
 	Chain Chain `json:"chain"`
 }
 
