@@ -65,7 +65,7 @@ static void leave_to_compact(const cmt_block_executor *executor, const cmt_store
     if (executor->options.handover == NULL)
         return;
     const cmt_compaction_request request = {
-        .trigger = CMT_COMPACT_LABEL_PRUNE,
+        .label = CMT_COMPACT_LABEL_PRUNE,
         .blockstore = &r->blocks.touched,
         .state = &r->states.touched,
         .deleted_keys = r->blocks.deletes + r->states.deletes,

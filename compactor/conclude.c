@@ -12,8 +12,7 @@
 
 static const char *label_of(const cmt_compactor__job *job)
 {
-    return job->request != NULL && job->request->trigger != NULL ? job->request->trigger
-                                                                 : CMT_COMPACT_LABEL_MANUAL;
+    return cmt_compactor__label_of(job->request);
 }
 
 /* ---- figures --------------------------------------------------------------------------------- */
@@ -40,7 +39,11 @@ cmt_status cmt_compactor__measure(const cmt_compactor__side *side, bool after, c
 void cmt_compactor__announce(const cmt_compactor__flow *flow)
 {
     cmt_compact_flight *flight = flow->job->flight;
-    cmt_compactor__count(flight, &flight->counts.started);
+    pthread_mutex_lock(&flight->lock);
+    flight->counts.started++;
+    flight->progress = (cmt_compact_progress){.active = true, .id = flight->calls};
+    snprintf(flight->progress.label, sizeof flight->progress.label, "%s", label_of(flow->job));
+    pthread_mutex_unlock(&flight->lock);
     cmt_log(flight->options.logger, CMT_LOG_INFO, "compaction_start label=%s", label_of(flow->job));
 }
 
@@ -67,8 +70,10 @@ static void put_back(cmt_compact_flight *flight, const cmt_compactor__side *side
     store->work.count = 0;
     side->result->ranges_left = store->remembered.count;
     store->has_rest = outcome == CMT_COMPACT_PARTLY || outcome == CMT_COMPACT_STOPPED;
-    if (outcome == CMT_COMPACT_FINISHED)
+    if (outcome == CMT_COMPACT_FINISHED) {
         store->deleted_keys -= side->deleted_keys;
+        side->result->cookie = side->cookie;
+    }
     if (!store->has_rest) {
         store->has_ended = true;
         store->ended_ns = now;
@@ -81,8 +86,13 @@ static void describe(const cmt_compactor__flow *flow, const cmt_compactor__side 
     const cmt_compaction_request *request = flow->job->request;
     cmt_compact_result *result = side->result;
     snprintf(result->label, sizeof result->label, "%s", label_of(flow->job));
-    snprintf(result->trigger, sizeof result->trigger, "deleted_keys=%" PRIu64 " heights=%" PRId64,
-             side->deleted_keys, request != NULL ? request->heights : 0);
+    result->kind = request != NULL ? request->kind : CMT_COMPACT_KIND_RANGES;
+    if (request != NULL && request->trigger != NULL)
+        snprintf(result->trigger, sizeof result->trigger, "%s", request->trigger);
+    else
+        snprintf(result->trigger, sizeof result->trigger,
+                 "deleted_keys=%" PRIu64 " heights=%" PRId64, side->deleted_keys,
+                 request != NULL ? request->heights : 0);
     snprintf(result->error, sizeof result->error, "%s", side->failure.message);
 }
 
@@ -162,6 +172,26 @@ static void log_end(const cmt_compactor__flow *flow, const char *event)
             label_of(flow->job), (cmt_compactor__now_ns(flight) - flow->began_ns) / MS_NS);
 }
 
+static void end_progress(cmt_compact_flight *flight)
+{
+    pthread_mutex_lock(&flight->lock);
+    flight->progress = (cmt_compact_progress){0};
+    pthread_mutex_unlock(&flight->lock);
+}
+
+void cmt_compactor__abandon(cmt_compact_flight *flight)
+{
+    pthread_mutex_lock(&flight->lock);
+    flight->progress = (cmt_compact_progress){0};
+    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++) {
+        cmt_compactor__store *store = &flight->stores[i];
+        cmt_compactor__spans_add_all(&store->remembered, &store->work);
+        store->work.count = 0;
+    }
+    pthread_mutex_unlock(&flight->lock);
+    cmt_compact_flight_release(flight);
+}
+
 static void keep_results(const cmt_compactor__flow *flow)
 {
     for (size_t i = CMT_COMPACTOR__STORES; i > 0; i--)
@@ -176,6 +206,7 @@ cmt_status cmt_compactor__conclude(cmt_compactor__flow *flow, cmt_error *err)
     for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
         if (flow->sides[i].result->triggered)
             conclude_side(flow, &flow->sides[i]);
+    end_progress(flight);
     keep_results(flow);
     if (any_is(flow, CMT_COMPACT_FAILED)) {
         cmt_status st = fail(flow, &failure);

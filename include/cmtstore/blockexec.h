@@ -17,7 +17,7 @@
 #define CMTSTORE_BLOCKEXEC_H
 
 #include "cmtstore/blockexec_validate.h"
-#include "cmtstore/compactor.h"
+#include "cmtstore/compactor_fallback.h"
 #include "cmtstore/state.h"
 #include "cmtstore/store.h"
 

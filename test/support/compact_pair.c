@@ -45,7 +45,8 @@ void pair_setup(void)
     pair_now_ns = SECOND;
     pair_log[0] = '\0';
     pair_err = (cmt_error)CMT_ERROR_INIT;
-    const cmt_compactor_target target = {&pair_blocks.base, &pair_states.base};
+    const cmt_compactor_target target = {.blockstore = &pair_blocks.base,
+                                         .state = &pair_states.base};
     const cmt_compact_flight_options options = {.logger = &pair_logger, .clock_ns = fake_clock};
     ck_assert_int_eq(cmt_compact_flight_new(&target, &options, &pair_flight, &pair_err), CMT_OK);
 }
@@ -78,7 +79,7 @@ void pair_ask(pair_asked *a, unsigned blocks_lo, unsigned blocks_hi, unsigned st
         ck_assert_int_eq(cmt_range_list_add(&a->state, fake_key(states_lo), fake_key(states_hi)),
                          CMT_OK);
     a->request = (cmt_compaction_request){
-        .trigger = CMT_COMPACT_LABEL_PRUNE,
+        .label = CMT_COMPACT_LABEL_PRUNE,
         .blockstore = &a->blockstore,
         .state = &a->state,
         .deleted_keys = 7,

@@ -5,7 +5,7 @@
 #ifndef CMT_TEST_COMPACT_PAIR_H
 #define CMT_TEST_COMPACT_PAIR_H
 
-#include "cmtstore/compactor.h"
+#include "cmtstore/compactor_fallback.h"
 #include "fake_db.h"
 
 #define MIB ((uint64_t)1 << 20)
