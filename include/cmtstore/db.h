@@ -334,9 +334,16 @@ typedef struct cmt_db_stats {
     uint64_t memtable_bytes;           /* in memory: what is not in tables yet; 0 where not known */
     uint64_t pending_compaction_bytes; /* what the engine means to rewrite */
     bool pending_known;
+    /** Keys, older versions of them and deletions that stand in tables (for memory: keys), and how many of those
+     *  are deletions of one key and of a range of keys. */
+    uint64_t entries;
+    uint64_t deletions;
+    uint64_t range_deletions;
+    bool entries_known; /* false: the three are 0; of LevelDB's tables nothing tells */
 } cmt_db_stats;
 
-/** What the database takes up just now.  Cheap: metadata only. */
+/** What the database takes up just now.  Cheap: metadata only.  (RocksDB reads a few blocks of each table when the
+ *  tables are others than at the call before.) */
 CMT_API CMT_MUST_CHECK cmt_status cmt_db_get_stats(cmt_db *db, cmt_db_stats *out, cmt_error *err);
 
 #ifdef __cplusplus
