@@ -6,12 +6,6 @@
 
 #include "db_internal.h"
 
-void cmt_db_close(cmt_db *db)
-{
-    if (db != NULL)
-        db->ops->close(db);
-}
-
 cmt_status cmt_db_get(cmt_db *db, cmt_slice key, cmt_buf *value, cmt_error *err)
 {
     return db->ops->get(db, key, value, err);
@@ -136,12 +130,6 @@ cmt_status cmt_db_compact_range(cmt_db *db, cmt_range range, cmt_error *err)
     if (range_is_empty(range))
         return CMT_OK;
     return db->ops->compact_range(db, range, err);
-}
-
-void cmt_db_cancel_compaction(cmt_db *db, bool cancel)
-{
-    if (db->ops->cancel_compaction != NULL)
-        db->ops->cancel_compaction(db, cancel);
 }
 
 cmt_status cmt_db_drop_files(cmt_db *db, cmt_range range, cmt_error *err)

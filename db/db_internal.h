@@ -16,6 +16,8 @@
 #ifndef CMT_DB_DB_INTERNAL_H
 #define CMT_DB_DB_INTERNAL_H
 
+#include <pthread.h>
+
 #include "cmtstore/db.h"
 
 typedef struct cmt_db_ops {
@@ -37,9 +39,28 @@ typedef struct cmt_db_ops {
     unsigned capabilities; /* of cmt_db_capability */
 } cmt_db_ops;
 
+typedef struct cmt_db__user cmt_db__user;
+
+/** References and shutdown (shutdown.c).  All zero: one reference, nobody to tell. */
+typedef struct cmt_db__life {
+    /* A leaf: nothing is called with it held.  Guards what stands up to the blank line. */
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a reference went, a call to a user ended, a user came */
+    size_t more_references; /* beyond the first */
+    cmt_db__user *users;
+    unsigned shutdowns; /* cmt_db_shutdown() calls that run */
+    uint64_t shutdown;  /* counts them; those that overlap are one */
+
+    pthread_mutex_t cancel_lock; /* held across the engine's cancel_compaction; guards the rest */
+    bool cancelled_by_caller;
+    unsigned cancelled_by_shutdown; /* calls that want it */
+} cmt_db__life;
+
+/* What stands behind `ops` is kept by db.c and its neighbours; a backend zero-initialises it and never looks. */
 struct cmt_db {
     const cmt_db_ops *ops;
-    bool unsynced; /* kept by open.c and db.c; a backend zero-initialises it and never looks */
+    bool unsynced;
+    cmt_db__life life;
 };
 
 typedef struct cmt_db_iter_ops {

@@ -306,6 +306,11 @@ static void memory_cancel_compaction(cmt_db *base, bool cancel)
 
 static cmt_status memory_get_stats(cmt_db *base, cmt_db_stats *out, cmt_error *err)
 {
+    memory_db *db = (memory_db *)base;
+    pthread_mutex_lock(&db->lock);
+    out->entries = db->pairs->count;
+    pthread_mutex_unlock(&db->lock);
+    out->entries_known = true;
     return memory_approximate_bytes(base, (cmt_range){{NULL, 0}, {NULL, 0}}, &out->memtable_bytes,
                                     err);
 }

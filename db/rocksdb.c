@@ -68,27 +68,6 @@ static uint64_t rocks_bytes_read(const cmt_db *base)
     return atomic_load_explicit(&((const cmt_db__rocksdb *)base)->bytes_read, memory_order_relaxed);
 }
 
-static cmt_status rocks_get_stats(cmt_db *base, cmt_db_stats *out, cmt_error *err)
-{
-    cmt_db__rocksdb *db = of(base);
-    const rocksdb_livefiles_t *files = rocksdb_livefiles(db->db);
-    int count = rocksdb_livefiles_count(files);
-    for (int i = 0; i < count; i++) {
-        int level = rocksdb_livefiles_level(files, i);
-        if (level < 0 || level >= CMT_DB_LEVELS)
-            continue;
-        out->tables[level]++;
-        out->table_bytes[level] += rocksdb_livefiles_size(files, i);
-    }
-    rocksdb_livefiles_destroy(files);
-    (void)rocksdb_property_int(db->db, "rocksdb.cur-size-all-mem-tables", &out->memtable_bytes);
-    out->pending_known =
-        !db->read_only && rocksdb_property_int(db->db, "rocksdb.estimate-pending-compaction-bytes",
-                                               &out->pending_compaction_bytes) == 0;
-    uint64_t newest;
-    return cmt_db__guard_logs(&db->guard, &out->log_bytes, &newest, err);
-}
-
 /* ---- opening and closing ---------------------------------------------------------------------- */
 
 static void free_parts(cmt_db__rocksdb *db)
@@ -96,6 +75,7 @@ static void free_parts(cmt_db__rocksdb *db)
     cmt_db__rocksdb_free_options(db);
     pthread_rwlock_destroy(&db->writers);
     pthread_mutex_destroy(&db->cancel_lock);
+    pthread_mutex_destroy(&db->counts_lock);
     cmt_db__guard_close(&db->guard);
     free(db);
 }
@@ -128,7 +108,7 @@ static const cmt_db_ops rocks_ops = {
     .compact_range = cmt_db__rocksdb_compact_range,
     .cancel_compaction = cmt_db__rocksdb_cancel_compaction,
     .drop_files = cmt_db__rocksdb_drop_files,
-    .get_stats = rocks_get_stats,
+    .get_stats = cmt_db__rocksdb_get_stats,
     .capabilities = CMT_DB_WRITABLE | CMT_DB_RANGE_DELETE | CMT_DB_DROP_FILES | CMT_DB_SHARED,
 };
 
@@ -138,7 +118,7 @@ static const cmt_db_ops rocks_read_only_ops = {
     .approximate_bytes = rocks_approximate_bytes,
     .bytes_read = rocks_bytes_read,
     .close = rocks_close,
-    .get_stats = rocks_get_stats,
+    .get_stats = cmt_db__rocksdb_get_stats,
     .capabilities = CMT_DB_SHARED,
 };
 
@@ -158,6 +138,7 @@ static cmt_status prepare(const char *dir, const cmt_db_open_options *options,
     }
     pthread_rwlock_init(&db->writers, NULL);
     pthread_mutex_init(&db->cancel_lock, NULL);
+    pthread_mutex_init(&db->counts_lock, NULL);
     st = cmt_db__rocksdb_configure(db, options, err);
     if (st != CMT_OK) {
         free_parts(db);
@@ -246,6 +227,7 @@ cmt_status cmt_db__rocksdb_open_clone(const char *dir, const cmt_db_open_options
     }
     pthread_rwlock_init(&db->writers, NULL);
     pthread_mutex_init(&db->cancel_lock, NULL);
+    pthread_mutex_init(&db->counts_lock, NULL);
     cmt_db__rocksdb_configure_clone(db, options);
     db->db = rocksdb_open(db->options, dir, &message);
     if (message != NULL) {

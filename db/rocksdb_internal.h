@@ -10,6 +10,15 @@
 
 #include "engines.h"
 
+/** What all tables hold together. */
+typedef struct cmt_db__rocksdb_counts {
+    uint64_t tables_hash; /* which tables */
+    uint64_t entries;
+    uint64_t deletions;
+    uint64_t range_deletions;
+    bool known;
+} cmt_db__rocksdb_counts;
+
 typedef struct cmt_db__rocksdb {
     cmt_db base;
     cmt_db__guard guard;
@@ -30,6 +39,9 @@ typedef struct cmt_db__rocksdb {
     pthread_mutex_t cancel_lock; /* guards the engine's own switch, which counts */
     atomic_bool cancelled;
     atomic_uint cancels; /* how often it was asked for */
+
+    pthread_mutex_t counts_lock; /* guards the counts, which are asked for one at a time */
+    cmt_db__rocksdb_counts counts;
 } cmt_db__rocksdb;
 
 /** Take over an error of the library, which is freed. */
@@ -46,6 +58,8 @@ cmt_status cmt_db__rocksdb_flush(cmt_db *base, cmt_error *err);
 cmt_status cmt_db__rocksdb_compact_range(cmt_db *base, cmt_range range, cmt_error *err);
 void cmt_db__rocksdb_cancel_compaction(cmt_db *base, bool cancel);
 cmt_status cmt_db__rocksdb_drop_files(cmt_db *base, cmt_range range, cmt_error *err);
+
+cmt_status cmt_db__rocksdb_get_stats(cmt_db *base, cmt_db_stats *out, cmt_error *err);
 
 /** Fill in db->options and the rest for opening db->guard.dir.  @retval CMT_UNSUPPORTED newer than us */
 CMT_MUST_CHECK cmt_status cmt_db__rocksdb_configure(cmt_db__rocksdb *db,

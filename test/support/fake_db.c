@@ -110,8 +110,14 @@ static cmt_status fake_stats(cmt_db *base, cmt_db_stats *out, cmt_error *err)
     return CMT_OK;
 }
 
+static void fake_close(cmt_db *base)
+{
+    ((fake_db *)base)->closes++;
+}
+
 static const cmt_db_ops ops = {
     .approximate_bytes = fake_measure,
+    .close = fake_close,
     .compact_range = fake_compact,
     .cancel_compaction = fake_cancel,
     .get_stats = fake_stats,
