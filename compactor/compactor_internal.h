@@ -35,9 +35,13 @@ typedef struct cmt_compactor__store {
     /* lock */
     cmt_compactor__spans remembered; /* asked for and not begun */
     cmt_compactor__spans work;       /* begun and not done; changed by who holds the flag */
-    uint64_t deleted_keys; /* asked for since the last compaction that was not cut short */
-    bool has_rest;         /* the last compaction was cut short */
-    bool has_ended;        /* one came to its end, well or not */
+    uint64_t deleted_keys;    /* asked for since the last compaction that was not cut short */
+    int64_t heights;          /* likewise */
+    int64_t finished_wall_ns; /* end of the last one that finished; 0: never */
+    int64_t failed_wall_ns;   /* end of the last one, if it failed */
+    uint32_t failures;        /* in a row */
+    bool has_rest;            /* the last compaction was cut short */
+    bool has_ended;           /* one came to its end, well or not */
     int64_t ended_ns;
     cmt_compact_cookie cookie; /* the newest asked for */
     cmt_compact_done done;     /* of the compaction that runs */
@@ -79,6 +83,7 @@ bool cmt_compactor__wants(unsigned databases, size_t store);
 const char *cmt_compactor__label_of(const cmt_compaction_request *request);
 
 int64_t cmt_compactor__now_ns(const cmt_compact_flight *flight);
+int64_t cmt_compactor__wall_ns(const cmt_compact_flight *flight);
 /** The time in @p budget_ns; INT64_MAX where no clock gets to. */
 int64_t cmt_compactor__deadline(const cmt_compact_flight *flight, int64_t budget_ns);
 
@@ -94,6 +99,10 @@ bool cmt_compactor__try_take(cmt_compact_flight *flight);
  *  which on a stop counts. */
 CMT_MUST_CHECK cmt_status cmt_compactor__take(cmt_compact_flight *flight, int64_t wait_ns,
                                               unsigned stops, cmt_error *err);
+/** The time in @p wait_ns by the clock of waits; negative: INT64_MAX, never. */
+int64_t cmt_compactor__until(int64_t wait_ns);
+/** Wait for a change until then.  False: time is up. */
+bool cmt_compactor__wait_until_locked(cmt_compact_flight *flight, int64_t until_ns);
 /** Wait for a change, no longer than @p wait_ns of real time; negative: however long it takes.  False: time is up. */
 bool cmt_compactor__wait_locked(cmt_compact_flight *flight, int64_t wait_ns);
 
@@ -122,20 +131,19 @@ void cmt_compactor__log_error(const cmt_logger *logger, const char *event,
 typedef struct cmt_compactor__job {
     cmt_compact_flight *flight;
     const cmt_compaction_request *request; /* for label and numbers; may be NULL */
-    bool wanted[CMT_COMPACTOR__STORES];    /* stores that take part */
-    unsigned stops;                        /* flight->stops when it was asked for */
-    int64_t deadline_ns;                   /* INT64_MAX: none */
-    int64_t pause_ns;                      /* 0: none */
-    const cmt_progress_hook *progress;     /* may be NULL */
+    const char
+        *triggers[CMT_COMPACTOR__STORES]; /* of each store, if not the request's; may be NULL */
+    bool wanted[CMT_COMPACTOR__STORES];   /* stores that take part */
+    unsigned stops;                       /* flight->stops when it was asked for */
+    int64_t deadline_ns;                  /* INT64_MAX: none */
+    int64_t pause_ns;                     /* 0: none */
+    const cmt_progress_hook *progress;    /* may be NULL */
 } cmt_compactor__job;
 
 /** Which stores of @p job take part, going by policy, interval and least work of @p gate; the others are skipped and
  *  counted. */
 void cmt_compactor__choose(cmt_compactor__job *job, const cmt_compact_fallback *gate,
                            cmt_compact_report *report);
-/** Would cmt_compactor__choose() let any store of @p databases through, now? */
-bool cmt_compactor__is_due(cmt_compact_flight *flight, const cmt_compact_fallback *gate,
-                           unsigned databases);
 
 /** Has a store that takes part anything to do? */
 bool cmt_compactor__has_work(const cmt_compactor__job *job);
@@ -151,11 +159,12 @@ void cmt_compactor__abandon(cmt_compact_flight *flight);
 typedef struct cmt_compactor__side {
     cmt_compactor__store *store;
     cmt_compact_result *result;
-    bool active;               /* has slices before it */
-    bool cancelled;            /* the engine says so */
-    cmt_error failure;         /* CMT_OK: none */
-    uint64_t deleted_keys;     /* asked for when it began */
-    cmt_compact_cookie cookie; /* likewise */
+    bool active;           /* has slices before it */
+    bool cancelled;        /* the engine says so */
+    cmt_error failure;     /* CMT_OK: none */
+    uint64_t deleted_keys; /* asked for when it began; so are the next two */
+    int64_t heights;
+    cmt_compact_cookie cookie;
     int64_t spent_ns;
 } cmt_compactor__side;
 

@@ -65,6 +65,7 @@ static void put_back(cmt_compact_flight *flight, const cmt_compactor__side *side
     cmt_compactor__store *store = side->store;
     const cmt_compact_outcome outcome = side->result->outcome;
     const int64_t now = cmt_compactor__now_ns(flight);
+    const int64_t wall = cmt_compactor__wall_ns(flight);
     pthread_mutex_lock(&flight->lock);
     cmt_compactor__spans_add_all(&store->remembered, &store->work);
     store->work.count = 0;
@@ -72,8 +73,13 @@ static void put_back(cmt_compact_flight *flight, const cmt_compactor__side *side
     store->has_rest = outcome == CMT_COMPACT_PARTLY || outcome == CMT_COMPACT_STOPPED;
     if (outcome == CMT_COMPACT_FINISHED) {
         store->deleted_keys -= side->deleted_keys;
+        store->heights -= side->heights;
+        store->finished_wall_ns = wall;
         side->result->cookie = side->cookie;
     }
+    if (outcome == CMT_COMPACT_FAILED)
+        store->failed_wall_ns = wall;
+    store->failures = outcome == CMT_COMPACT_FAILED ? store->failures + 1 : 0;
     if (!store->has_rest) {
         store->has_ended = true;
         store->ended_ns = now;
@@ -81,14 +87,23 @@ static void put_back(cmt_compact_flight *flight, const cmt_compactor__side *side
     pthread_mutex_unlock(&flight->lock);
 }
 
+static const char *trigger_of(const cmt_compactor__job *job, const cmt_compactor__side *side)
+{
+    const char *of_store = job->triggers[side->store - job->flight->stores];
+    if (of_store != NULL)
+        return of_store;
+    return job->request != NULL ? job->request->trigger : NULL;
+}
+
 static void describe(const cmt_compactor__flow *flow, const cmt_compactor__side *side)
 {
+    const char *trigger = trigger_of(flow->job, side);
     const cmt_compaction_request *request = flow->job->request;
     cmt_compact_result *result = side->result;
     snprintf(result->label, sizeof result->label, "%s", label_of(flow->job));
     result->kind = request != NULL ? request->kind : CMT_COMPACT_KIND_RANGES;
-    if (request != NULL && request->trigger != NULL)
-        snprintf(result->trigger, sizeof result->trigger, "%s", request->trigger);
+    if (trigger != NULL)
+        snprintf(result->trigger, sizeof result->trigger, "%s", trigger);
     else
         snprintf(result->trigger, sizeof result->trigger,
                  "deleted_keys=%" PRIu64 " heights=%" PRId64, side->deleted_keys,

@@ -24,6 +24,14 @@ static int64_t monotonic(void *context)
     return cmt_clock_ns();
 }
 
+static int64_t since_1970(void *context)
+{
+    struct timespec now;
+    (void)context;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
 static void set_options(cmt_compact_flight *flight, const cmt_compact_flight_options *options)
 {
     if (options != NULL)
@@ -34,6 +42,8 @@ static void set_options(cmt_compact_flight *flight, const cmt_compact_flight_opt
         flight->options.reserve_bytes = RESERVE_BYTES;
     if (flight->options.clock_ns == NULL)
         flight->options.clock_ns = monotonic;
+    if (flight->options.wall_ns == NULL)
+        flight->options.wall_ns = since_1970;
 }
 
 static bool init_lock(cmt_compact_flight *flight)
@@ -138,6 +148,11 @@ int64_t cmt_compactor__now_ns(const cmt_compact_flight *flight)
     return flight->options.clock_ns(flight->options.clock_context);
 }
 
+int64_t cmt_compactor__wall_ns(const cmt_compact_flight *flight)
+{
+    return flight->options.wall_ns(flight->options.clock_context);
+}
+
 int64_t cmt_compactor__deadline(const cmt_compact_flight *flight, int64_t budget_ns)
 {
     int64_t end;
@@ -149,8 +164,7 @@ static struct timespec at(int64_t ns)
     return (struct timespec){ns / SECOND_NS, ns % SECOND_NS};
 }
 
-/* False: time is up.  @p until_ns: of the monotonic clock; INT64_MAX: never. */
-static bool wait_until_locked(cmt_compact_flight *flight, int64_t until_ns)
+bool cmt_compactor__wait_until_locked(cmt_compact_flight *flight, int64_t until_ns)
 {
     if (until_ns == INT64_MAX)
         return pthread_cond_wait(&flight->changed, &flight->lock) == 0;
@@ -158,7 +172,7 @@ static bool wait_until_locked(cmt_compact_flight *flight, int64_t until_ns)
     return pthread_cond_timedwait(&flight->changed, &flight->lock, &until) != ETIMEDOUT;
 }
 
-static int64_t in_real_time(int64_t wait_ns)
+int64_t cmt_compactor__until(int64_t wait_ns)
 {
     int64_t until;
     return wait_ns < 0 || __builtin_add_overflow(cmt_clock_ns(), wait_ns, &until) ? INT64_MAX
@@ -167,7 +181,7 @@ static int64_t in_real_time(int64_t wait_ns)
 
 bool cmt_compactor__wait_locked(cmt_compact_flight *flight, int64_t wait_ns)
 {
-    return wait_until_locked(flight, in_real_time(wait_ns));
+    return cmt_compactor__wait_until_locked(flight, cmt_compactor__until(wait_ns));
 }
 
 /* ---- the flag -------------------------------------------------------------------------------- */
@@ -200,12 +214,12 @@ static bool take(cmt_compact_flight *flight, int64_t wait_ns, const unsigned *st
         return true;
     if (wait_ns == 0)
         return false;
-    const int64_t until_ns = in_real_time(wait_ns);
+    const int64_t until_ns = cmt_compactor__until(wait_ns);
     bool more = true;
     pthread_mutex_lock(&flight->lock);
     bool taken = cmt_compactor__try_take(flight);
     while (!taken && more && !(stops != NULL && cmt_compactor__must_stop(flight, *stops))) {
-        more = wait_until_locked(flight, until_ns);
+        more = cmt_compactor__wait_until_locked(flight, until_ns);
         taken = cmt_compactor__try_take(flight);
     }
     pthread_mutex_unlock(&flight->lock);

@@ -88,16 +88,3 @@ void cmt_compactor__choose(cmt_compactor__job *job, const cmt_compact_fallback *
         result->ranges_left = d.spans.count;
     }
 }
-
-bool cmt_compactor__is_due(cmt_compact_flight *flight, const cmt_compact_fallback *gate,
-                           unsigned databases)
-{
-    char reason[sizeof((cmt_compact_result *)0)->reason];
-    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++) {
-        const due d = look_at(flight, &flight->stores[i]);
-        if (cmt_compactor__wants(databases, i) && d.spans.count > 0 &&
-            hold_back(flight, &flight->stores[i], gate, &d, reason, sizeof reason) == NULL)
-            return true;
-    }
-    return false;
-}

@@ -68,12 +68,14 @@ static void remember_cookie(cmt_compactor__store *store, cmt_slice cookie)
 }
 
 static void remember_ranges(cmt_compactor__store *store, const cmt_range_list *ranges,
-                            uint64_t deleted_keys)
+                            const cmt_compaction_request *request)
 {
     for (size_t i = 0; i < ranges->count; i++)
         cmt_compactor__spans_add(&store->remembered, ranges->ranges[i]);
-    if (ranges->count > 0)
-        store->deleted_keys += deleted_keys;
+    if (ranges->count == 0)
+        return;
+    store->deleted_keys += request->deleted_keys;
+    store->heights += request->heights;
 }
 
 void cmt_compactor__remember_locked(cmt_compact_flight *flight,
@@ -89,7 +91,7 @@ void cmt_compactor__remember_locked(cmt_compact_flight *flight,
         if (!cmt_compactor__wants(databases, i))
             continue;
         if (ranges != NULL)
-            remember_ranges(store, ranges, request->deleted_keys);
+            remember_ranges(store, ranges, request);
         if (request->kind == CMT_COMPACT_KIND_FULL)
             cmt_compactor__spans_add(&store->remembered, all);
         remember_cookie(store, i == CMT_COMPACTOR__STATE ? request->state_cookie

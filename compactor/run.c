@@ -34,6 +34,7 @@ static void begin_work(cmt_compact_flight *flight, cmt_compactor__side *side)
     store->remembered.count = 0;
     store->done = (cmt_compact_done){0};
     side->deleted_keys = store->deleted_keys;
+    side->heights = store->heights;
     side->cookie = store->cookie;
     pthread_mutex_unlock(&flight->lock);
     side->active = store->work.count > 0;

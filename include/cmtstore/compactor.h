@@ -198,7 +198,9 @@ typedef struct cmt_compact_flight_options {
     uint64_t reserve_bytes;
     /** For tests and simulations.  Nanoseconds that never go back; NULL: the monotonic clock. */
     int64_t (*clock_ns)(void *context);
-    void *clock_context;
+    /** Nanoseconds since 1970; NULL: the system's clock. */
+    int64_t (*wall_ns)(void *context);
+    void *clock_context; /* of both */
     /** Instead of asking the file system for the bytes that are free around @p database; NULL: that. */
     cmt_status (*free_bytes)(void *context, const char *database, uint64_t *out, cmt_error *err);
     void *free_context;

@@ -9,9 +9,10 @@
  * TASKS say which databases, how, and under which label; what is to be compacted the flight remembers.  So a task that
  * is refused, dropped or cut short loses nothing: whatever was not compacted is still remembered, and the next task, the
  * next poll or cmt_compact_now() finds it.  A task waits at most for the flag, a retry, or its turn.
- * WHEN.  A task behind a prune (every label but CMT_COMPACT_LABEL_MANUAL) is held back as interval and least work say;
- * every poll_ns the worker looks whether what was held back is due.  A task that failed is tried again after retry_ns,
- * then twice that, up to interval_ns.
+ * WHEN.  A task that nobody asked for by hand (every label but CMT_COMPACT_LABEL_MANUAL) is held back until the schedule
+ * (compactor_schedule.h) calls its databases due; every poll_ns the worker asks the schedule about all that is
+ * remembered, with figures read anew, and gives what is due a task of the trigger's name.  A task that failed is tried
+ * again after cmt_schedule_retry_after().
  *
  * STATES, and what each call answers in them.  A NULL handle is a freed one: cmt_compactor_free() leaves NULL behind.
  *
@@ -43,6 +44,7 @@
 #define CMTSTORE_COMPACTOR_BACKGROUND_H
 
 #include "cmtstore/compactor.h"
+#include "cmtstore/compactor_schedule.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -63,21 +65,18 @@ typedef struct cmt_compactor_hooks {
 } cmt_compactor_hooks;
 
 typedef struct cmt_compactor_options {
-    bool disabled; /* the configuration says "off": try_enqueue answers DISABLED, start nothing */
-    bool only_manual;  /* so do tasks that nobody asked for by hand: on a replica, on an archive */
+    bool
+        disabled; /* the configuration says "off": try_enqueue answers DISABLED, start does nothing */
     size_t queue_size; /* tasks that may wait; 0: 16 */
     int64_t pause_ns;  /* between slices while blocks are being saved: cmt_compact_options */
     int64_t poll_ns;   /* 0: 10 s; negative: never */
-    int64_t retry_ns;  /* after the first failure; 0: 1 s */
-    /** Least time between two compactions of a database, and longest between two attempts.  0: none, and a minute. */
-    int64_t interval_ns;
-    /** Least work, as in cmt_compact_fallback.  0: any. */
-    uint64_t min_deleted_keys;
-    uint64_t min_bytes;
+    /** All zero: whatever was deleted is due at once.  With a role that may not compact by itself (a replica, an
+     *  archive) try_enqueue answers DISABLED unless the label is CMT_COMPACT_LABEL_MANUAL. */
+    cmt_schedule_config schedule;
     cmt_compactor_hooks hooks;
 } cmt_compactor_options;
 
-/** As a node has it: 16 tasks, pause 20 ms, poll 10 s, an hour, 1 key, 10 MB. */
+/** As a node has it: 16 tasks, pause 20 ms, poll 10 s, cmt_schedule_defaults(). */
 CMT_API void cmt_compactor_defaults(cmt_compactor_options *out);
 
 /**
@@ -176,7 +175,7 @@ typedef struct cmt_compactor_stats {
     uint64_t refused; /* stopped, disabled, no worker */
     uint64_t tasks;   /* that came to their end, well or not */
     uint64_t held_back;
-    uint64_t polls;      /* that found something due */
+    uint64_t polls;      /* tasks that the schedule asked for */
     uint64_t retries;    /* of tasks that had failed */
     int64_t retry_in_ns; /* until the next; 0: none waits */
     cmt_compact_counts counts;

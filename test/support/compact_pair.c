@@ -11,7 +11,7 @@
 
 fake_db pair_blocks;
 fake_db pair_states;
-int64_t pair_now_ns;
+_Atomic int64_t pair_now_ns;
 cmt_compact_flight *pair_flight;
 cmt_error pair_err;
 char pair_log[2048];
@@ -47,7 +47,8 @@ void pair_setup(void)
     pair_err = (cmt_error)CMT_ERROR_INIT;
     const cmt_compactor_target target = {.blockstore = &pair_blocks.base,
                                          .state = &pair_states.base};
-    const cmt_compact_flight_options options = {.logger = &pair_logger, .clock_ns = fake_clock};
+    const cmt_compact_flight_options options = {
+        .logger = &pair_logger, .clock_ns = fake_clock, .wall_ns = fake_clock};
     ck_assert_int_eq(cmt_compact_flight_new(&target, &options, &pair_flight, &pair_err), CMT_OK);
 }
 
