@@ -54,9 +54,16 @@ cmt_enqueue_result cmt_compactor__queue_add(cmt_compactor__queue *queue,
 
 void cmt_compactor__queue_put_back(cmt_compactor__queue *queue, const cmt_compactor__task *task)
 {
+    cmt_compactor__task back = *task;
+    for (size_t i = 0; i < queue->count; i++)
+        if (are_alike(&queue->tasks[i], &back)) {
+            const cmt_compactor__task like = cmt_compactor__queue_take(queue, i);
+            join(&back, &like);
+            break;
+        }
     assert(queue->count <= queue->size);
     memmove(queue->tasks + 1, queue->tasks, queue->count * sizeof *queue->tasks);
-    queue->tasks[0] = *task;
+    queue->tasks[0] = back;
     queue->count++;
 }
 

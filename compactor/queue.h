@@ -36,7 +36,7 @@ void cmt_compactor__queue_fini(cmt_compactor__queue *queue);
 cmt_enqueue_result cmt_compactor__queue_add(cmt_compactor__queue *queue,
                                             const cmt_compactor__task *task);
 
-/** Put back in front what queue_take() took.  There is room for one. */
+/** Put back in front what queue_take() took, joined by its like, should it have come meanwhile.  There is room. */
 void cmt_compactor__queue_put_back(cmt_compactor__queue *queue, const cmt_compactor__task *task);
 
 /** The first task whose time has come; SIZE_MAX: none.  @p next_ns: when the next one's comes; INT64_MAX: never. */
