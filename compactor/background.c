@@ -155,9 +155,15 @@ cmt_status cmt_compactor_stop(cmt_compactor *compactor)
     return CMT_OK;
 }
 
-void cmt_compactor__on_shutdown(void *compactor)
+bool cmt_compactor__on_shutdown(void *context)
 {
-    cmt_compactor_stop(compactor);
+    cmt_compactor *compactor = context;
+    pthread_mutex_lock(&compactor->flight->lock);
+    bool from_hook = cmt_compactor__is_worker_locked(compactor);
+    pthread_mutex_unlock(&compactor->flight->lock);
+    if (!from_hook)
+        cmt_compactor_stop(compactor);
+    return !from_hook;
 }
 
 cmt_status cmt_compactor_free(cmt_compactor **handle)

@@ -42,7 +42,7 @@ struct cmt_compactor {
 void cmt_compactor__drop(cmt_compactor *compactor);
 bool cmt_compactor__is_worker_locked(const cmt_compactor *compactor);
 /** What cmt_db_shutdown() calls. */
-void cmt_compactor__on_shutdown(void *compactor);
+bool cmt_compactor__on_shutdown(void *compactor);
 /** Give back the databases of the first so many stores. */
 void cmt_compactor__let_go(cmt_compactor *compactor, size_t stores);
 

@@ -47,6 +47,19 @@ static cmt_status read_format(const cmt_db__rocksdb *db, cmt_db__rocksdb_format 
     return st;
 }
 
+#define REFILL_US (100 * 1000)
+#define FAIRNESS 10 /* RocksDB's own choice, as the time above is */
+
+static void limit_rate(rocksdb_options_t *o, uint64_t bytes_per_s)
+{
+    if (bytes_per_s == 0)
+        return;
+    rocksdb_ratelimiter_t *limiter = rocksdb_ratelimiter_create(
+        bytes_per_s < INT64_MAX ? (int64_t)bytes_per_s : INT64_MAX, REFILL_US, FAIRNESS);
+    rocksdb_options_set_ratelimiter(o, limiter);
+    rocksdb_ratelimiter_destroy(limiter); /* the options have it still */
+}
+
 static void set_options(cmt_db__rocksdb *db, const cmt_db_open_options *options)
 {
     rocksdb_options_t *o = db->options;
@@ -57,6 +70,7 @@ static void set_options(cmt_db__rocksdb *db, const cmt_db_open_options *options)
                                                  ? options->write_buffer_bytes
                                                  : CMT_DB__WRITE_BUFFER_BYTES);
     rocksdb_options_set_disable_auto_compactions(o, options->only_asked_compactions);
+    limit_rate(o, options->background_bytes_per_s);
     rocksdb_options_set_max_write_buffer_number(o, 3);
     rocksdb_options_set_min_write_buffer_number_to_merge(o, 1);
     rocksdb_options_set_create_if_missing(o, options->create && !options->read_only);

@@ -11,7 +11,7 @@
 /* Somebody who wants to be told.  Guarded by the lock of the database that it hangs on. */
 struct cmt_db__user {
     struct cmt_db__user *next;
-    void (*stop)(void *context);
+    bool (*stop)(void *context);
     void *context;
     uint64_t told;    /* the shutdown that has told it; 0: none */
     pthread_t teller; /* with `telling` */
@@ -85,7 +85,7 @@ void cmt_db_cancel_compaction(cmt_db *db, bool cancel)
 
 /* ---- those who want to be told ----------------------------------------------------------------- */
 
-cmt_status cmt_db_on_shutdown(cmt_db *db, void (*stop)(void *context), void *context,
+cmt_status cmt_db_on_shutdown(cmt_db *db, bool (*stop)(void *context), void *context,
                               cmt_error *err)
 {
     cmt_db__user *user = calloc(1, sizeof *user);
@@ -110,7 +110,7 @@ static void remove_locked(cmt_db *db, cmt_db__user *user)
     free(user);
 }
 
-void cmt_db_off_shutdown(cmt_db *db, void (*stop)(void *context), void *context)
+void cmt_db_off_shutdown(cmt_db *db, bool (*stop)(void *context), void *context)
 {
     pthread_mutex_lock(&db->life.lock);
     cmt_db__user *user = db->life.users;
@@ -136,33 +136,40 @@ static cmt_db__user *to_be_told_locked(const cmt_db *db)
     return user;
 }
 
-/* The lock is given up for each call, so the list is looked through anew after it. */
-static void tell_locked(cmt_db *db)
+/* The lock is given up for each call, so the list is looked through anew after it.  False: one of them is the
+ * caller. */
+static bool tell_locked(cmt_db *db)
 {
     cmt_db__user *user;
+    bool others = true;
     while ((user = to_be_told_locked(db)) != NULL) {
         user->told = db->life.shutdown;
         user->telling = true;
         user->teller = pthread_self();
         pthread_mutex_unlock(&db->life.lock);
-        user->stop(user->context);
+        bool is_other = user->stop(user->context);
+        others = others && is_other;
         pthread_mutex_lock(&db->life.lock);
         user->telling = false;
         if (user->left_within)
             remove_locked(db, user);
         pthread_cond_broadcast(&db->life.changed);
     }
+    return others;
 }
 
 /* ---- shutdown ---------------------------------------------------------------------------------- */
 
-static void tell_all(cmt_db *db)
+static bool tell_all(cmt_db *db)
 {
     pthread_mutex_lock(&db->life.lock);
     if (db->life.shutdowns++ == 0)
         db->life.shutdown++;
-    tell_locked(db);
+    bool others = tell_locked(db);
+    if (!others)
+        db->life.shutdowns--;
     pthread_mutex_unlock(&db->life.lock);
+    return others;
 }
 
 /* How many references are left beyond the caller's. */
@@ -185,7 +192,10 @@ cmt_status cmt_db_shutdown(cmt_db **db, int64_t wait_ns, cmt_error *err)
     if (*db == NULL)
         return CMT_OK;
     struct timespec until = cmt_db__after(wait_ns);
-    tell_all(*db);
+    if (!tell_all(*db))
+        return cmt_error_set(err, CMT_DEADLOCK,
+                             "close a database: called from a hook of who works on it, which would "
+                             "wait for itself");
     cancel_by_shutdown(*db, true);
     size_t others = wait_until_alone(*db, &until);
     if (others > 0) {

@@ -36,7 +36,8 @@
  *  - Every wait (task, flag, pause, retry, poll, join) is a predicate loop on one condition, the flight's, with
  *    CLOCK_MONOTONIC; a stop ends each.
  *  - Hooks and loggers run on the worker's thread (or that of cmt_compact_now()).  They may call everything but what
- *    waits for the worker: cmt_compactor_join() and cmt_compactor_free() from there return CMT_DEADLOCK.
+ *    waits for the worker: cmt_compactor_join(), cmt_compactor_free(), cmt_db_shutdown() from there return CMT_DEADLOCK.
+ *  - The worker has references of its own on the databases.  cmt_db_shutdown() stops it and waits for it.
  *  - The worker blocks all signals: programs handle them in threads of their own, and set nothing but an atomic flag.
  *  - In a forked child every call returns CMT_FORKED (try_enqueue: CMT_ENQUEUE_FORKED) and touches nothing.
  */

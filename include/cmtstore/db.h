@@ -87,6 +87,8 @@ typedef struct cmt_db_open_options {
     /** RocksDB: compact only when asked.  A tool that is done in a moment leaves the rest to the node, whose
      *  settings say when levels are too large.  (LevelDB has no such switch.) */
     bool only_asked_compactions;
+    /** RocksDB: what flushes and compactions together may write in a second; 0: no limit. */
+    uint64_t background_bytes_per_s;
     /** RocksDB: the same process has just opened it for reading: it is not tried once more before writing. */
     bool was_readable;
     /** No write waits for the disk, whatever its caller asks: for a database that is made anew if the machine
@@ -187,20 +189,22 @@ CMT_API void cmt_db_close(cmt_db *db);
 /**
  * Have cmt_db_shutdown() call @p stop, once each, also if it is waiting already.  For who holds a reference and
  * works on its own: it is to begin nothing new and to give the reference back soon.  The call comes from the
- * thread that shuts down, with no lock held; it must not wait and not shut down itself.
+ * thread that shuts down, with no lock held; it must not wait and not shut down itself.  It returns false if that
+ * thread is the one that would have to leave: the shutdown then is CMT_DEADLOCK.
  */
-CMT_API CMT_MUST_CHECK cmt_status cmt_db_on_shutdown(cmt_db *db, void (*stop)(void *context),
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_on_shutdown(cmt_db *db, bool (*stop)(void *context),
                                                      void *context, cmt_error *err);
 /** Take it back.  On return no call runs, but the one that this is called from, and none comes any more.  That
  *  there is none is fine. */
-CMT_API void cmt_db_off_shutdown(cmt_db *db, void (*stop)(void *context), void *context);
+CMT_API void cmt_db_off_shutdown(cmt_db *db, bool (*stop)(void *context), void *context);
 
 /**
  * Close for good: tell everybody to stop, stop running compactions, wait until the caller's reference is the only
  * one, close, and set @p *db to NULL.  NULL there is fine.
  *
  * @param wait_ns  at most so long; 0 or less: do not wait
- * @retval CMT_BUSY  others still use it: it is open and as usable as before, and this may be called again
+ * @retval CMT_BUSY      others still use it: it is open and as usable as before, and this may be called again
+ * @retval CMT_DEADLOCK  the same, at once: this thread itself works on it, and called from a hook
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_db_shutdown(cmt_db **db, int64_t wait_ns, cmt_error *err);
 

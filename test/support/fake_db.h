@@ -27,7 +27,7 @@ typedef struct fake_db {
     cmt_status flush_fails;    /* other than CMT_OK: it accepts no more writes */
     _Atomic int64_t *clock_ns; /* moved on by each call; NULL: it takes no time */
     int64_t ns_per_place;
-    size_t closes; /* by the last reference; it is fake_destroy() that releases */
+    _Atomic size_t closes; /* by the last reference; it is fake_destroy() that releases */
     /* lock */
     pthread_mutex_t lock;
     pthread_cond_t changed;

@@ -161,9 +161,10 @@ typedef struct worker {
     cmt_status ended;
 } worker;
 
-static void stop_worker(void *context)
+static bool stop_worker(void *context)
 {
     atomic_fetch_add(&((worker *)context)->told, 1);
+    return true;
 }
 
 static void *work(void *context)
@@ -243,12 +244,13 @@ START_TEST(each_is_told_once_by_each_shutdown)
 }
 END_TEST
 
-static void leave_at_once(void *context)
+static bool leave_at_once(void *context)
 {
     worker *w = context;
     atomic_fetch_add(&w->told, 1);
     cmt_db_off_shutdown(w->held, leave_at_once, w);
     cmt_db_close(w->held);
+    return true;
 }
 
 START_TEST(one_may_leave_from_within_the_call)
@@ -307,7 +309,7 @@ typedef struct slow_user {
     atomic_bool finished;
 } slow_user;
 
-static void be_slow(void *context)
+static bool be_slow(void *context)
 {
     slow_user *u = context;
     atomic_store(&u->inside, true);
@@ -315,6 +317,7 @@ static void be_slow(void *context)
         pause_a_moment();
     pause_a_moment();
     atomic_store(&u->finished, true);
+    return true;
 }
 
 START_TEST(no_call_runs_behind_taking_it_back)
