@@ -4,6 +4,11 @@
  */
 #include "background_internal.h"
 
+cmt_compact_flight *cmt_compactor_flight(const cmt_compactor *compactor)
+{
+    return compactor != NULL ? compactor->flight : NULL;
+}
+
 bool cmt_compactor_is_running(cmt_compactor *compactor)
 {
     if (compactor == NULL || cmt_compactor__is_foreign(compactor->flight))

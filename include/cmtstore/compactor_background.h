@@ -143,6 +143,9 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_compactor_join(cmt_compactor *compactor, i
 CMT_API cmt_enqueue_result cmt_compactor_try_enqueue(cmt_compactor *compactor,
                                                      const cmt_compaction_request *request);
 
+/** The flight that it was made over; borrowed.  NULL of NULL. */
+CMT_API cmt_compact_flight *cmt_compactor_flight(const cmt_compactor *compactor);
+
 /** cmt_compactor_try_enqueue() for cmt_compact_after_prune().  NULL: one that has no worker. */
 CMT_API cmt_compaction_sink cmt_compactor_sink(cmt_compactor *compactor);
 
