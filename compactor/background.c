@@ -24,6 +24,7 @@ void cmt_compactor_defaults(cmt_compactor_options *out)
         .pause_ns = PAUSE_NS,
         .poll_ns = POLL_NS,
     };
+    out->backup_keep_ns = 7 * 86400 * (1000 * MS_NS);
     cmt_schedule_defaults(&out->schedule);
 }
 
@@ -79,12 +80,17 @@ cmt_status cmt_compactor_new(cmt_compact_flight *flight, const cmt_compactor_opt
         compactor->flight = flight;
         compactor->references = 1;
         set_options(compactor, options);
-        st = cmt_compactor__queue_init(&compactor->queue, compactor->options.queue_size, err);
+        st = cmt_compactor__queue_init(&compactor->queue, compactor->options.queue_size,
+                                       CMT_JOURNAL_OPEN, err);
+        if (st == CMT_OK)
+            st = cmt_compactor__durable_load(compactor, err);
     }
     if (st == CMT_OK) {
         *out = compactor;
         return CMT_OK;
     }
+    if (compactor != NULL)
+        cmt_compactor__queue_fini(&compactor->queue);
     free(compactor);
     unclaim(flight);
     return st;
