@@ -22,11 +22,13 @@ struct cmt_compactor {
     cmt_compactor_state state;
     bool start_failed;
     bool engine_failed;
-    bool died;        /* the worker did not leave by itself */
-    bool in_flight;   /* its own work has the flag */
-    unsigned tellers; /* of a stop, to the engines; the worker waits for them */
-    bool has_thread;  /* to be joined */
+    bool died;       /* the worker did not leave by itself */
+    bool in_flight;  /* its own work has the flag */
+    bool must_tell;  /* the engines of a stop: the stopper is to; the worker waits for it */
+    bool has_thread; /* to be joined */
     pthread_t thread;
+    pthread_t stopper;
+    bool stopper_leaves;
     unsigned long worker; /* its thread, while it runs; 0 */
     cmt_compactor__queue queue;
     cmt_compactor__task task; /* that runs */
@@ -47,6 +49,9 @@ bool cmt_compactor__is_worker_locked(const cmt_compactor *compactor);
 bool cmt_compactor__on_shutdown(void *compactor);
 /** Give back the databases of the first so many stores. */
 void cmt_compactor__let_go(cmt_compactor *compactor, size_t stores);
+
+/** End the stopper's thread. */
+void cmt_compactor__end_stopper(cmt_compactor *compactor);
 
 /** The body of the worker's thread. */
 void *cmt_compactor__work(void *compactor);

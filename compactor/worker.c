@@ -27,7 +27,7 @@ static void leave_flight(cmt_compactor *compactor)
     pthread_mutex_lock(&flight->lock);
     compactor->in_flight = false;
     compactor->seen = flight->result_count;
-    while (compactor->tellers > 0)
+    while (compactor->must_tell)
         cmt_compactor__wait_locked(flight, -1);
     unsigned stopped = atomic_fetch_and(&flight->stopped, ~(unsigned)CMT_COMPACTOR__STOP_WORKER);
     pthread_mutex_unlock(&flight->lock);
@@ -155,6 +155,7 @@ static void work_until_told_to_leave(cmt_compactor *compactor)
 static void leave(cmt_compactor *compactor, bool died)
 {
     cmt_compact_flight *flight = compactor->flight;
+    cmt_compactor__end_stopper(compactor);
     cmt_compactor__durable_flush(compactor);
     cmt_compactor__let_go(compactor, CMT_COMPACTOR__STORES);
     pthread_mutex_lock(&flight->lock);
