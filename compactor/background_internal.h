@@ -46,7 +46,7 @@ struct cmt_compactor {
 void cmt_compactor__drop(cmt_compactor *compactor);
 bool cmt_compactor__is_worker_locked(const cmt_compactor *compactor);
 /** What cmt_db_shutdown() calls. */
-bool cmt_compactor__on_shutdown(void *compactor);
+bool cmt_compactor__on_shutdown(void *context);
 /** Give back the databases of the first so many stores. */
 void cmt_compactor__let_go(cmt_compactor *compactor, size_t stores);
 
@@ -54,7 +54,7 @@ void cmt_compactor__let_go(cmt_compactor *compactor, size_t stores);
 void cmt_compactor__end_stopper(cmt_compactor *compactor);
 
 /** The body of the worker's thread. */
-void *cmt_compactor__work(void *compactor);
+void *cmt_compactor__work(void *argument);
 
 /** What the schedule says of one store. */
 typedef struct cmt_compactor__advice {

@@ -191,17 +191,18 @@ static void set_side(cmt_job_end *end, size_t side, const cmt_compact_result *re
 }
 
 /* What is left is what is remembered now; without memory for a list it is what there was. */
-static cmt_status end_job(cmt_compactor *compactor, cmt_job_end *end, cmt_error *err)
+static cmt_status end_job(cmt_compactor *compactor, const cmt_job_end *what, cmt_error *err)
 {
+    cmt_job_end end = *what;
     cmt_range_list lists[CMT_COMPACTOR__STORES] = {{NULL, 0, 0}, {NULL, 0, 0}};
     cmt_error no_memory;
-    if (end->status != CMT_JOB_COMPLETED &&
+    if (end.status != CMT_JOB_COMPLETED &&
         cmt_compact_flight_remembered(compactor->flight, &lists[CMT_COMPACTOR__BLOCKSTORE],
                                       &lists[CMT_COMPACTOR__STATE], &no_memory) == CMT_OK)
         for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
-            end->rest[i] = lists[i].count > 0 ? &lists[i] : NULL;
+            end.rest[i] = lists[i].count > 0 ? &lists[i] : NULL;
     cmt_status st =
-        cmt_compact_journal_end(compactor->options.journal, compactor->task.job, end, err);
+        cmt_compact_journal_end(compactor->options.journal, compactor->task.job, &end, err);
     for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
         cmt_range_list_free(&lists[i]);
     return st;

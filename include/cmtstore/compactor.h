@@ -139,15 +139,9 @@ typedef struct cmt_compact_cookie {
 
 /** What came of one compaction in one database.  Plain: copied by value, all zero is "none". */
 typedef struct cmt_compact_result {
-    uint64_t
-        id; /* counts the calls of a flight that got its flag, from 1; the same for both databases */
-    const char *database; /* "blockstore" or "state"; static */
-    char label[48];       /* of the request */
-    char trigger[96]; /* the numbers behind it, of the request; else "deleted_keys=… heights=…" */
-    cmt_compact_kind kind;
-    bool triggered; /* compacting began; false: see `reason` */
-    cmt_compact_outcome outcome;
-    cmt_status status;     /* CMT_OK for none, finished, partly and skipped */
+    /** Counts the calls of a flight that got its flag, from 1; the same for both databases. */
+    uint64_t id;
+    const char *database;  /* "blockstore" or "state"; static */
     uint64_t bytes_before; /* of tables and logs; of a database in memory: its pairs */
     uint64_t bytes_after;
     uint64_t tables_before;
@@ -163,10 +157,16 @@ typedef struct cmt_compact_result {
     uint64_t slice_bytes; /* that they held before, about */
     uint64_t ranges_left; /* remembered when it was over */
     int64_t duration_ms;  /* spent in this database */
+    cmt_compact_kind kind;
+    cmt_compact_outcome outcome;
+    cmt_status status; /* CMT_OK for none, finished, partly and skipped */
+    bool triggered;    /* compacting began; false: see `reason` */
+    char label[48];    /* of the request */
+    char reason[64];   /* why it was skipped */
+    char trigger[96]; /* the numbers behind it, of the request; else "deleted_keys=… heights=…" */
+    char error[512]; /* of a failure */
     /** The newest that came with what is done now; none unless finished. */
     cmt_compact_cookie cookie;
-    char reason[64]; /* why it was skipped */
-    char error[512]; /* of a failure */
 } cmt_compact_result;
 
 /** What came of one call. */
