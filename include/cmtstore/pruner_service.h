@@ -33,7 +33,7 @@
 #ifndef CMTSTORE_PRUNER_SERVICE_H
 #define CMTSTORE_PRUNER_SERVICE_H
 
-#include "cmtstore/compactor.h"
+#include "cmtstore/compactor_fallback.h"
 #include "cmtstore/pruner.h"
 #include "cmtstore/state_retain.h"
 
