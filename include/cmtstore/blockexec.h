@@ -76,11 +76,11 @@ typedef struct cmt_block_executor_options {
     bool data_companion; /* 1.0: what one has not given up stays, as configured */
     /** Beside what the application says, or instead; all 0: it alone decides. */
     cmt_keep_policy keep;
-    const char *data_dir;           /* whose pins are respected; NULL: none */
-    bool keep_residue;              /* a prune leaves what CometBFT's leaves below base */
-    bool never_prune;               /* neither the application's retain height nor `keep` is looked at */
-    int64_t time_tolerance_ns;      /* see cmt_validate_options */
-    bool as_0_39;                   /* likewise */
+    const char *data_dir;      /* whose pins are respected; NULL: none */
+    bool keep_residue;         /* a prune leaves what CometBFT's leaves below base */
+    bool never_prune;          /* neither the application's retain height nor `keep` is looked at */
+    int64_t time_tolerance_ns; /* see cmt_validate_options */
+    bool as_0_39;              /* likewise */
     cmt_time (*now)(void *context); /* NULL: the system's clock */
     void (*fail_point)(void *context, cmt_fail_point point, const char *text); /* NULL: none */
     void *context; /* of the two above */
