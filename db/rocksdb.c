@@ -91,9 +91,11 @@ static void restore_owner(const cmt_db__rocksdb *db)
 static void rocks_close(cmt_db *base)
 {
     cmt_db__rocksdb *db = of(base);
-    rocksdb_close(db->db);
-    if (!db->read_only && !db->clone)
-        restore_owner(db);
+    if (db->db != NULL) {
+        rocksdb_close(db->db);
+        if (!db->read_only && !db->clone)
+            restore_owner(db);
+    }
     free_parts(db);
 }
 
@@ -110,6 +112,7 @@ static const cmt_db_ops rocks_ops = {
     .drop_files = cmt_db__rocksdb_drop_files,
     .get_stats = cmt_db__rocksdb_get_stats,
     .capabilities = CMT_DB_WRITABLE | CMT_DB_RANGE_DELETE | CMT_DB_DROP_FILES | CMT_DB_SHARED,
+    .rewrite = &cmt_db__rocksdb_rewrite_ops,
 };
 
 static const cmt_db_ops rocks_read_only_ops = {
@@ -124,13 +127,14 @@ static const cmt_db_ops rocks_read_only_ops = {
 
 /* All but the engine's own opening. */
 static cmt_status prepare(const char *dir, const cmt_db_open_options *options,
-                          cmt_db__rocksdb **out, cmt_error *err)
+                          const cmt_db__rocksdb *like, cmt_db__rocksdb **out, cmt_error *err)
 {
     cmt_db__rocksdb *db = calloc(1, sizeof *db);
     if (db == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a database");
     db->base.ops = options->read_only ? &rocks_read_only_ops : &rocks_ops;
     db->read_only = options->read_only;
+    db->opened_with = *options;
     cmt_status st = cmt_db__guard_open(dir, options, &db->guard, err);
     if (st != CMT_OK) {
         free(db);
@@ -139,7 +143,9 @@ static cmt_status prepare(const char *dir, const cmt_db_open_options *options,
     pthread_rwlock_init(&db->writers, NULL);
     pthread_mutex_init(&db->cancel_lock, NULL);
     pthread_mutex_init(&db->counts_lock, NULL);
-    st = cmt_db__rocksdb_configure(db, options, err);
+    if (like != NULL)
+        db->guard.owner = like->guard.owner;
+    st = cmt_db__rocksdb_configure(db, options, like, err);
     if (st != CMT_OK) {
         free_parts(db);
         return st;
@@ -155,7 +161,7 @@ static cmt_status open_reader(const char *dir, const cmt_db_open_options *option
     cmt_db__rocksdb *db = NULL;
     char *message = NULL;
     reading.read_only = true;
-    CMT_TRY(prepare(dir, &reading, &db, err));
+    CMT_TRY(prepare(dir, &reading, NULL, &db, err));
     db->db = rocksdb_open_for_read_only(db->options, dir, 0, &message);
     if (message != NULL) {
         cmt_status st = cmt_db__rocksdb_failed(db, message, "open", err);
@@ -194,11 +200,11 @@ static cmt_status open_engine(cmt_db__rocksdb *db, cmt_error *err)
     return st;
 }
 
-static cmt_status open_writer(const char *dir, const cmt_db_open_options *options, cmt_db **out,
-                              cmt_error *err)
+static cmt_status open_writer(const char *dir, const cmt_db_open_options *options,
+                              const cmt_db__rocksdb *like, cmt_db **out, cmt_error *err)
 {
     cmt_db__rocksdb *db = NULL;
-    CMT_TRY(prepare(dir, options, &db, err));
+    CMT_TRY(prepare(dir, options, like, &db, err));
     cmt_status st = try_reading(db, options, err);
     if (st == CMT_OK)
         st = open_engine(db, err);
@@ -243,5 +249,16 @@ cmt_status cmt_db__open_rocksdb(const char *dir, const cmt_db_open_options *opti
                                 cmt_error *err)
 {
     return options->read_only ? open_reader(dir, options, out, err)
-                              : open_writer(dir, options, out, err);
+                              : open_writer(dir, options, NULL, out, err);
+}
+
+cmt_status cmt_db__rocksdb_open_copy(const cmt_db__rocksdb *like, const char *dir, cmt_db **out,
+                                     cmt_error *err)
+{
+    cmt_db_open_options options = like->opened_with;
+    options.create = true;
+    CMT_TRY(open_writer(dir, &options, like, out, err));
+    const cmt_db__rocksdb *copy = of(*out);
+    rocksdb_writeoptions_disable_WAL(copy->write, 1);
+    return CMT_OK;
 }

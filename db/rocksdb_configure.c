@@ -69,8 +69,16 @@ static void set_options(cmt_db__rocksdb *db, const cmt_db_open_options *options)
     rocksdb_options_set_wal_recovery_mode(o, rocksdb_tolerate_corrupted_tail_records_recovery);
 }
 
+/* What is written once, in order, would otherwise stay unpacked in levels that are usually rewritten soon. */
+static void pack_every_level(cmt_db__rocksdb_format *format)
+{
+    if (format->per_level_count > 0)
+        format->compression = format->per_level[format->per_level_count - 1];
+    format->per_level_count = 0;
+}
+
 cmt_status cmt_db__rocksdb_configure(cmt_db__rocksdb *db, const cmt_db_open_options *options,
-                                     cmt_error *err)
+                                     const cmt_db__rocksdb *like, cmt_error *err)
 {
     cmt_db__rocksdb_format format;
     db->options = rocksdb_options_create();
@@ -82,9 +90,11 @@ cmt_status cmt_db__rocksdb_configure(cmt_db__rocksdb *db, const cmt_db_open_opti
     rocksdb_block_based_options_set_filter_policy(
         db->table_options, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
     /* Who only reads makes no tables, but a newer version's are refused all the same. */
-    if (!db->guard.created) {
+    if (!db->guard.created || like != NULL) {
         bool found = false;
-        CMT_TRY(read_format(db, &format, &found, err));
+        CMT_TRY(read_format(like != NULL ? like : db, &format, &found, err));
+        if (found && like != NULL)
+            pack_every_level(&format);
         if (found)
             apply_format(db, &format);
     }

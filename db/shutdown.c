@@ -57,30 +57,31 @@ void cmt_db_close(cmt_db *db)
 
 /* Two have such a wish, and one does not take back the other's.  The lock is held across the engine's call, so
  * that the engine hears of the wishes in their order; the engine waits at most for a compaction that stops. */
-static void cancel_by_caller(cmt_db *db, bool cancel)
+void cmt_db_cancel_compaction(cmt_db *db, bool cancel)
 {
     pthread_mutex_lock(&db->life.cancel_lock);
     db->life.cancelled_by_caller = cancel;
-    if (cancel || db->life.cancelled_by_shutdown == 0)
+    if (db->ops->cancel_compaction != NULL && (cancel || db->life.cancelled_by_shutdown == 0))
         db->ops->cancel_compaction(db, cancel);
     pthread_mutex_unlock(&db->life.cancel_lock);
 }
 
 static void cancel_by_shutdown(cmt_db *db, bool cancel)
 {
-    if (db->ops->cancel_compaction == NULL)
-        return;
     pthread_mutex_lock(&db->life.cancel_lock);
     db->life.cancelled_by_shutdown += cancel ? 1U : -1U;
-    if (cancel || (db->life.cancelled_by_shutdown == 0 && !db->life.cancelled_by_caller))
+    if (db->ops->cancel_compaction != NULL &&
+        (cancel || (db->life.cancelled_by_shutdown == 0 && !db->life.cancelled_by_caller)))
         db->ops->cancel_compaction(db, cancel);
     pthread_mutex_unlock(&db->life.cancel_lock);
 }
 
-void cmt_db_cancel_compaction(cmt_db *db, bool cancel)
+bool cmt_db__cancel_wanted(cmt_db *db)
 {
-    if (db->ops->cancel_compaction != NULL)
-        cancel_by_caller(db, cancel);
+    pthread_mutex_lock(&db->life.cancel_lock);
+    bool wanted = db->life.cancelled_by_caller || db->life.cancelled_by_shutdown > 0;
+    pthread_mutex_unlock(&db->life.cancel_lock);
+    return wanted;
 }
 
 /* ---- those who want to be told ----------------------------------------------------------------- */
