@@ -31,6 +31,7 @@ cmt_status cmt_block_executor_save(cmt_block_executor *executor, const cmt_chain
 {
     CMT_TRY(cmt_blockexec__validate(executor, state, decided->block, err));
     cmt_blockexec__at(executor, CMT_FAIL_BEFORE_BLOCK);
+    cmt_blockexec__note_write(executor);
     if (cmt_block_store_height(executor->options.blocks) < decided->block->header.height)
         CMT_TRY(save_block(executor, state, decided, err));
     cmt_blockexec__at(executor, CMT_FAIL_AFTER_BLOCK);

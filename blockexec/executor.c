@@ -33,6 +33,8 @@ cmt_status cmt_block_executor_new(const cmt_block_executor_options *options,
     if (executor == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a block executor");
     executor->options = *options;
+    atomic_init(&executor->compactor, NULL);
+    executor->has_marks = false;
     *out = executor;
     return CMT_OK;
 }
@@ -40,6 +42,11 @@ cmt_status cmt_block_executor_new(const cmt_block_executor_options *options,
 void cmt_block_executor_free(cmt_block_executor *executor)
 {
     free(executor);
+}
+
+void cmt_block_executor_init_compactor(cmt_block_executor *executor, cmt_compactor *compactor)
+{
+    atomic_store_explicit(&executor->compactor, compactor, memory_order_release);
 }
 
 cmt_time cmt_blockexec__now(const cmt_block_executor *executor)
@@ -198,6 +205,7 @@ static cmt_status save_state(const cmt_block_executor *executor, const cmt_block
     if (pool != NULL && pool->update != NULL)
         pool->update(pool->context, state, block->evidence, block->evidence_count);
     CMT_TRY(cmt_blockexec__app_hash(&w->results, &state->app_hash, err));
+    cmt_blockexec__note_write(executor);
     CMT_TRY(cmt_state_store_save(executor->options.states, state, err));
     cmt_blockexec__at(executor, CMT_FAIL_AFTER_STATE);
     return CMT_OK;

@@ -6,11 +6,17 @@
 #define CMT_BLOCKEXEC_EXECUTOR_INTERNAL_H
 
 #include "cmtstore/blockexec.h"
+#include "cmtstore/pruner.h"
 
 #include "blockexec_internal.h"
 
+#include <stdatomic.h>
+
 struct cmt_block_executor {
     cmt_block_executor_options options;
+    _Atomic(cmt_compactor *) compactor; /* published with release; NULL: none */
+    bool has_marks;                     /* what was dirty at the beginning is remembered */
+    cmt_prune_marks marks;
 };
 
 /* ---- what the application is told -------------------------------------------------------- */
@@ -71,6 +77,9 @@ CMT_MUST_CHECK cmt_status cmt_blockexec__apply(cmt_block_executor *executor,
 /** Prune below what the application gives up and leave it to be compacted.  Failures are logged. */
 void cmt_blockexec__prune(cmt_block_executor *executor, const cmt_chain_state *state,
                           int64_t retain_height);
+
+/** A block or a state is being saved: compactions make room. */
+void cmt_blockexec__note_write(const cmt_block_executor *executor);
 
 /** Tell the application of the genesis.  A state that no block has followed takes its answer and is saved.
  *  @p app_hash: as answered. */

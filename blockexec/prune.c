@@ -60,20 +60,65 @@ static bool after_batch(void *context, const cmt_progress *progress)
     return false;
 }
 
+/* ---- handing it on ----------------------------------------------------------------------- */
+
+static cmt_compactor *compactor_of(const cmt_block_executor *executor)
+{
+    return atomic_load_explicit(&executor->compactor, memory_order_acquire);
+}
+
+void cmt_blockexec__note_write(const cmt_block_executor *executor)
+{
+    const cmt_compact_handover *handover = executor->options.handover;
+    cmt_compact_flight *flight = cmt_compactor_flight(compactor_of(executor));
+    if (flight == NULL && handover != NULL)
+        flight = handover->flight;
+    if (flight != NULL)
+        cmt_compact_flight_note_write(flight);
+}
+
+/* False: there is nobody.  @p sink is for `out` to point to. */
+static bool find_handover(const cmt_block_executor *executor, cmt_compaction_sink *sink,
+                          cmt_compact_handover *out)
+{
+    cmt_compactor *compactor = compactor_of(executor);
+    if (executor->options.handover != NULL)
+        *out = *executor->options.handover;
+    else
+        *out = (cmt_compact_handover){.logger = executor->options.logger};
+    if (compactor == NULL)
+        return executor->options.handover != NULL;
+    *sink = cmt_compactor_sink(compactor);
+    out->sink = sink;
+    if (out->flight == NULL)
+        out->flight = cmt_compactor_flight(compactor);
+    return true;
+}
+
 static void leave_to_compact(const cmt_block_executor *executor, const cmt_stores_prune_result *r)
 {
-    if (executor->options.handover == NULL)
+    cmt_compaction_sink sink;
+    cmt_compact_handover handover;
+    if (!find_handover(executor, &sink, &handover))
         return;
+    cmt_prune_cookie of_blocks = {.size = 0};
+    cmt_prune_cookie of_states = {.size = 0};
+    if (executor->has_marks)
+        cmt_prune_cookies(&executor->marks, &of_blocks, &of_states);
     const cmt_compaction_request request = {
-        .trigger = CMT_COMPACT_LABEL_PRUNE,
+        .blockstore_cookie = {of_blocks.bytes, of_blocks.size},
+        .state_cookie = {of_states.bytes, of_states.size},
+        .label = CMT_COMPACT_LABEL_PRUNE,
         .blockstore = &r->blocks.touched,
         .state = &r->states.touched,
         .deleted_keys = r->blocks.deletes + r->states.deletes,
         .heights = r->blocks.base - r->blocks.base_before,
     };
-    cmt_compact_after_prune(executor->options.handover, &request, NULL);
+    cmt_compact_after_prune(&handover, &request, NULL);
     cmt_blockexec__at(executor, CMT_FAIL_AFTER_COMPACTION);
 }
+
+/* ---- the prune of both ------------------------------------------------------------------- */
 
 static cmt_status prune_stores(cmt_block_executor *executor, const cmt_chain_state *state,
                                int64_t retain_height, cmt_stores_prune_result *r, cmt_error *err)
@@ -91,8 +136,11 @@ static cmt_status prune_stores(cmt_block_executor *executor, const cmt_chain_sta
     const cmt_erase_options options = {.progress = &progress};
     cmt_status st = cmt_stores_prune(executor->options.blocks, executor->options.states, &request,
                                      &options, r, err);
-    if (st == CMT_OK)
+    if (st == CMT_OK) {
+        if (executor->has_marks)
+            cmt_prune_marks_advance(&executor->marks, &request, r);
         return st;
+    }
     return cmt_error_prefix(
         err, st, r->blocks_done ? "failed to prune state store" : "failed to prune block store");
 }
@@ -112,6 +160,11 @@ void cmt_blockexec__prune(cmt_block_executor *executor, const cmt_chain_state *s
     }
     if (lowest <= base)
         return;
+    cmt_log(logger, CMT_LOG_INFO,
+            "pruning blocks  retainHeightNumber=%" PRId64 " currentHeight=%" PRId64 " base=%" PRId64
+            " isArchive=%s",
+            lowest, state->last_block_height, base,
+            executor->options.is_archive ? "true" : "false");
     cmt_stores_prune_result r;
     cmt_status st = prune_stores(executor, state, lowest, &r, &error);
     if (st != CMT_OK)

@@ -16,6 +16,8 @@ int cmd_exit_code(cmt_status status)
     case CMT_CORRUPT:
     case CMT_IO:
     case CMT_NO_MEMORY:
+    case CMT_DEADLOCK:
+    case CMT_FORKED:
         return CMD_EXIT_FAILED;
     case CMT_INVALID:
         return CMD_EXIT_USAGE;
@@ -53,6 +55,8 @@ static const char *advice(cmt_status status)
     case CMT_OUT_OF_RANGE:
     case CMT_UNSUPPORTED:
     case CMT_CANCELLED:
+    case CMT_DEADLOCK:
+    case CMT_FORKED:
         break;
     }
     return "";

@@ -32,7 +32,8 @@ static cmt_status open_databases(cmd_made *made, cmt_error *err)
 
 static cmt_status prepare_compaction(cmd_made *made, cmt_error *err)
 {
-    const cmt_compactor_target target = {made->stores.blockstore_db, made->stores.state_db};
+    const cmt_compactor_target target = {.blockstore = made->stores.blockstore_db,
+                                         .state = made->stores.state_db};
     const cmt_compact_flight_options options = {.logger = &made->context->console->logger};
     CMT_TRY(cmt_compact_flight_new(&target, &options, &made->flight, err));
     cmt_compact_fallback_defaults(&made->fallback);

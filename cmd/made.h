@@ -9,7 +9,7 @@
 #include "new_home.h"
 #include "stores.h"
 
-#include "cmtstore/compactor.h"
+#include "cmtstore/compactor_fallback.h"
 
 #include <jansson.h>
 

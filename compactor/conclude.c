@@ -12,27 +12,7 @@
 
 static const char *label_of(const cmt_compactor__job *job)
 {
-    return job->request != NULL && job->request->trigger != NULL ? job->request->trigger
-                                                                 : CMT_COMPACT_LABEL_MANUAL;
-}
-
-/* ---- figures --------------------------------------------------------------------------------- */
-
-cmt_status cmt_compactor__measure(const cmt_compactor__side *side, bool after, cmt_error *err)
-{
-    cmt_db_stats stats;
-    uint64_t tables = 0;
-    uint64_t bytes = 0;
-    CMT_TRY(cmt_db_get_stats(side->store->db, &stats, err));
-    for (size_t level = 0; level < CMT_DB_LEVELS; level++) {
-        tables += stats.tables[level];
-        bytes += stats.table_bytes[level];
-    }
-    bytes += stats.log_bytes;
-    *(after ? &side->result->bytes_after : &side->result->bytes_before) =
-        bytes > 0 ? bytes : stats.memtable_bytes;
-    *(after ? &side->result->tables_after : &side->result->tables_before) = tables;
-    return CMT_OK;
+    return cmt_compactor__label_of(job->request);
 }
 
 /* ---- the beginning --------------------------------------------------------------------------- */
@@ -40,7 +20,11 @@ cmt_status cmt_compactor__measure(const cmt_compactor__side *side, bool after, c
 void cmt_compactor__announce(const cmt_compactor__flow *flow)
 {
     cmt_compact_flight *flight = flow->job->flight;
-    cmt_compactor__count(flight, &flight->counts.started);
+    pthread_mutex_lock(&flight->lock);
+    flight->counts.started++;
+    flight->progress = (cmt_compact_progress){.active = true, .id = flight->calls};
+    snprintf(flight->progress.label, sizeof flight->progress.label, "%s", label_of(flow->job));
+    pthread_mutex_unlock(&flight->lock);
     cmt_log(flight->options.logger, CMT_LOG_INFO, "compaction_start label=%s", label_of(flow->job));
 }
 
@@ -51,7 +35,7 @@ static cmt_compact_outcome outcome_of(const cmt_compactor__flow *flow,
 {
     if (side->failure.code != CMT_OK)
         return CMT_COMPACT_FAILED;
-    if (side->store->work.count == 0)
+    if (side->rewrites ? side->was_rewritten : side->store->work.count == 0)
         return CMT_COMPACT_FINISHED;
     return flow->stopped || side->cancelled ? CMT_COMPACT_STOPPED : CMT_COMPACT_PARTLY;
 }
@@ -62,13 +46,24 @@ static void put_back(cmt_compact_flight *flight, const cmt_compactor__side *side
     cmt_compactor__store *store = side->store;
     const cmt_compact_outcome outcome = side->result->outcome;
     const int64_t now = cmt_compactor__now_ns(flight);
+    const int64_t wall = cmt_compactor__wall_ns(flight);
     pthread_mutex_lock(&flight->lock);
     cmt_compactor__spans_add_all(&store->remembered, &store->work);
     store->work.count = 0;
     side->result->ranges_left = store->remembered.count;
+    store->wants_rewrite =
+        store->wants_rewrite || (store->rewriting && outcome != CMT_COMPACT_FINISHED);
+    store->rewriting = false;
     store->has_rest = outcome == CMT_COMPACT_PARTLY || outcome == CMT_COMPACT_STOPPED;
-    if (outcome == CMT_COMPACT_FINISHED)
+    if (outcome == CMT_COMPACT_FINISHED) {
         store->deleted_keys -= side->deleted_keys;
+        store->heights -= side->heights;
+        store->finished_wall_ns = wall;
+        side->result->cookie = side->cookie;
+    }
+    if (outcome == CMT_COMPACT_FAILED)
+        store->failed_wall_ns = wall;
+    store->failures = outcome == CMT_COMPACT_FAILED ? store->failures + 1 : 0;
     if (!store->has_rest) {
         store->has_ended = true;
         store->ended_ns = now;
@@ -76,13 +71,27 @@ static void put_back(cmt_compact_flight *flight, const cmt_compactor__side *side
     pthread_mutex_unlock(&flight->lock);
 }
 
+static const char *trigger_of(const cmt_compactor__job *job, const cmt_compactor__side *side)
+{
+    const char *of_store = job->triggers[side->store - job->flight->stores];
+    if (of_store != NULL)
+        return of_store;
+    return job->request != NULL ? job->request->trigger : NULL;
+}
+
 static void describe(const cmt_compactor__flow *flow, const cmt_compactor__side *side)
 {
+    const char *trigger = trigger_of(flow->job, side);
     const cmt_compaction_request *request = flow->job->request;
     cmt_compact_result *result = side->result;
     snprintf(result->label, sizeof result->label, "%s", label_of(flow->job));
-    snprintf(result->trigger, sizeof result->trigger, "deleted_keys=%" PRIu64 " heights=%" PRId64,
-             side->deleted_keys, request != NULL ? request->heights : 0);
+    result->kind = request != NULL ? request->kind : CMT_COMPACT_KIND_RANGES;
+    if (trigger != NULL)
+        snprintf(result->trigger, sizeof result->trigger, "%s", trigger);
+    else
+        snprintf(result->trigger, sizeof result->trigger,
+                 "deleted_keys=%" PRIu64 " heights=%" PRId64, side->deleted_keys,
+                 request != NULL ? request->heights : 0);
     snprintf(result->error, sizeof result->error, "%s", side->failure.message);
 }
 
@@ -90,15 +99,11 @@ static void conclude_side(const cmt_compactor__flow *flow, cmt_compactor__side *
 {
     cmt_compact_flight *flight = flow->job->flight;
     cmt_compact_result *result = side->result;
-    cmt_error unread = CMT_ERROR_INIT;
     result->database = side->store->name;
     result->outcome = outcome_of(flow, side);
     result->status = result->outcome == CMT_COMPACT_STOPPED ? CMT_CANCELLED : side->failure.code;
     result->duration_ms = side->spent_ns / MS_NS;
-    if (cmt_compactor__measure(side, true, &unread) != CMT_OK) {
-        result->bytes_after = result->bytes_before;
-        result->tables_after = result->tables_before;
-    }
+    cmt_compactor__measure_after(side);
     describe(flow, side);
     put_back(flight, side);
     cmt_log(flight->options.logger, CMT_LOG_DEBUG,
@@ -162,6 +167,28 @@ static void log_end(const cmt_compactor__flow *flow, const char *event)
             label_of(flow->job), (cmt_compactor__now_ns(flight) - flow->began_ns) / MS_NS);
 }
 
+static void end_progress(cmt_compact_flight *flight)
+{
+    pthread_mutex_lock(&flight->lock);
+    flight->progress = (cmt_compact_progress){0};
+    pthread_mutex_unlock(&flight->lock);
+}
+
+void cmt_compactor__abandon(cmt_compact_flight *flight)
+{
+    pthread_mutex_lock(&flight->lock);
+    flight->progress = (cmt_compact_progress){0};
+    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++) {
+        cmt_compactor__store *store = &flight->stores[i];
+        cmt_compactor__spans_add_all(&store->remembered, &store->work);
+        store->work.count = 0;
+        store->wants_rewrite = store->wants_rewrite || store->rewriting;
+        store->rewriting = false;
+    }
+    pthread_mutex_unlock(&flight->lock);
+    cmt_compact_flight_release(flight);
+}
+
 static void keep_results(const cmt_compactor__flow *flow)
 {
     for (size_t i = CMT_COMPACTOR__STORES; i > 0; i--)
@@ -176,6 +203,7 @@ cmt_status cmt_compactor__conclude(cmt_compactor__flow *flow, cmt_error *err)
     for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
         if (flow->sides[i].result->triggered)
             conclude_side(flow, &flow->sides[i]);
+    end_progress(flight);
     keep_results(flow);
     if (any_is(flow, CMT_COMPACT_FAILED)) {
         cmt_status st = fail(flow, &failure);

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The in-flight flag of a pair of databases, the stop, and what is remembered for them.
+ * The in-flight flag of a pair of databases: made, taken, waited for, given back.
  */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "compactor_internal.h"
 
 #define SECOND_NS 1000000000
 #define SLICE_BYTES ((size_t)32 << 20)
+#define RESERVE_BYTES ((uint64_t)256 << 20)
 
 /* ---- making and releasing -------------------------------------------------------------------- */
 
@@ -21,14 +24,26 @@ static int64_t monotonic(void *context)
     return cmt_clock_ns();
 }
 
+static int64_t since_1970(void *context)
+{
+    struct timespec now;
+    (void)context;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
 static void set_options(cmt_compact_flight *flight, const cmt_compact_flight_options *options)
 {
     if (options != NULL)
         flight->options = *options;
     if (flight->options.slice_bytes == 0)
         flight->options.slice_bytes = SLICE_BYTES;
+    if (flight->options.reserve_bytes == 0)
+        flight->options.reserve_bytes = RESERVE_BYTES;
     if (flight->options.clock_ns == NULL)
         flight->options.clock_ns = monotonic;
+    if (flight->options.wall_ns == NULL)
+        flight->options.wall_ns = since_1970;
 }
 
 static bool init_lock(cmt_compact_flight *flight)
@@ -46,6 +61,21 @@ static bool init_lock(cmt_compact_flight *flight)
     return made;
 }
 
+static void release_stores(cmt_compact_flight *flight)
+{
+    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
+        free(flight->stores[i].dir);
+    free(flight);
+}
+
+static bool set_store(cmt_compactor__store *store, const char *name, cmt_db *db, const char *dir)
+{
+    *store = (cmt_compactor__store){.name = name, .db = db};
+    if (db != NULL && dir != NULL)
+        store->dir = strdup(dir);
+    return db == NULL || dir == NULL || store->dir != NULL;
+}
+
 cmt_status cmt_compact_flight_new(const cmt_compactor_target *target,
                                   const cmt_compact_flight_options *options,
                                   cmt_compact_flight **out, cmt_error *err)
@@ -54,35 +84,73 @@ cmt_status cmt_compact_flight_new(const cmt_compactor_target *target,
     if (target == NULL || (target->blockstore == NULL && target->state == NULL))
         return cmt_error_set(err, CMT_INVALID, "a compactor needs at least one database");
     cmt_compact_flight *flight = calloc(1, sizeof *flight);
-    if (flight == NULL || !init_lock(flight)) {
-        free(flight);
+    bool made = flight != NULL &&
+                set_store(&flight->stores[CMT_COMPACTOR__STATE], "state", target->state,
+                          target->state_dir) &&
+                set_store(&flight->stores[CMT_COMPACTOR__BLOCKSTORE], "blockstore",
+                          target->blockstore, target->blockstore_dir) &&
+                init_lock(flight);
+    if (!made) {
+        if (flight != NULL)
+            release_stores(flight);
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a compactor");
     }
     atomic_init(&flight->taken, false);
-    atomic_init(&flight->stopped, false);
+    atomic_init(&flight->holder, 0);
+    atomic_init(&flight->stopped, 0);
     atomic_init(&flight->stops, 0);
+    atomic_init(&flight->writes, 0);
+    flight->pid = getpid();
+    flight->references = 1;
     set_options(flight, options);
-    flight->stores[CMT_COMPACTOR__STATE] =
-        (cmt_compactor__store){.name = "state", .db = target->state};
-    flight->stores[CMT_COMPACTOR__BLOCKSTORE] =
-        (cmt_compactor__store){.name = "blockstore", .db = target->blockstore};
     *out = flight;
     return CMT_OK;
 }
 
+void cmt_compactor__retain(cmt_compact_flight *flight)
+{
+    pthread_mutex_lock(&flight->lock);
+    flight->references++;
+    pthread_mutex_unlock(&flight->lock);
+}
+
 void cmt_compact_flight_free(cmt_compact_flight *flight)
 {
-    if (flight == NULL)
+    if (flight == NULL || cmt_compactor__is_foreign(flight))
+        return;
+    pthread_mutex_lock(&flight->lock);
+    bool last = --flight->references == 0;
+    pthread_mutex_unlock(&flight->lock);
+    if (!last)
         return;
     assert(!atomic_load(&flight->taken));
     pthread_mutex_destroy(&flight->lock);
     pthread_cond_destroy(&flight->changed);
-    free(flight);
+    release_stores(flight);
 }
+
+bool cmt_compactor__is_foreign(const cmt_compact_flight *flight)
+{
+    return flight->pid != getpid();
+}
+
+cmt_status cmt_compactor__fail_forked(cmt_error *err)
+{
+    return cmt_error_set(err, CMT_FORKED,
+                         "compact: this process was forked from the one that has the databases "
+                         "open; nothing was done");
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
 
 int64_t cmt_compactor__now_ns(const cmt_compact_flight *flight)
 {
     return flight->options.clock_ns(flight->options.clock_context);
+}
+
+int64_t cmt_compactor__wall_ns(const cmt_compact_flight *flight)
+{
+    return flight->options.wall_ns(flight->options.clock_context);
 }
 
 int64_t cmt_compactor__deadline(const cmt_compact_flight *flight, int64_t budget_ns)
@@ -91,66 +159,97 @@ int64_t cmt_compactor__deadline(const cmt_compact_flight *flight, int64_t budget
     return __builtin_add_overflow(cmt_compactor__now_ns(flight), budget_ns, &end) ? INT64_MAX : end;
 }
 
+static struct timespec at(int64_t ns)
+{
+    return (struct timespec){ns / SECOND_NS, ns % SECOND_NS};
+}
+
+bool cmt_compactor__wait_until_locked(cmt_compact_flight *flight, int64_t until_ns)
+{
+    if (until_ns == INT64_MAX)
+        return pthread_cond_wait(&flight->changed, &flight->lock) == 0;
+    const struct timespec until = at(until_ns);
+    return pthread_cond_timedwait(&flight->changed, &flight->lock, &until) != ETIMEDOUT;
+}
+
+int64_t cmt_compactor__until(int64_t wait_ns)
+{
+    int64_t until;
+    return wait_ns < 0 || __builtin_add_overflow(cmt_clock_ns(), wait_ns, &until) ? INT64_MAX
+                                                                                  : until;
+}
+
+bool cmt_compactor__wait_locked(cmt_compact_flight *flight, int64_t wait_ns)
+{
+    return cmt_compactor__wait_until_locked(flight, cmt_compactor__until(wait_ns));
+}
+
 /* ---- the flag -------------------------------------------------------------------------------- */
 
-static bool try_take(cmt_compact_flight *flight)
+static unsigned long self(void)
+{
+    return (unsigned long)pthread_self();
+}
+
+bool cmt_compactor__try_take(cmt_compact_flight *flight)
 {
     bool free_before = false;
-    return atomic_compare_exchange_strong_explicit(&flight->taken, &free_before, true,
-                                                   memory_order_acquire, memory_order_relaxed);
+    if (!atomic_compare_exchange_strong_explicit(&flight->taken, &free_before, true,
+                                                 memory_order_acquire, memory_order_relaxed))
+        return false;
+    atomic_store_explicit(&flight->holder, self(), memory_order_relaxed);
+    return true;
 }
 
-static struct timespec after(int64_t wait_ns)
+/* Whoever reads its own name here wrote it, and has not given the flag back. */
+static bool has_flag(const cmt_compact_flight *flight)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ns / SECOND_NS;
-    until.tv_nsec += wait_ns % SECOND_NS;
-    if (until.tv_nsec >= SECOND_NS) {
-        until.tv_nsec -= SECOND_NS;
-        until.tv_sec++;
-    }
-    return until;
-}
-
-/* False: time is up. */
-static bool wait_for_change_locked(cmt_compact_flight *flight, const struct timespec *until)
-{
-    if (until == NULL)
-        return pthread_cond_wait(&flight->changed, &flight->lock) == 0;
-    return pthread_cond_timedwait(&flight->changed, &flight->lock, until) != ETIMEDOUT;
+    return atomic_load_explicit(&flight->holder, memory_order_relaxed) == self();
 }
 
 /* True: taken.  @p stops: NULL, or the value from which on a stop ends the wait. */
 static bool take(cmt_compact_flight *flight, int64_t wait_ns, const unsigned *stops)
 {
-    if (try_take(flight))
+    if (cmt_compactor__try_take(flight))
         return true;
     if (wait_ns == 0)
         return false;
-    const struct timespec until = after(wait_ns > 0 ? wait_ns : 0);
+    const int64_t until_ns = cmt_compactor__until(wait_ns);
     bool more = true;
     pthread_mutex_lock(&flight->lock);
-    bool taken = try_take(flight);
+    bool taken = cmt_compactor__try_take(flight);
     while (!taken && more && !(stops != NULL && cmt_compactor__must_stop(flight, *stops))) {
-        more = wait_for_change_locked(flight, wait_ns > 0 ? &until : NULL);
-        taken = try_take(flight);
+        more = cmt_compactor__wait_until_locked(flight, until_ns);
+        taken = cmt_compactor__try_take(flight);
     }
     pthread_mutex_unlock(&flight->lock);
     return taken;
 }
 
-static cmt_status fail_busy(cmt_compact_flight *flight, cmt_error *err)
+static cmt_status fail_busy(cmt_compact_flight *flight, int64_t wait_ns, cmt_error *err)
 {
     cmt_compactor__count(flight, &flight->counts.busy);
+    if (wait_ns != 0 && has_flag(flight))
+        return cmt_error_set(err, CMT_DEADLOCK,
+                             "compact: this thread has a compaction of these databases in flight, "
+                             "and would wait for itself");
     return cmt_error_set(err, CMT_BUSY,
                          "compact: a compaction of these databases is in flight; what was asked "
                          "for is remembered");
 }
 
+/* Nobody waits for itself. */
+static int64_t useful_wait(const cmt_compact_flight *flight, int64_t wait_ns)
+{
+    return has_flag(flight) ? 0 : wait_ns;
+}
+
 cmt_status cmt_compact_flight_take(cmt_compact_flight *flight, int64_t wait_ns, cmt_error *err)
 {
-    return take(flight, wait_ns, NULL) ? CMT_OK : fail_busy(flight, err);
+    if (cmt_compactor__is_foreign(flight))
+        return cmt_compactor__fail_forked(err);
+    return take(flight, useful_wait(flight, wait_ns), NULL) ? CMT_OK
+                                                            : fail_busy(flight, wait_ns, err);
 }
 
 cmt_status cmt_compactor__take(cmt_compact_flight *flight, int64_t wait_ns, unsigned stops,
@@ -158,15 +257,18 @@ cmt_status cmt_compactor__take(cmt_compact_flight *flight, int64_t wait_ns, unsi
 {
     if (cmt_compactor__must_stop(flight, stops))
         return cmt_compactor__fail_stopped(flight, err);
-    if (take(flight, wait_ns, &stops))
+    if (take(flight, useful_wait(flight, wait_ns), &stops))
         return CMT_OK;
     return cmt_compactor__must_stop(flight, stops) ? cmt_compactor__fail_stopped(flight, err)
-                                                   : fail_busy(flight, err);
+                                                   : fail_busy(flight, wait_ns, err);
 }
 
 void cmt_compact_flight_release(cmt_compact_flight *flight)
 {
+    if (cmt_compactor__is_foreign(flight))
+        return;
     pthread_mutex_lock(&flight->lock);
+    atomic_store_explicit(&flight->holder, 0, memory_order_relaxed);
     atomic_store_explicit(&flight->taken, false, memory_order_release);
     pthread_cond_broadcast(&flight->changed);
     pthread_mutex_unlock(&flight->lock);
@@ -177,50 +279,7 @@ bool cmt_compact_flight_is_taken(const cmt_compact_flight *flight)
     return atomic_load_explicit(&flight->taken, memory_order_relaxed);
 }
 
-/* ---- the stop -------------------------------------------------------------------------------- */
-
-/* Engines hear of it without a lock.  Whoever tells them looks again behind it, so the last to tell them tells
- * what is true. */
-static void tell_engines(cmt_compact_flight *flight)
+void cmt_compact_flight_note_write(cmt_compact_flight *flight)
 {
-    bool stopped;
-    do {
-        stopped = atomic_load(&flight->stopped);
-        for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
-            if (flight->stores[i].db != NULL)
-                cmt_db_cancel_compaction(flight->stores[i].db, stopped);
-    } while (atomic_load(&flight->stopped) != stopped);
-}
-
-void cmt_compact_flight_stop(cmt_compact_flight *flight)
-{
-    pthread_mutex_lock(&flight->lock);
-    atomic_store(&flight->stopped, true);
-    atomic_fetch_add(&flight->stops, 1);
-    pthread_cond_broadcast(&flight->changed);
-    pthread_mutex_unlock(&flight->lock);
-    tell_engines(flight);
-}
-
-void cmt_compact_flight_resume(cmt_compact_flight *flight)
-{
-    atomic_store(&flight->stopped, false);
-    tell_engines(flight);
-}
-
-bool cmt_compact_flight_is_stopped(const cmt_compact_flight *flight)
-{
-    return atomic_load(&flight->stopped);
-}
-
-bool cmt_compactor__must_stop(const cmt_compact_flight *flight, unsigned stops)
-{
-    return atomic_load(&flight->stopped) || atomic_load(&flight->stops) != stops;
-}
-
-cmt_status cmt_compactor__fail_stopped(cmt_compact_flight *flight, cmt_error *err)
-{
-    cmt_compactor__count(flight, &flight->counts.stopped);
-    return cmt_error_set(err, CMT_CANCELLED,
-                         "compact: stopped on request; what is not done is remembered");
+    atomic_fetch_add_explicit(&flight->writes, 1, memory_order_relaxed);
 }

@@ -18,16 +18,22 @@ static bool is_work(const cmt_compaction_request *request)
     return false;
 }
 
-static void enqueue(const cmt_compact_handover *handover, const cmt_compaction_request *request)
+/* False: there is nobody to take it. */
+static bool enqueue(const cmt_compact_handover *handover, const cmt_compaction_request *request)
 {
     const cmt_compaction_sink *sink = handover->sink;
+    if (sink == NULL || sink->try_enqueue == NULL)
+        return false;
     cmt_enqueue_result result = sink->try_enqueue(sink->context, request);
+    if (result == CMT_ENQUEUE_NO_WORKER)
+        return false;
     if (result == CMT_ENQUEUED)
         cmt_log(handover->logger, CMT_LOG_INFO, "enqueued async database compaction after pruning");
     else
         cmt_log(handover->logger, CMT_LOG_DEBUG,
                 "skipped async compaction - already in progress or queue full  reason=%s",
                 cmt_enqueue_result_name(result));
+    return true;
 }
 
 /* Not begun. */
@@ -80,12 +86,8 @@ void cmt_compact_after_prune(const cmt_compact_handover *handover,
                              const cmt_compaction_request *request, cmt_compact_report *out)
 {
     cmt_compact_report report = {0};
-    if (is_work(request)) {
-        if (handover->sink != NULL && handover->sink->try_enqueue != NULL)
-            enqueue(handover, request);
-        else if (handover->flight != NULL)
-            fall_back(handover, request, &report);
-    }
+    if (is_work(request) && !enqueue(handover, request) && handover->flight != NULL)
+        fall_back(handover, request, &report);
     if (out != NULL)
         *out = report;
 }

@@ -15,37 +15,61 @@
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
+static bool is_rewrite(const cmt_compactor__job *job)
+{
+    return job->request != NULL && job->request->kind == CMT_COMPACT_KIND_REWRITE;
+}
+
+static bool has_work_locked(const cmt_compactor__job *job, const cmt_compactor__store *store)
+{
+    return store->remembered.count > 0 || (is_rewrite(job) && store->wants_rewrite);
+}
+
 bool cmt_compactor__has_work(const cmt_compactor__job *job)
 {
     bool found = false;
     pthread_mutex_lock(&job->flight->lock);
     for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
-        found = found || (job->wanted[i] && job->flight->stores[i].remembered.count > 0);
+        found = found || (job->wanted[i] && has_work_locked(job, &job->flight->stores[i]));
     pthread_mutex_unlock(&job->flight->lock);
     return found;
 }
 
 /* From "asked for" to "begun". */
-static void begin_work(cmt_compact_flight *flight, cmt_compactor__side *side)
+static void begin_work(const cmt_compactor__job *job, cmt_compactor__side *side)
 {
+    cmt_compact_flight *flight = job->flight;
     cmt_compactor__store *store = side->store;
     pthread_mutex_lock(&flight->lock);
+    side->active = has_work_locked(job, store);
+    side->rewrites = is_rewrite(job) && store->wants_rewrite;
+    if (side->rewrites) {
+        store->wants_rewrite = false;
+        store->rewriting = true;
+    }
     store->work = store->remembered;
     store->remembered.count = 0;
+    store->done = (cmt_compact_done){0};
     side->deleted_keys = store->deleted_keys;
+    side->heights = store->heights;
+    side->cookie = store->cookie;
     pthread_mutex_unlock(&flight->lock);
-    side->active = store->work.count > 0;
 }
 
 static cmt_status look_at_work(cmt_compact_flight *flight, cmt_compactor__side *side)
 {
     cmt_compactor__store *store = side->store;
     cmt_compactor__spans spans = store->work;
-    CMT_TRY(cmt_compactor__measure(side, false, &side->failure));
+    uint64_t total;
+    CMT_TRY(cmt_compactor__measure_before(side, &side->failure));
     CMT_TRY(cmt_compactor__join_near(store->db, &spans, &side->failure));
-    CMT_TRY(cmt_compactor__bytes_of(store->db, &spans, &side->total_bytes, &side->failure));
+    CMT_TRY(cmt_compactor__bytes_of(store->db, &spans, &total, &side->failure));
+    side->result->dead_before = cmt_compactor__share(total, side->result->bytes_before);
+    if (side->rewrites)
+        total = side->result->bytes_before;
     pthread_mutex_lock(&flight->lock);
     store->work = spans;
+    store->done.total = total;
     pthread_mutex_unlock(&flight->lock);
     return CMT_OK;
 }
@@ -60,10 +84,11 @@ static void begin(cmt_compactor__flow *flow, cmt_compact_report *report)
         side->result = cmt_compactor__result_of(report, i);
         if (!flow->job->wanted[i])
             continue;
-        begin_work(flight, side);
+        begin_work(flow->job, side);
         side->result->triggered = side->active;
         side->result->id = side->active ? flight->calls : 0;
     }
+    flow->writes = atomic_load_explicit(&flight->writes, memory_order_relaxed);
     cmt_compactor__announce(flow);
     for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++) {
         cmt_compactor__side *side = &flow->sides[i];
@@ -115,17 +140,30 @@ static void learn_speed(cmt_compactor__store *store, uint64_t bytes, int64_t ns)
 
 /* Cross out what ends at `cut`. */
 static void finish_slice(cmt_compact_flight *flight, cmt_compactor__store *store,
-                         const cmt_compactor__key *cut)
+                         const cmt_compactor__key *cut, uint64_t bytes)
 {
     cmt_compactor__span *first = &store->work.at[0];
     bool whole =
         cmt_slice_equal(cmt_compactor__key_slice(cut), cmt_compactor__key_slice(&first->hi));
     pthread_mutex_lock(&flight->lock);
+    store->done.slices++;
+    store->done.bytes += bytes;
+    if (store->done.total < store->done.bytes)
+        store->done.total = store->done.bytes;
     if (whole)
         cmt_compactor__spans_pop(&store->work);
     else
         first->lo = *cut;
     pthread_mutex_unlock(&flight->lock);
+}
+
+static cmt_status compact_range(cmt_compactor__flow *flow, cmt_compactor__side *side,
+                                cmt_range range)
+{
+    const cmt_compact_flight_options *options = &flow->job->flight->options;
+    if (options->compact != NULL)
+        return options->compact(options->compact_context, side->store->db, range, &side->failure);
+    return cmt_db_compact_range(side->store->db, range, &side->failure);
 }
 
 static cmt_status compact_slice(cmt_compactor__flow *flow, cmt_compactor__side *side)
@@ -134,13 +172,15 @@ static cmt_status compact_slice(cmt_compactor__flow *flow, cmt_compactor__side *
     const cmt_compactor__span *first = &store->work.at[0];
     cmt_compactor__key cut;
     uint64_t held;
+    CMT_TRY(cmt_compactor__check_space(flow->job->flight, store, &side->failure));
     CMT_TRY(
         cmt_compactor__cut(store->db, first, slice_bytes(flow, side), &cut, &held, &side->failure));
     const cmt_range range = {cmt_compactor__key_slice(&first->lo), cmt_compactor__key_slice(&cut)};
     int64_t since = cmt_compactor__now_ns(flow->job->flight);
-    CMT_TRY(cmt_db_compact_range(store->db, range, &side->failure));
+    flow->writes = atomic_load_explicit(&flow->job->flight->writes, memory_order_relaxed);
+    CMT_TRY(compact_range(flow, side, range));
     learn_speed(store, held, cmt_compactor__now_ns(flow->job->flight) - since);
-    finish_slice(flow->job->flight, store, &cut);
+    finish_slice(flow->job->flight, store, &cut, held);
     side->result->slices++;
     side->result->slice_bytes += held;
     flow->slices++;
@@ -150,7 +190,7 @@ static cmt_status compact_slice(cmt_compactor__flow *flow, cmt_compactor__side *
 static void do_slice(cmt_compactor__flow *flow, cmt_compactor__side *side)
 {
     int64_t since = cmt_compactor__now_ns(flow->job->flight);
-    cmt_status st = compact_slice(flow, side);
+    cmt_status st = side->rewrites ? cmt_compactor__rewrite(flow, side) : compact_slice(flow, side);
     side->spent_ns += cmt_compactor__now_ns(flow->job->flight) - since;
     side->cancelled = st == CMT_CANCELLED;
     if (side->cancelled)
@@ -182,9 +222,8 @@ static bool host_stops(const cmt_compactor__flow *flow, const cmt_compactor__sid
     const cmt_progress now = {
         .phase = "compact",
         .database = side->store->name,
-        .done = side->result->slice_bytes,
-        .total = side->total_bytes > side->result->slice_bytes ? side->total_bytes
-                                                               : side->result->slice_bytes,
+        .done = side->store->done.bytes,
+        .total = side->store->done.total,
         .bytes = true,
     };
     return hook->report(hook->context, &now);
@@ -202,14 +241,23 @@ static bool time_is_up(const cmt_compactor__flow *flow, const cmt_compactor__sid
     return side->store->bytes_per_ns > 0 && affordable(flow, side) < (double)least;
 }
 
+bool cmt_compactor__is_stopped(cmt_compactor__flow *flow, const cmt_compactor__side *side)
+{
+    const cmt_compact_flight *flight = flow->job->flight;
+    flow->stopped = cmt_compactor__must_stop(flight, flow->job->stops) ||
+                    atomic_load(&flight->stopped) != 0 || host_stops(flow, side);
+    return flow->stopped;
+}
+
 cmt_status cmt_compactor__run(const cmt_compactor__job *job, cmt_compact_report *report,
                               cmt_error *err)
 {
     cmt_compactor__flow flow = {.job = job, .began_ns = cmt_compactor__now_ns(job->flight)};
     begin(&flow, report);
     for (cmt_compactor__side *side; (side = next_side(&flow)) != NULL;) {
-        flow.stopped = cmt_compactor__must_stop(job->flight, job->stops) || host_stops(&flow, side);
-        if (flow.stopped || time_is_up(&flow, side))
+        if (flow.slices > 0)
+            cmt_compactor__pause(&flow);
+        if (cmt_compactor__is_stopped(&flow, side) || time_is_up(&flow, side))
             break;
         do_slice(&flow, side);
         job->flight->turn++;

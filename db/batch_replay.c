@@ -20,11 +20,11 @@ static cmt_status delete_each(cmt_db *db, cmt_range range, const cmt_db__batch_s
                               cmt_error *err)
 {
     cmt_db_iter *iter;
-    CMT_TRY(cmt_db_iter_new(db, &range, &iter, err));
+    CMT_TRY(db->ops->iter_new(db, &range, &iter, err)); /* this is inside a call already */
     cmt_status st = cmt_db_iter_first(iter, err);
     for (; st == CMT_OK; st = cmt_db_iter_next(iter, err))
         sink->delete_key(sink->to, cmt_db_iter_key(iter));
-    cmt_db_iter_free(iter);
+    iter->ops->free(iter);
     return st == CMT_NOT_FOUND ? CMT_OK : st;
 }
 
@@ -33,7 +33,7 @@ static cmt_status delete_to_end(cmt_db *db, cmt_range range, const cmt_db__batch
                                 cmt_error *err)
 {
     cmt_db_iter *iter;
-    CMT_TRY(cmt_db_iter_new(db, &range, &iter, err));
+    CMT_TRY(db->ops->iter_new(db, &range, &iter, err)); /* this is inside a call already */
     cmt_status st = cmt_db_iter_last(iter, err);
     if (st == CMT_OK) {
         cmt_slice last = cmt_db_iter_key(iter);
@@ -41,7 +41,7 @@ static cmt_status delete_to_end(cmt_db *db, cmt_range range, const cmt_db__batch
             sink->delete_range(sink->to, (cmt_range){range.lo, last});
         sink->delete_key(sink->to, last);
     }
-    cmt_db_iter_free(iter);
+    iter->ops->free(iter);
     return st == CMT_NOT_FOUND ? CMT_OK : st;
 }
 

@@ -1,33 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The database interface: hands each call to the backend.
+ * The database interface: hands each call to the backend, through the gates that let the engine be exchanged.
  */
 #include "cmtstore/db.h"
 
 #include "db_internal.h"
+#include "recorder.h"
 
-void cmt_db_close(cmt_db *db)
+static cmt_status enter(cmt_db *db, cmt_error *err)
 {
-    if (db != NULL)
-        db->ops->close(db);
+    cmt_db__gate_enter(&db->access.calls);
+    if (!atomic_load(&db->access.lost))
+        return CMT_OK;
+    cmt_db__gate_leave(&db->access.calls);
+    return cmt_error_set(
+        err, CMT_IO,
+        "the database could not be opened again after it was written anew: close it, "
+        "see what is wrong, open it");
+}
+
+static cmt_status left(cmt_db *db, cmt_status status)
+{
+    cmt_db__gate_leave(&db->access.calls);
+    return status;
 }
 
 cmt_status cmt_db_get(cmt_db *db, cmt_slice key, cmt_buf *value, cmt_error *err)
 {
-    return db->ops->get(db, key, value, err);
+    CMT_TRY(enter(db, err));
+    return left(db, db->ops->get(db, key, value, err));
 }
 
 cmt_status cmt_db_iter_new(cmt_db *db, const cmt_range *bounds, cmt_db_iter **out, cmt_error *err)
 {
     static const cmt_range everything = {{NULL, 0}, {NULL, 0}};
     *out = NULL;
-    return db->ops->iter_new(db, bounds != NULL ? bounds : &everything, out, err);
+    CMT_TRY(enter(db, err));
+    cmt_status st = db->ops->iter_new(db, bounds != NULL ? bounds : &everything, out, err);
+    if (st == CMT_OK) {
+        (*out)->db = db;
+        cmt_db__gate_enter(&db->access.stays); /* which is never closed */
+    }
+    return left(db, st);
 }
 
 void cmt_db_iter_free(cmt_db_iter *iter)
 {
-    if (iter != NULL)
-        iter->ops->free(iter);
+    if (iter == NULL)
+        return;
+    cmt_db *db = iter->db;
+    iter->ops->free(iter);
+    cmt_db__gate_leave(&db->access.stays);
 }
 
 static cmt_status moved(cmt_db_iter *iter, cmt_status status)
@@ -82,7 +105,8 @@ cmt_slice cmt_db_iter_value(const cmt_db_iter *iter)
 
 cmt_status cmt_db_approximate_bytes(cmt_db *db, cmt_range range, uint64_t *bytes, cmt_error *err)
 {
-    return db->ops->approximate_bytes(db, range, bytes, err);
+    CMT_TRY(enter(db, err));
+    return left(db, db->ops->approximate_bytes(db, range, bytes, err));
 }
 
 void cmt_db_will_need(cmt_db *db, cmt_range range)
@@ -121,13 +145,22 @@ cmt_status cmt_db_write(cmt_db *db, const cmt_db_batch *batch, bool sync, cmt_er
     CMT_TRY(require(db, CMT_DB_WRITABLE, "write", err));
     if (cmt_db_batch_count(batch) == 0)
         return CMT_OK;
-    return db->ops->write(db, batch, sync && !db->unsynced, err);
+    cmt_db__gate_enter(&db->access.writers);
+    cmt_status st = enter(db, err);
+    if (st == CMT_OK)
+        st = left(db, db->ops->write(db, batch, sync && !db->unsynced, err));
+    /* Behind the write, so that who takes the record finds it done.  One that failed counts as done. */
+    if (db->access.recorder != NULL)
+        cmt_db__recorder_note(db->access.recorder, batch);
+    cmt_db__gate_leave(&db->access.writers);
+    return st;
 }
 
 cmt_status cmt_db_flush(cmt_db *db, cmt_error *err)
 {
     CMT_TRY(require(db, CMT_DB_WRITABLE, "flush", err));
-    return db->ops->flush(db, err);
+    CMT_TRY(enter(db, err));
+    return left(db, db->ops->flush(db, err));
 }
 
 cmt_status cmt_db_compact_range(cmt_db *db, cmt_range range, cmt_error *err)
@@ -135,13 +168,12 @@ cmt_status cmt_db_compact_range(cmt_db *db, cmt_range range, cmt_error *err)
     CMT_TRY(require(db, CMT_DB_WRITABLE, "compact", err));
     if (range_is_empty(range))
         return CMT_OK;
-    return db->ops->compact_range(db, range, err);
-}
-
-void cmt_db_cancel_compaction(cmt_db *db, bool cancel)
-{
-    if (db->ops->cancel_compaction != NULL)
-        db->ops->cancel_compaction(db, cancel);
+    CMT_TRY(enter(db, err));
+    cmt_db__gate_enter(&db->access.stays);
+    cmt_db__gate_leave(&db->access.calls);
+    cmt_status st = db->ops->compact_range(db, range, err);
+    cmt_db__gate_leave(&db->access.stays);
+    return st;
 }
 
 cmt_status cmt_db_drop_files(cmt_db *db, cmt_range range, cmt_error *err)
@@ -150,13 +182,21 @@ cmt_status cmt_db_drop_files(cmt_db *db, cmt_range range, cmt_error *err)
     CMT_TRY(require(db, CMT_DB_DROP_FILES, "drop files", err));
     if (range_is_empty(range))
         return CMT_OK;
-    return db->ops->drop_files(db, range, err);
+    cmt_db__gate_enter(&db->access.writers);
+    cmt_status st = enter(db, err);
+    if (st == CMT_OK)
+        st = left(db, db->ops->drop_files(db, range, err));
+    if (db->access.recorder != NULL)
+        cmt_db__recorder_note_range(db->access.recorder, range);
+    cmt_db__gate_leave(&db->access.writers);
+    return st;
 }
 
 cmt_status cmt_db_get_stats(cmt_db *db, cmt_db_stats *out, cmt_error *err)
 {
     cmt_db_stats stats = {0};
-    CMT_TRY(db->ops->get_stats(db, &stats, err));
+    CMT_TRY(enter(db, err));
+    CMT_TRY(left(db, db->ops->get_stats(db, &stats, err)));
     *out = stats;
     return CMT_OK;
 }

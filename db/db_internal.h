@@ -11,12 +11,37 @@
  *  - `bounds` is never NULL (no bounds: both slices empty);
  *  - what needs a capability is called only if `capabilities` has it; the operations behind
  *    CMT_DB_WRITABLE are write, flush, compact_range;
- *  - an empty batch is not written; a range that holds nothing is neither compacted nor dropped.
+ *  - an empty batch is not written; a range that holds nothing is neither compacted nor dropped;
+ *  - while the engine is exchanged (rewrite.c) nothing is called and no iterator is open; but cancel_compaction
+ *    and bytes_read may be called at any time.
+ * A backend does not call cmt_db_...() on itself: it is inside a gate already (gate.h).
  */
 #ifndef CMT_DB_DB_INTERNAL_H
 #define CMT_DB_DB_INTERNAL_H
 
+#include <pthread.h>
+
 #include "cmtstore/db.h"
+#include "gate.h"
+
+typedef struct cmt_db__guard cmt_db__guard;
+typedef struct cmt_db__recorder cmt_db__recorder;
+
+/** How a backend's database is written anew (rewrite.c). */
+typedef struct cmt_db__rewrite_ops {
+    /** Where it lies: directory, locks, owner.  NULL for memory, which then has neither suspend nor resume. */
+    cmt_db__guard *(*guard)(cmt_db *db);
+    /** An empty database of the same kind with the same settings, in the empty directory @p dir; what it is told
+     *  is not durable before it was flushed. */
+    cmt_status (*open_copy)(cmt_db *db, const char *dir, cmt_db **out, cmt_error *err);
+    /** Write all into tables and close the engine; both locks stay.  After a failure the engine may be closed
+     *  or not: resume. */
+    cmt_status (*suspend)(cmt_db *db, cmt_error *err);
+    /** Open the engine on what is in the directory now.  CMT_OK also if it is open. */
+    cmt_status (*resume)(cmt_db *db, cmt_error *err);
+    /** Each takes the other's contents: of the guard what belongs to the files; for memory the pairs. */
+    void (*swap)(cmt_db *db, cmt_db *copy);
+} cmt_db__rewrite_ops;
 
 typedef struct cmt_db_ops {
     /** Replace @p value by a copy of the newest value.  CMT_NOT_FOUND: absent, no message. */
@@ -34,13 +59,47 @@ typedef struct cmt_db_ops {
     void (*cancel_compaction)(cmt_db *db, bool cancel); /* NULL: compact_range never waits */
     cmt_status (*drop_files)(cmt_db *db, cmt_range range, cmt_error *err);
     cmt_status (*get_stats)(cmt_db *db, cmt_db_stats *out, cmt_error *err); /* *out is zeroed */
-    unsigned capabilities; /* of cmt_db_capability */
+    unsigned capabilities;              /* of cmt_db_capability */
+    const cmt_db__rewrite_ops *rewrite; /* NULL: cannot be written anew */
 } cmt_db_ops;
 
+typedef struct cmt_db__user cmt_db__user;
+
+/** References and shutdown (shutdown.c).  All zero: one reference, nobody to tell. */
+typedef struct cmt_db__life {
+    /* A leaf: nothing is called with it held.  Guards what stands up to the blank line. */
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a reference went, a call to a user ended, a user came */
+    size_t more_references; /* beyond the first */
+    cmt_db__user *users;
+    unsigned shutdowns; /* cmt_db_shutdown() calls that run */
+    uint64_t shutdown;  /* counts them; those that overlap are one */
+
+    pthread_mutex_t cancel_lock; /* held across the engine's cancel_compaction; guards the rest */
+    bool cancelled_by_caller;
+    unsigned cancelled_by_shutdown; /* calls that want it */
+} cmt_db__life;
+
+/** Who is at work in the engine, so that it can be exchanged.  All zero: nobody. */
+typedef struct cmt_db__access {
+    cmt_db__gate writers;       /* around whoever writes, until the write is recorded */
+    cmt_db__gate calls;         /* around every call to the engine */
+    cmt_db__gate stays;         /* what lasts beyond one call, or long: iterators, compactions */
+    cmt_db__recorder *recorder; /* changed only while no writer is inside; NULL: none */
+    atomic_bool rewriting;
+    atomic_bool lost; /* the engine could not be opened again */
+} cmt_db__access;
+
+/* What stands behind `ops` is kept by db.c and its neighbours; a backend zero-initialises it and never looks. */
 struct cmt_db {
     const cmt_db_ops *ops;
-    bool unsynced; /* kept by open.c and db.c; a backend zero-initialises it and never looks */
+    bool unsynced;
+    cmt_db__life life;
+    cmt_db__access access;
 };
+
+/** Does anybody want compactions stopped, a shutdown included? */
+bool cmt_db__cancel_wanted(cmt_db *db);
 
 typedef struct cmt_db_iter_ops {
     cmt_status (*first)(cmt_db_iter *iter, cmt_error *err);
@@ -56,7 +115,9 @@ typedef struct cmt_db_iter_ops {
 
 struct cmt_db_iter {
     const cmt_db_iter_ops *ops;
-    bool standing; /* kept by db.c; a backend zero-initialises it and never looks */
+    /* Kept by db.c; a backend zero-initialises them and never looks. */
+    bool standing;
+    cmt_db *db;
 };
 
 #endif

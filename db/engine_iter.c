@@ -34,8 +34,11 @@ static cmt_status arrived(engine_iter *iter, uint64_t cost, cmt_error *err)
         return CMT_NOT_FOUND;
     }
     cmt_slice key = iter->ops->key(iter->raw);
-    if (!below_hi(iter, key) || cmt_slice_compare(key, cmt_buf_slice(&iter->lo)) < 0)
+    if (!below_hi(iter, key) || cmt_slice_compare(key, cmt_buf_slice(&iter->lo)) < 0) {
+        /* LevelDB steps over a block that it cannot read, and says so only when asked. */
+        CMT_TRY(iter->ops->error(iter->raw, err));
         return CMT_NOT_FOUND;
+    }
     atomic_fetch_add_explicit(iter->bytes_read, key.size + iter->ops->value(iter->raw).size,
                               memory_order_relaxed);
     return CMT_OK;

@@ -127,6 +127,16 @@ cmt_status cmt_db__guard_clone(const char *dir, const cmt_db_open_options *optio
     return st;
 }
 
+void cmt_db__guard_swap(cmt_db__guard *a, cmt_db__guard *b)
+{
+    cmt_db_lock *lock = a->lock;
+    int dir_fd = a->dir_fd;
+    a->lock = b->lock;
+    a->dir_fd = b->dir_fd;
+    b->lock = lock;
+    b->dir_fd = dir_fd;
+}
+
 void cmt_db__guard_close(cmt_db__guard *guard)
 {
     cmt_db_lock_release(guard->lock);

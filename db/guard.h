@@ -11,18 +11,18 @@
 
 #include <time.h>
 
-#include "cmtstore/db.h"
+#include "db_internal.h"
 #include "file.h"
 
-typedef struct cmt_db__guard {
-    char *dir;
+struct cmt_db__guard {
+    char *dir; /* as it was named; a path that may lead somewhere else after an exchange */
     int dir_fd;
     cmt_db_lock *lock;    /* NULL: opened for reading only */
     cmt_file_owner owner; /* of CURRENT, or what a new database gets */
     struct timespec since;
     const cmt_logger *logger;
     bool created; /* there was no database before */
-} cmt_db__guard;
+};
 
 /**
  * Check and lock.  With options->read_only nothing is locked and nothing will be put right.
@@ -43,6 +43,9 @@ CMT_MUST_CHECK cmt_status cmt_db__guard_restore_owner(const cmt_db__guard *guard
 /** Bytes in write-ahead logs, and the highest number of one. */
 CMT_MUST_CHECK cmt_status cmt_db__guard_logs(const cmt_db__guard *guard, uint64_t *bytes,
                                              uint64_t *newest, cmt_error *err);
+
+/** The files that the two stand for have changed places: so do their locks.  The paths stay. */
+void cmt_db__guard_swap(cmt_db__guard *a, cmt_db__guard *b);
 
 /** Release the lock and everything else.  The engine has closed before. */
 void cmt_db__guard_close(cmt_db__guard *guard);

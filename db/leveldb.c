@@ -288,11 +288,14 @@ static void level_close(cmt_db *base)
 {
     cmt_db__leveldb *db = of(base);
     cmt_error err = CMT_ERROR_INIT;
-    cmt_status flushed = level_flush(base, &err);
-    report(db, flushed, &err);
-    leveldb_close(db->db);
-    report(db, cmt_db__guard_restore_owner(&db->guard, &err), &err);
-    if (flushed == CMT_OK)
+    cmt_status flushed = CMT_IO; /* unless the engine is open */
+    if (db->db != NULL) {
+        flushed = level_flush(base, &err);
+        report(db, flushed, &err);
+        leveldb_close(db->db);
+        report(db, cmt_db__guard_restore_owner(&db->guard, &err), &err);
+    }
+    if (flushed == CMT_OK && !db->is_copy)
         report(db, cmt_db__marker_clear(db->guard.dir, &err), &err);
     free_parts(db);
 }
@@ -309,6 +312,7 @@ static const cmt_db_ops level_ops = {
     .cancel_compaction = level_cancel_compaction,
     .get_stats = level_get_stats,
     .capabilities = CMT_DB_WRITABLE | CMT_DB_SHARED,
+    .rewrite = &cmt_db__leveldb_rewrite_ops,
 };
 
 static void set_options(cmt_db__leveldb *db, const cmt_db_open_options *options)
@@ -338,15 +342,18 @@ static cmt_status open_engine(cmt_db__leveldb *db, cmt_error *err)
 {
     char *message = NULL;
     bool was_marked = false;
-    CMT_TRY(cmt_db_needs_heal(db->guard.dir, &was_marked, err));
-    CMT_TRY(cmt_db__marker_set(db->guard.dir, err));
+    if (!db->is_copy) {
+        CMT_TRY(cmt_db_needs_heal(db->guard.dir, &was_marked, err));
+        CMT_TRY(cmt_db__marker_set(db->guard.dir, err));
+    }
     db->db = leveldb_open(db->options, db->guard.dir, &message);
     if (message != NULL) {
         cmt_error other = CMT_ERROR_INIT;
         cmt_status st = failed(db, message, "open", err);
         report(db, cmt_db__guard_restore_owner(&db->guard, &other), &other);
         /* What is refused was not written to; what failed on the way may have been. */
-        if (!was_marked && (st == CMT_BUSY || st == CMT_CORRUPT || st == CMT_UNSUPPORTED))
+        if (!was_marked && !db->is_copy &&
+            (st == CMT_BUSY || st == CMT_CORRUPT || st == CMT_UNSUPPORTED))
             report(db, cmt_db__marker_clear(db->guard.dir, &other), &other);
         return st;
     }
@@ -356,18 +363,22 @@ static cmt_status open_engine(cmt_db__leveldb *db, cmt_error *err)
     return st;
 }
 
-cmt_status cmt_db__open_leveldb(const char *dir, const cmt_db_open_options *options, cmt_db **out,
-                                cmt_error *err)
+static cmt_status open_database(const char *dir, const cmt_db_open_options *options,
+                                const cmt_db__leveldb *like, cmt_db **out, cmt_error *err)
 {
     cmt_db__leveldb *db = calloc(1, sizeof *db);
     if (db == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a database");
     db->base.ops = &level_ops;
+    db->opened_with = *options;
+    db->is_copy = like != NULL;
     cmt_status st = cmt_db__guard_open(dir, options, &db->guard, err);
     if (st != CMT_OK) {
         free(db);
         return st;
     }
+    if (like != NULL)
+        db->guard.owner = like->guard.owner;
     pthread_rwlock_init(&db->writers, NULL);
     pthread_mutex_init(&db->dir_lock, NULL);
     set_options(db, options);
@@ -378,4 +389,18 @@ cmt_status cmt_db__open_leveldb(const char *dir, const cmt_db_open_options *opti
     }
     *out = &db->base;
     return CMT_OK;
+}
+
+cmt_status cmt_db__open_leveldb(const char *dir, const cmt_db_open_options *options, cmt_db **out,
+                                cmt_error *err)
+{
+    return open_database(dir, options, NULL, out, err);
+}
+
+cmt_status cmt_db__leveldb_open_copy(cmt_db__leveldb *like, const char *dir, cmt_db **out,
+                                     cmt_error *err)
+{
+    cmt_db_open_options options = like->opened_with;
+    options.create = true;
+    return open_database(dir, &options, like, out, err);
 }

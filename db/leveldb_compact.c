@@ -181,5 +181,5 @@ cmt_status cmt_db__leveldb_compact_range(cmt_db *base, cmt_range range, cmt_erro
     CMT_TRY(st);
     if (!finished)
         return cmt_error_set(err, CMT_CANCELLED, "compact %s: stopped on request", db->guard.dir);
-    return cmt_db_flush(base, err);
+    return base->ops->flush(base, err);
 }

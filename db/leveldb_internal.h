@@ -13,13 +13,15 @@
 typedef struct cmt_db__leveldb {
     cmt_db base;
     cmt_db__guard guard;
-    leveldb_t *db;
+    leveldb_t *db; /* NULL: closed for a moment, or not opened again */
     leveldb_options_t *options;
     leveldb_cache_t *cache;
     leveldb_readoptions_t *read;
     leveldb_writeoptions_t *write;
     leveldb_writeoptions_t *write_sync;
     size_t step_bytes;
+    cmt_db_open_options opened_with;
+    bool is_copy; /* thrown away unless it is finished: needs no marker */
     _Atomic uint64_t bytes_read;
 
     /* Held by writers together, and alone by whoever must see no write meanwhile: a batch that deletes a
@@ -33,6 +35,13 @@ typedef struct cmt_db__leveldb {
     struct timespec
         dir_synced; /* guarded by dir_lock: the directory's time when it was last synced */
 } cmt_db__leveldb;
+
+/** How a LevelDB is written anew (leveldb_rewrite.c). */
+extern const cmt_db__rewrite_ops cmt_db__leveldb_rewrite_ops;
+
+/** Open the directory of a new database @p like this one, as cmt_db__open_leveldb(). */
+CMT_MUST_CHECK cmt_status cmt_db__leveldb_open_copy(cmt_db__leveldb *like, const char *dir,
+                                                    cmt_db **out, cmt_error *err);
 
 /** One table, from LevelDB's list. */
 typedef struct cmt_db__leveldb_table {

@@ -66,20 +66,24 @@ static cmt_status busy(const char *dir, cmt_error *err)
                          dir);
 }
 
-static cmt_status lock_both(int fd, const char *dir, cmt_error *err)
+static cmt_status lock_record(int fd, const char *dir, cmt_error *err)
 {
     struct flock record = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_OFD_SETLK, &record) == 0)
+        return CMT_OK;
+    if (errno == EAGAIN || errno == EACCES)
+        return busy(dir, err);
+    return cmt_error_set(err, CMT_IO, "lock %s/LOCK: %s", dir, strerror(errno));
+}
+
+static cmt_status lock_both(int fd, const char *dir, cmt_error *err)
+{
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK)
             return busy(dir, err);
         return cmt_error_set(err, CMT_IO, "lock %s/LOCK: %s", dir, strerror(errno));
     }
-    if (fcntl(fd, F_OFD_SETLK, &record) != 0) {
-        if (errno == EAGAIN || errno == EACCES)
-            return busy(dir, err);
-        return cmt_error_set(err, CMT_IO, "lock %s/LOCK: %s", dir, strerror(errno));
-    }
-    return CMT_OK;
+    return lock_record(fd, dir, err);
 }
 
 /* Does this process have the file open, through a descriptor other than `but`?  (Where /proc is not to be had
@@ -146,15 +150,27 @@ cmt_status cmt_db_lock_take(const char *dir, cmt_db_lock **out, cmt_error *err)
     return CMT_OK;
 }
 
-cmt_status cmt_db__lock_take_for_engine(const char *dir, cmt_db_lock **out, cmt_error *err)
+cmt_status cmt_db__lock_keep_record(cmt_db_lock *lock, const char *dir, cmt_error *err)
+{
+    return lock_record(lock->fd, dir, err);
+}
+
+cmt_status cmt_db__lock_yield_record(cmt_db_lock *lock, const char *dir, cmt_error *err)
 {
     struct flock record = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
-    CMT_TRY(cmt_db_lock_take(dir, out, err));
-    if (fcntl((*out)->fd, F_OFD_SETLK, &record) == 0)
+    if (fcntl(lock->fd, F_OFD_SETLK, &record) == 0)
         return CMT_OK;
-    cmt_status st = cmt_error_set(err, CMT_IO, "unlock %s/LOCK: %s", dir, strerror(errno));
-    cmt_db_lock_release(*out);
-    *out = NULL;
+    return cmt_error_set(err, CMT_IO, "unlock %s/LOCK: %s", dir, strerror(errno));
+}
+
+cmt_status cmt_db__lock_take_for_engine(const char *dir, cmt_db_lock **out, cmt_error *err)
+{
+    CMT_TRY(cmt_db_lock_take(dir, out, err));
+    cmt_status st = cmt_db__lock_yield_record(*out, dir, err);
+    if (st != CMT_OK) {
+        cmt_db_lock_release(*out);
+        *out = NULL;
+    }
     return st;
 }
 

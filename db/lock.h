@@ -15,4 +15,12 @@
 CMT_MUST_CHECK cmt_status cmt_db__lock_take_for_engine(const char *dir, cmt_db_lock **out,
                                                        cmt_error *err);
 
+/** The engine has closed, and our descriptor stays: take the record lock ourselves until it opens again.
+ *  @retval CMT_BUSY  somebody was faster */
+CMT_MUST_CHECK cmt_status cmt_db__lock_keep_record(cmt_db_lock *lock, const char *dir,
+                                                   cmt_error *err);
+/** Give the record lock back, for the engine that opens next. */
+CMT_MUST_CHECK cmt_status cmt_db__lock_yield_record(cmt_db_lock *lock, const char *dir,
+                                                    cmt_error *err);
+
 #endif

@@ -4,6 +4,7 @@
  */
 #include "engines.h"
 #include "marker.h"
+#include "rewrite_internal.h"
 
 static cmt_status open_leveldb_view(const char *dir, const cmt_db_open_options *options,
                                     cmt_db **out, cmt_error *err)
@@ -45,6 +46,8 @@ cmt_status cmt_db_open(const char *dir, const cmt_db_open_options *options, cmt_
     *out = NULL;
     CMT_TRY(open_by_engine(dir, options, out, err));
     (*out)->unsynced = options->unsynced;
+    if (!options->read_only)
+        cmt_db__rewrite_discard(dir, options->logger);
     return CMT_OK;
 }
 

@@ -68,27 +68,6 @@ static uint64_t rocks_bytes_read(const cmt_db *base)
     return atomic_load_explicit(&((const cmt_db__rocksdb *)base)->bytes_read, memory_order_relaxed);
 }
 
-static cmt_status rocks_get_stats(cmt_db *base, cmt_db_stats *out, cmt_error *err)
-{
-    cmt_db__rocksdb *db = of(base);
-    const rocksdb_livefiles_t *files = rocksdb_livefiles(db->db);
-    int count = rocksdb_livefiles_count(files);
-    for (int i = 0; i < count; i++) {
-        int level = rocksdb_livefiles_level(files, i);
-        if (level < 0 || level >= CMT_DB_LEVELS)
-            continue;
-        out->tables[level]++;
-        out->table_bytes[level] += rocksdb_livefiles_size(files, i);
-    }
-    rocksdb_livefiles_destroy(files);
-    (void)rocksdb_property_int(db->db, "rocksdb.cur-size-all-mem-tables", &out->memtable_bytes);
-    out->pending_known =
-        !db->read_only && rocksdb_property_int(db->db, "rocksdb.estimate-pending-compaction-bytes",
-                                               &out->pending_compaction_bytes) == 0;
-    uint64_t newest;
-    return cmt_db__guard_logs(&db->guard, &out->log_bytes, &newest, err);
-}
-
 /* ---- opening and closing ---------------------------------------------------------------------- */
 
 static void free_parts(cmt_db__rocksdb *db)
@@ -96,6 +75,7 @@ static void free_parts(cmt_db__rocksdb *db)
     cmt_db__rocksdb_free_options(db);
     pthread_rwlock_destroy(&db->writers);
     pthread_mutex_destroy(&db->cancel_lock);
+    pthread_mutex_destroy(&db->counts_lock);
     cmt_db__guard_close(&db->guard);
     free(db);
 }
@@ -111,9 +91,11 @@ static void restore_owner(const cmt_db__rocksdb *db)
 static void rocks_close(cmt_db *base)
 {
     cmt_db__rocksdb *db = of(base);
-    rocksdb_close(db->db);
-    if (!db->read_only && !db->clone)
-        restore_owner(db);
+    if (db->db != NULL) {
+        rocksdb_close(db->db);
+        if (!db->read_only && !db->clone)
+            restore_owner(db);
+    }
     free_parts(db);
 }
 
@@ -128,8 +110,9 @@ static const cmt_db_ops rocks_ops = {
     .compact_range = cmt_db__rocksdb_compact_range,
     .cancel_compaction = cmt_db__rocksdb_cancel_compaction,
     .drop_files = cmt_db__rocksdb_drop_files,
-    .get_stats = rocks_get_stats,
+    .get_stats = cmt_db__rocksdb_get_stats,
     .capabilities = CMT_DB_WRITABLE | CMT_DB_RANGE_DELETE | CMT_DB_DROP_FILES | CMT_DB_SHARED,
+    .rewrite = &cmt_db__rocksdb_rewrite_ops,
 };
 
 static const cmt_db_ops rocks_read_only_ops = {
@@ -138,19 +121,20 @@ static const cmt_db_ops rocks_read_only_ops = {
     .approximate_bytes = rocks_approximate_bytes,
     .bytes_read = rocks_bytes_read,
     .close = rocks_close,
-    .get_stats = rocks_get_stats,
+    .get_stats = cmt_db__rocksdb_get_stats,
     .capabilities = CMT_DB_SHARED,
 };
 
 /* All but the engine's own opening. */
 static cmt_status prepare(const char *dir, const cmt_db_open_options *options,
-                          cmt_db__rocksdb **out, cmt_error *err)
+                          const cmt_db__rocksdb *like, cmt_db__rocksdb **out, cmt_error *err)
 {
     cmt_db__rocksdb *db = calloc(1, sizeof *db);
     if (db == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a database");
     db->base.ops = options->read_only ? &rocks_read_only_ops : &rocks_ops;
     db->read_only = options->read_only;
+    db->opened_with = *options;
     cmt_status st = cmt_db__guard_open(dir, options, &db->guard, err);
     if (st != CMT_OK) {
         free(db);
@@ -158,7 +142,10 @@ static cmt_status prepare(const char *dir, const cmt_db_open_options *options,
     }
     pthread_rwlock_init(&db->writers, NULL);
     pthread_mutex_init(&db->cancel_lock, NULL);
-    st = cmt_db__rocksdb_configure(db, options, err);
+    pthread_mutex_init(&db->counts_lock, NULL);
+    if (like != NULL)
+        db->guard.owner = like->guard.owner;
+    st = cmt_db__rocksdb_configure(db, options, like, err);
     if (st != CMT_OK) {
         free_parts(db);
         return st;
@@ -174,7 +161,7 @@ static cmt_status open_reader(const char *dir, const cmt_db_open_options *option
     cmt_db__rocksdb *db = NULL;
     char *message = NULL;
     reading.read_only = true;
-    CMT_TRY(prepare(dir, &reading, &db, err));
+    CMT_TRY(prepare(dir, &reading, NULL, &db, err));
     db->db = rocksdb_open_for_read_only(db->options, dir, 0, &message);
     if (message != NULL) {
         cmt_status st = cmt_db__rocksdb_failed(db, message, "open", err);
@@ -213,11 +200,11 @@ static cmt_status open_engine(cmt_db__rocksdb *db, cmt_error *err)
     return st;
 }
 
-static cmt_status open_writer(const char *dir, const cmt_db_open_options *options, cmt_db **out,
-                              cmt_error *err)
+static cmt_status open_writer(const char *dir, const cmt_db_open_options *options,
+                              const cmt_db__rocksdb *like, cmt_db **out, cmt_error *err)
 {
     cmt_db__rocksdb *db = NULL;
-    CMT_TRY(prepare(dir, options, &db, err));
+    CMT_TRY(prepare(dir, options, like, &db, err));
     cmt_status st = try_reading(db, options, err);
     if (st == CMT_OK)
         st = open_engine(db, err);
@@ -246,6 +233,7 @@ cmt_status cmt_db__rocksdb_open_clone(const char *dir, const cmt_db_open_options
     }
     pthread_rwlock_init(&db->writers, NULL);
     pthread_mutex_init(&db->cancel_lock, NULL);
+    pthread_mutex_init(&db->counts_lock, NULL);
     cmt_db__rocksdb_configure_clone(db, options);
     db->db = rocksdb_open(db->options, dir, &message);
     if (message != NULL) {
@@ -261,5 +249,16 @@ cmt_status cmt_db__open_rocksdb(const char *dir, const cmt_db_open_options *opti
                                 cmt_error *err)
 {
     return options->read_only ? open_reader(dir, options, out, err)
-                              : open_writer(dir, options, out, err);
+                              : open_writer(dir, options, NULL, out, err);
+}
+
+cmt_status cmt_db__rocksdb_open_copy(const cmt_db__rocksdb *like, const char *dir, cmt_db **out,
+                                     cmt_error *err)
+{
+    cmt_db_open_options options = like->opened_with;
+    options.create = true;
+    CMT_TRY(open_writer(dir, &options, like, out, err));
+    const cmt_db__rocksdb *copy = of(*out);
+    rocksdb_writeoptions_disable_WAL(copy->write, 1);
+    return CMT_OK;
 }

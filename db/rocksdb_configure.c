@@ -47,6 +47,19 @@ static cmt_status read_format(const cmt_db__rocksdb *db, cmt_db__rocksdb_format 
     return st;
 }
 
+#define REFILL_US (100 * 1000)
+#define FAIRNESS 10 /* RocksDB's own choice, as the time above is */
+
+static void limit_rate(rocksdb_options_t *o, uint64_t bytes_per_s)
+{
+    if (bytes_per_s == 0)
+        return;
+    rocksdb_ratelimiter_t *limiter = rocksdb_ratelimiter_create(
+        bytes_per_s < INT64_MAX ? (int64_t)bytes_per_s : INT64_MAX, REFILL_US, FAIRNESS);
+    rocksdb_options_set_ratelimiter(o, limiter);
+    rocksdb_ratelimiter_destroy(limiter); /* the options have it still */
+}
+
 static void set_options(cmt_db__rocksdb *db, const cmt_db_open_options *options)
 {
     rocksdb_options_t *o = db->options;
@@ -57,6 +70,7 @@ static void set_options(cmt_db__rocksdb *db, const cmt_db_open_options *options)
                                                  ? options->write_buffer_bytes
                                                  : CMT_DB__WRITE_BUFFER_BYTES);
     rocksdb_options_set_disable_auto_compactions(o, options->only_asked_compactions);
+    limit_rate(o, options->background_bytes_per_s);
     rocksdb_options_set_max_write_buffer_number(o, 3);
     rocksdb_options_set_min_write_buffer_number_to_merge(o, 1);
     rocksdb_options_set_create_if_missing(o, options->create && !options->read_only);
@@ -69,8 +83,16 @@ static void set_options(cmt_db__rocksdb *db, const cmt_db_open_options *options)
     rocksdb_options_set_wal_recovery_mode(o, rocksdb_tolerate_corrupted_tail_records_recovery);
 }
 
+/* What is written once, in order, would otherwise stay unpacked in levels that are usually rewritten soon. */
+static void pack_every_level(cmt_db__rocksdb_format *format)
+{
+    if (format->per_level_count > 0)
+        format->compression = format->per_level[format->per_level_count - 1];
+    format->per_level_count = 0;
+}
+
 cmt_status cmt_db__rocksdb_configure(cmt_db__rocksdb *db, const cmt_db_open_options *options,
-                                     cmt_error *err)
+                                     const cmt_db__rocksdb *like, cmt_error *err)
 {
     cmt_db__rocksdb_format format;
     db->options = rocksdb_options_create();
@@ -82,9 +104,11 @@ cmt_status cmt_db__rocksdb_configure(cmt_db__rocksdb *db, const cmt_db_open_opti
     rocksdb_block_based_options_set_filter_policy(
         db->table_options, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS_PER_KEY));
     /* Who only reads makes no tables, but a newer version's are refused all the same. */
-    if (!db->guard.created) {
+    if (!db->guard.created || like != NULL) {
         bool found = false;
-        CMT_TRY(read_format(db, &format, &found, err));
+        CMT_TRY(read_format(like != NULL ? like : db, &format, &found, err));
+        if (found && like != NULL)
+            pack_every_level(&format);
         if (found)
             apply_format(db, &format);
     }

@@ -120,9 +120,9 @@ void cmt_db__rocksdb_cancel_compaction(cmt_db *base, bool cancel)
     bool was = atomic_exchange(&db->cancelled, cancel);
     if (cancel)
         atomic_fetch_add(&db->cancels, 1);
-    if (cancel && !was)
+    if (db->db != NULL && cancel && !was) /* else it hears of it when it is opened again */
         rocksdb_disable_manual_compaction(db->db);
-    else if (!cancel && was)
+    else if (db->db != NULL && !cancel && was)
         rocksdb_enable_manual_compaction(db->db);
     pthread_mutex_unlock(&db->cancel_lock);
 }

@@ -49,7 +49,9 @@ extern "C" {
     X(CMT_BUSY, "in use by another process")                                                       \
     X(CMT_CANCELLED, "stopped on request")                                                         \
     X(CMT_UNSUPPORTED, "unsupported format or engine")                                             \
-    X(CMT_STALE, "changed underneath; take a fresh snapshot")
+    X(CMT_STALE, "changed underneath; take a fresh snapshot")                                      \
+    X(CMT_DEADLOCK, "would wait for itself")                                                       \
+    X(CMT_FORKED, "belongs to the process that this one was forked from")
 
 typedef enum cmt_status {
 #define CMT_STATUS_ENUM(code, text) code,

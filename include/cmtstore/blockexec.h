@@ -11,13 +11,14 @@
  * REFUSED is CMT_INVALID: the block is not one that may follow; err has CometBFT's reason.  Every other
  * status is a failure of ours.
  *
- * THREADS  one at a time.
+ * THREADS  one at a time, but for cmt_block_executor_init_compactor().
  */
 #ifndef CMTSTORE_BLOCKEXEC_H
 #define CMTSTORE_BLOCKEXEC_H
 
 #include "cmtstore/blockexec_validate.h"
-#include "cmtstore/compactor.h"
+#include "cmtstore/compactor_background.h"
+#include "cmtstore/compactor_fallback.h"
 #include "cmtstore/state.h"
 #include "cmtstore/store.h"
 
@@ -61,14 +62,19 @@ typedef struct cmt_block_executor_options {
     /** NULL: one that knows no evidence of its own and checks that of others as far as the stores tell: see
      *  cmt_block_executor_validate(). */
     const cmt_evidence_pool *evidence;
-    const cmt_block_listener *listener;   /* NULL: none */
-    const cmt_compact_handover *handover; /* who compacts what a prune has deleted; NULL: nobody */
-    bool data_companion;                  /* 1.0: what one has not given up stays, as configured */
-    bool keep_residue;                    /* a prune leaves what CometBFT's leaves below base */
-    bool never_prune;                     /* the application's retain height is not looked at */
-    int64_t time_tolerance_ns;            /* see cmt_validate_options */
-    bool as_0_39;                         /* likewise */
-    cmt_time (*now)(void *context);       /* NULL: the system's clock */
+    const cmt_block_listener *listener; /* NULL: none */
+    /** Who compacts what a prune has deleted; NULL: nobody, or cmt_block_executor_init_compactor(). */
+    const cmt_compact_handover *handover;
+    bool is_archive; /* for the log line before a prune */
+    cmt_db
+        *blocks_db; /* of the two stores, for cmt_block_executor_recover_compaction(); else NULL */
+    cmt_db *states_db;
+    bool data_companion;            /* 1.0: what one has not given up stays, as configured */
+    bool keep_residue;              /* a prune leaves what CometBFT's leaves below base */
+    bool never_prune;               /* the application's retain height is not looked at */
+    int64_t time_tolerance_ns;      /* see cmt_validate_options */
+    bool as_0_39;                   /* likewise */
+    cmt_time (*now)(void *context); /* NULL: the system's clock */
     void (*fail_point)(void *context, cmt_fail_point point, const char *text); /* NULL: none */
     void *context; /* of the two above */
     const cmt_logger *logger;
@@ -80,6 +86,29 @@ typedef struct cmt_block_executor cmt_block_executor;
 CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_new(const cmt_block_executor_options *options,
                                                          cmt_block_executor **out, cmt_error *err);
 CMT_API void cmt_block_executor_free(cmt_block_executor *executor);
+
+/**
+ * From the next prune on hand what it deletes to @p compactor, in the place of a sink in the options' handover; where
+ * it has no worker the fallback compacts, over its flight.  May come late, at any time and from any thread.
+ *
+ * @param compactor  borrowed; NULL: none any more.  A block that is being applied may still use the one before
+ * Source: the fork's BlockExecutor.InitCompactor
+ */
+CMT_API void cmt_block_executor_init_compactor(cmt_block_executor *executor,
+                                               cmt_compactor *compactor);
+
+/**
+ * Remember in @p flight where earlier prunes have deleted and no compaction has finished, as the cookies in @p journal
+ * tell; what prunes hand on from now on carries cookies for it.  Once, before the first block and before a compactor
+ * starts: a cookie means that everything before it was remembered, too.
+ *
+ * @param initial_height  of the chain
+ * @param journal         NULL: nothing was ever compacted
+ * @retval CMT_INVALID  the options do not name both databases
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_recover_compaction(
+    cmt_block_executor *executor, int64_t initial_height, cmt_compact_flight *flight,
+    cmt_compact_journal *journal, cmt_error *err);
 
 /**
  * Check a block that somebody proposes: as cmt_block_validate(), its size, and its evidence.

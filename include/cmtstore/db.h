@@ -87,6 +87,8 @@ typedef struct cmt_db_open_options {
     /** RocksDB: compact only when asked.  A tool that is done in a moment leaves the rest to the node, whose
      *  settings say when levels are too large.  (LevelDB has no such switch.) */
     bool only_asked_compactions;
+    /** RocksDB: what flushes and compactions together may write in a second; 0: no limit. */
+    uint64_t background_bytes_per_s;
     /** RocksDB: the same process has just opened it for reading: it is not tried once more before writing. */
     bool was_readable;
     /** No write waits for the disk, whatever its caller asks: for a database that is made anew if the machine
@@ -173,10 +175,38 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_db_memory_put(cmt_db *db, cmt_slice key, c
 /** Remove a pair; memory backend only.  Absent is fine. */
 CMT_API cmt_status cmt_db_memory_delete(cmt_db *db, cmt_slice key);
 
-/** Close; iterators must be freed before.  NULL is fine.  LevelDB's log is flushed first, so that it is empty
- *  for a Go node; if that fails the logger hears of it and cmt_db_needs_heal() says so.  To learn of a failure
- *  as a status call cmt_db_flush() before. */
+/* ---- closing ----------------------------------------------------------------------------- */
+
+/** Count one reference more on @p db, which the caller gives back with cmt_db_close().  Any thread that has one.
+ *  Returns @p db; NULL is fine. */
+CMT_API cmt_db *cmt_db_hold(cmt_db *db);
+
+/** Give one reference back; with the last the database is closed: iterators must be freed before.  NULL is fine.
+ *  LevelDB's log is flushed first, so that it is empty for a Go node; if that fails the logger hears of it and
+ *  cmt_db_needs_heal() says so.  To learn of a failure as a status call cmt_db_flush() before. */
 CMT_API void cmt_db_close(cmt_db *db);
+
+/**
+ * Have cmt_db_shutdown() call @p stop, once each, also if it is waiting already.  For who holds a reference and
+ * works on its own: it is to begin nothing new and to give the reference back soon.  The call comes from the
+ * thread that shuts down, with no lock held; it must not wait and not shut down itself.  It returns false if that
+ * thread is the one that would have to leave: the shutdown then is CMT_DEADLOCK.
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_on_shutdown(cmt_db *db, bool (*stop)(void *context),
+                                                     void *context, cmt_error *err);
+/** Take it back.  On return no call runs, but the one that this is called from, and none comes any more.  That
+ *  there is none is fine. */
+CMT_API void cmt_db_off_shutdown(cmt_db *db, bool (*stop)(void *context), void *context);
+
+/**
+ * Close for good: tell everybody to stop, stop running compactions, wait until the caller's reference is the only
+ * one, close, and set @p *db to NULL.  NULL there is fine.
+ *
+ * @param wait_ns  at most so long; 0 or less: do not wait
+ * @retval CMT_BUSY      others still use it: it is open and as usable as before, and this may be called again
+ * @retval CMT_DEADLOCK  the same, at once: this thread itself works on it, and called from a hook
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_shutdown(cmt_db **db, int64_t wait_ns, cmt_error *err);
 
 /** What a backend can do beyond reading; bits of cmt_db_capabilities(). */
 typedef enum cmt_db_capability {
@@ -288,7 +318,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_db_flush(cmt_db *db, cmt_error *err);
 CMT_API CMT_MUST_CHECK cmt_status cmt_db_compact_range(cmt_db *db, cmt_range range, cmt_error *err);
 
 /** With true: running compactions return CMT_CANCELLED at their next possible point, later ones at once,
- *  until this is called with false.  Any thread, on every backend. */
+ *  until this is called with false (and no shutdown waits).  Any thread, on every backend. */
 CMT_API void cmt_db_cancel_compaction(cmt_db *db, bool cancel);
 
 /**
@@ -308,9 +338,16 @@ typedef struct cmt_db_stats {
     uint64_t memtable_bytes;           /* in memory: what is not in tables yet; 0 where not known */
     uint64_t pending_compaction_bytes; /* what the engine means to rewrite */
     bool pending_known;
+    /** Keys, older versions of them and deletions that stand in tables (for memory: keys), and how many of those
+     *  are deletions of one key and of a range of keys. */
+    uint64_t entries;
+    uint64_t deletions;
+    uint64_t range_deletions;
+    bool entries_known; /* false: the three are 0; of LevelDB's tables nothing tells */
 } cmt_db_stats;
 
-/** What the database takes up just now.  Cheap: metadata only. */
+/** What the database takes up just now.  Cheap: metadata only.  (RocksDB reads a few blocks of each table when the
+ *  tables are others than at the call before.) */
 CMT_API CMT_MUST_CHECK cmt_status cmt_db_get_stats(cmt_db *db, cmt_db_stats *out, cmt_error *err);
 
 #ifdef __cplusplus

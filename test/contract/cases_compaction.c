@@ -51,6 +51,40 @@ START_TEST(figures_follow_what_is_written_and_flushed)
 }
 END_TEST
 
+static void expect_counts(uint64_t entries, uint64_t deletions, uint64_t range_deletions)
+{
+    cmt_db_stats stats = stats_now();
+    ck_assert_int_eq(stats.entries_known, backend == ON_ROCKSDB || backend == ON_MEMORY);
+    if (!stats.entries_known)
+        entries = deletions = range_deletions = 0;
+    ck_assert_uint_eq(stats.entries, entries);
+    ck_assert_uint_eq(stats.deletions, deletions);
+    ck_assert_uint_eq(stats.range_deletions, range_deletions);
+}
+
+START_TEST(figures_count_entries_and_deletions_in_tables)
+{
+    bool tables = backend == ON_ROCKSDB;
+    expect_counts(0, 0, 0);
+    put_many(0, 300, 100, 1);
+    expect_counts(tables ? 0 : 300, 0, 0);
+    for (size_t i = 10; i < 30; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k%08zu", i);
+        delete_key(text(key));
+    }
+    delete_range(text("k00000100"), text("k00000200"));
+    must(cmt_db_flush(db, &err));
+    expect_counts(tables ? 201 : 180, tables ? 20 : 0, tables ? 1 : 0);
+    contract_reopen();
+    expect_counts(tables ? 201 : 180, tables ? 20 : 0, tables ? 1 : 0);
+    put_many(50, 1, 100, 2); /* a table that overlaps no other would be moved as it is */
+    must(cmt_db_flush(db, &err));
+    must(cmt_db_compact_range(db, everything, &err));
+    expect_counts(180, 0, 0);
+}
+END_TEST
+
 START_TEST(compaction_gives_the_space_of_deleted_keys_back)
 {
     put_many(0, 800, 10000, 1); /* 8 MB */
@@ -239,6 +273,7 @@ TCase *compaction_cases(void)
     tcase_add_checked_fixture(tc, contract_setup, contract_teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, figures_follow_what_is_written_and_flushed);
+    tcase_add_test(tc, figures_count_entries_and_deletions_in_tables);
     tcase_add_test(tc, compaction_gives_the_space_of_deleted_keys_back);
     tcase_add_test(tc, compaction_of_a_part_leaves_the_pairs_as_they_are);
     if (backend == ON_VIEW)

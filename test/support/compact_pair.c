@@ -11,7 +11,7 @@
 
 fake_db pair_blocks;
 fake_db pair_states;
-int64_t pair_now_ns;
+_Atomic int64_t pair_now_ns;
 cmt_compact_flight *pair_flight;
 cmt_error pair_err;
 char pair_log[2048];
@@ -45,8 +45,10 @@ void pair_setup(void)
     pair_now_ns = SECOND;
     pair_log[0] = '\0';
     pair_err = (cmt_error)CMT_ERROR_INIT;
-    const cmt_compactor_target target = {&pair_blocks.base, &pair_states.base};
-    const cmt_compact_flight_options options = {.logger = &pair_logger, .clock_ns = fake_clock};
+    const cmt_compactor_target target = {.blockstore = &pair_blocks.base,
+                                         .state = &pair_states.base};
+    const cmt_compact_flight_options options = {
+        .logger = &pair_logger, .clock_ns = fake_clock, .wall_ns = fake_clock};
     ck_assert_int_eq(cmt_compact_flight_new(&target, &options, &pair_flight, &pair_err), CMT_OK);
 }
 
@@ -78,7 +80,7 @@ void pair_ask(pair_asked *a, unsigned blocks_lo, unsigned blocks_hi, unsigned st
         ck_assert_int_eq(cmt_range_list_add(&a->state, fake_key(states_lo), fake_key(states_hi)),
                          CMT_OK);
     a->request = (cmt_compaction_request){
-        .trigger = CMT_COMPACT_LABEL_PRUNE,
+        .label = CMT_COMPACT_LABEL_PRUNE,
         .blockstore = &a->blockstore,
         .state = &a->state,
         .deleted_keys = 7,

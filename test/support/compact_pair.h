@@ -5,7 +5,7 @@
 #ifndef CMT_TEST_COMPACT_PAIR_H
 #define CMT_TEST_COMPACT_PAIR_H
 
-#include "cmtstore/compactor.h"
+#include "cmtstore/compactor_fallback.h"
 #include "fake_db.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -14,7 +14,7 @@
 
 extern fake_db pair_blocks;
 extern fake_db pair_states;
-extern int64_t pair_now_ns;
+extern _Atomic int64_t pair_now_ns;
 extern cmt_compact_flight *pair_flight;
 extern cmt_error pair_err;
 /** A line "LEVEL message" for each that was logged, but for those about a single database. */

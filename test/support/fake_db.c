@@ -35,14 +35,15 @@ static cmt_status fake_measure(cmt_db *base, cmt_range range, uint64_t *bytes, c
 }
 
 /* Until it is so, but not for ever. */
-static void wait_locked(fake_db *db, const bool *one, const bool *other, const size_t *count)
+static void wait_locked(fake_db *db, const bool *one, const bool *other, const size_t *count,
+                        size_t least)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 30;
     int waited = 0;
     while (waited == 0 && !(one != NULL && *one) && !(other != NULL && *other) &&
-           !(count != NULL && *count > 0))
+           !(count != NULL && *count >= least))
         waited = pthread_cond_timedwait(&db->changed, &db->lock, &until);
     ck_assert_int_eq(waited, 0);
 }
@@ -55,10 +56,10 @@ static cmt_status behave_locked(fake_db *db, cmt_error *err)
     case FAKE_FAILS:
         return cmt_error_set(err, CMT_IO, "the engine's \"own\" words");
     case FAKE_HOLDS:
-        wait_locked(db, &db->let_go, &db->cancelled, NULL);
+        wait_locked(db, &db->let_go, &db->cancelled, NULL, 0);
         return db->cancelled ? cmt_error_set(err, CMT_CANCELLED, "the engine was stopped") : CMT_OK;
     case FAKE_HOLDS_TO_THE_END:
-        wait_locked(db, &db->let_go, NULL, NULL);
+        wait_locked(db, &db->let_go, NULL, NULL, 0);
         break;
     }
     return CMT_OK;
@@ -110,8 +111,21 @@ static cmt_status fake_stats(cmt_db *base, cmt_db_stats *out, cmt_error *err)
     return CMT_OK;
 }
 
+static void fake_close(cmt_db *base)
+{
+    ((fake_db *)base)->closes++;
+}
+
+static cmt_status fake_flush(cmt_db *base, cmt_error *err)
+{
+    cmt_status st = ((fake_db *)base)->flush_fails;
+    return st == CMT_OK ? st : cmt_error_set(err, st, "no more writes");
+}
+
 static const cmt_db_ops ops = {
     .approximate_bytes = fake_measure,
+    .close = fake_close,
+    .flush = fake_flush,
     .compact_range = fake_compact,
     .cancel_compaction = fake_cancel,
     .get_stats = fake_stats,
@@ -135,7 +149,22 @@ void fake_destroy(fake_db *db)
 void fake_wait_for_call(fake_db *db)
 {
     pthread_mutex_lock(&db->lock);
-    wait_locked(db, NULL, NULL, &db->inside);
+    wait_locked(db, NULL, NULL, &db->inside, 1);
+    pthread_mutex_unlock(&db->lock);
+}
+
+void fake_wait_for_calls(fake_db *db, size_t calls)
+{
+    pthread_mutex_lock(&db->lock);
+    wait_locked(db, NULL, NULL, &db->calls, calls);
+    pthread_mutex_unlock(&db->lock);
+}
+
+void fake_behave(fake_db *db, fake_behaviour behaviour)
+{
+    pthread_mutex_lock(&db->lock);
+    db->behaviour = behaviour;
+    db->let_go = false;
     pthread_mutex_unlock(&db->lock);
 }
 

@@ -23,9 +23,11 @@ typedef enum fake_behaviour {
 typedef struct fake_db {
     cmt_db base;
     fake_behaviour behaviour;
-    cmt_status measure_fails; /* other than CMT_OK: no figures */
-    int64_t *clock_ns;        /* moved on by each call; NULL: it takes no time */
+    cmt_status measure_fails;  /* other than CMT_OK: no figures */
+    cmt_status flush_fails;    /* other than CMT_OK: it accepts no more writes */
+    _Atomic int64_t *clock_ns; /* moved on by each call; NULL: it takes no time */
     int64_t ns_per_place;
+    _Atomic size_t closes; /* by the last reference; it is fake_destroy() that releases */
     /* lock */
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -43,6 +45,10 @@ void fake_init(fake_db *db);
 void fake_destroy(fake_db *db);
 /** Wait, not for ever, until a call runs. */
 void fake_wait_for_call(fake_db *db);
+/** Wait, not for ever, until `calls` calls have begun. */
+void fake_wait_for_calls(fake_db *db, size_t calls);
+/** From now on; calls that were let go before do not count. */
+void fake_behave(fake_db *db, fake_behaviour behaviour);
 void fake_let_go(fake_db *db);
 /** The places in [lo,hi) were compacted `times` times each; returns how many there are. */
 size_t fake_expect(const fake_db *db, unsigned lo, unsigned hi, unsigned times);

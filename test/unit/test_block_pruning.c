@@ -15,7 +15,7 @@ START_TEST(what_the_application_gives_up_is_pruned)
     ck_assert_int_eq(h.request.heights, 59);
     ck_assert_uint_gt(h.request.deleted_keys, 59 * 3);
     ck_assert_uint_gt(h.ranges, 2);
-    ck_assert_str_eq(h.request.trigger, CMT_COMPACT_LABEL_PRUNE);
+    ck_assert_str_eq(h.request.label, CMT_COMPACT_LABEL_PRUNE);
     cmt_buf bytes = CMT_BUF_INIT;
     ck_assert_int_eq(cmt_state_store_load_results(made.states, 59, &bytes, &error), CMT_NOT_FOUND);
     MUST(cmt_state_store_load_results(made.states, 60, &bytes, &error));
@@ -34,7 +34,7 @@ END_TEST
 START_TEST(without_a_background_compactor_it_compacts_itself)
 {
     open_at("multi-0.38", CMT_RELEASE_0_38, 100);
-    const cmt_compactor_target target = {made.block_db, made.state_db};
+    const cmt_compactor_target target = {.blockstore = made.block_db, .state = made.state_db};
     const cmt_compact_flight_options flight_options = {.logger = &logger};
     const cmt_compact_fallback all = {.policy = CMT_COMPACT_FULL};
     cmt_compact_flight *flight;

@@ -88,7 +88,7 @@ END_TEST
 START_TEST(one_database_alone_is_enough_and_none_is_refused)
 {
     cmt_compact_flight *alone;
-    cmt_compactor_target target = {NULL, &pair_states.base};
+    cmt_compactor_target target = {.blockstore = NULL, .state = &pair_states.base};
     ck_assert_int_eq(cmt_compact_flight_new(&target, NULL, &alone, &pair_err), CMT_OK);
     pair_asked a;
     pair_ask(&a, 0, 10, 0, 10);

@@ -3,7 +3,7 @@
  * The compactor on LevelDB, RocksDB and memory: space comes back, a stop and a budget end it early, one engine's
  * failure leaves the other compacted, and no pair changes.
  */
-#include "cmtstore/compactor.h"
+#include "cmtstore/compactor_fallback.h"
 #include "files.h"
 #include "rng.h"
 
@@ -52,7 +52,7 @@ static cmt_db *open_db(engine which, const char *name)
 
 static void open_flight(void)
 {
-    const cmt_compactor_target target = {blocks, states};
+    const cmt_compactor_target target = {.blockstore = blocks, .state = states};
     const cmt_compact_flight_options options = {.slice_bytes = SLICE};
     must(cmt_compact_flight_new(&target, &options, &flight, &err));
 }
@@ -164,7 +164,7 @@ static cmt_status compact_pruned(const cmt_compact_options *options, cmt_compact
     cmt_range_list list = {NULL, 0, 0};
     must(cmt_range_list_add(&list, key_of(0), key_of(LIVE)));
     const cmt_compaction_request request = {
-        .trigger = CMT_COMPACT_LABEL_PRUNE, .blockstore = &list, .state = &list};
+        .label = CMT_COMPACT_LABEL_PRUNE, .blockstore = &list, .state = &list};
     cmt_status st = cmt_compact_now(flight, &request, options, report, &err);
     cmt_range_list_free(&list);
     return st;

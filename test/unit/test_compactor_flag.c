@@ -66,19 +66,33 @@ END_TEST
 
 START_TEST(a_caller_may_wait_for_its_turn)
 {
-    const cmt_compact_options little = {.wait_ns = 2 * MS};
     for (unsigned i = 0; i < 20; i++) {
         pair_caller c = {.options = {.wait_ns = -1}};
+        pair_caller hurried = {.options = {.wait_ns = 2 * MS}};
         ck_assert_int_eq(cmt_compact_flight_take(pair_flight, 0, &pair_err), CMT_OK);
         pair_start(&c, i, i + 1);
         while (cmt_compact_flight_counts(pair_flight).remembered_blockstore == 0)
             sched_yield();
-        ck_assert_int_eq(pair_compact_rest(&little, NULL), CMT_BUSY);
+        pair_start(&hurried, i, i + 1);
+        ck_assert_int_eq(pair_join(&hurried), CMT_BUSY);
         cmt_compact_flight_release(pair_flight);
         ck_assert_int_eq(pair_join(&c), CMT_OK);
     }
     fake_expect(&pair_blocks, 0, 20, 1);
     ck_assert_uint_eq(pair_blocks.most_inside, 1);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_itself)
+{
+    const cmt_compact_options patient = {.wait_ns = -1};
+    ck_assert_int_eq(cmt_compact_flight_take(pair_flight, 0, &pair_err), CMT_OK);
+    ck_assert_int_eq(pair_compact(0, 10, 0, 0, &patient, NULL), CMT_DEADLOCK);
+    ck_assert_int_eq(cmt_compact_flight_take(pair_flight, -1, &pair_err), CMT_DEADLOCK);
+    cmt_compact_flight_release(pair_flight);
+    pair_expect_remembered(0, 10);
+    ck_assert_int_eq(cmt_compact_flight_take(pair_flight, -1, &pair_err), CMT_OK);
+    cmt_compact_flight_release(pair_flight);
 }
 END_TEST
 
@@ -206,6 +220,7 @@ int main(void)
     tcase_add_test(tc, what_is_asked_for_meanwhile_is_done_again);
     tcase_add_test(tc, what_is_being_done_is_still_remembered);
     tcase_add_test(tc, a_caller_may_wait_for_its_turn);
+    tcase_add_test(tc, nobody_waits_for_itself);
     tcase_add_test(tc, other_work_takes_the_same_flag);
     tcase_add_test(tc, never_two_at_once_and_nothing_lost);
     tcase_add_test(tc, a_stop_ends_the_slice_and_keeps_the_rest);

@@ -42,6 +42,31 @@ static void teardown(void)
     files_remove(top);
 }
 
+/* RocksDB lists in its LOG what it was opened with. */
+static bool opened_with_a_rate_limit(uint64_t bytes_per_s)
+{
+    const cmt_db_open_options options = {.engine = CMT_ENGINE_ROCKSDB,
+                                         .background_bytes_per_s = bytes_per_s};
+    cmt_db *db;
+    ck_assert_int_eq(cmt_db_open(dir, &options, &db, &err), CMT_OK);
+    cmt_db_close(db);
+    cmt_buf bytes = files_read(dir, "LOG");
+    ck_assert_int_eq(cmt_buf_append(&bytes, "", 1), CMT_OK);
+    const char *line = strstr((const char *)bytes.data, "Options.rate_limiter: ");
+    ck_assert_ptr_nonnull(line);
+    bool has_none = strncmp(line + strlen("Options.rate_limiter: "), "(nil)", 5) == 0;
+    cmt_buf_free(&bytes);
+    return !has_none;
+}
+
+START_TEST(its_background_work_may_be_limited)
+{
+    ck_assert(!opened_with_a_rate_limit(0));
+    ck_assert(opened_with_a_rate_limit((uint64_t)10 << 20));
+    ck_assert(opened_with_a_rate_limit(UINT64_MAX));
+}
+END_TEST
+
 static cmt_status open_db(bool read_only, cmt_db **db)
 {
     const cmt_db_open_options options = {.engine = CMT_ENGINE_ROCKSDB, .read_only = read_only};
@@ -356,6 +381,7 @@ int main(void)
     Suite *suite = suite_create("db_rocksdb");
     TCase *tc = tcase_create("db_rocksdb");
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, its_background_work_may_be_limited);
     tcase_add_test(tc, reads_what_cometbft_db_set);
     tcase_add_test(tc, a_text_cut_anywhere_is_no_more_than_refused);
     tcase_add_loop_test(tc, what_we_could_not_write_like_it_is_refused_unchanged, 0, (int)STRANGE);
