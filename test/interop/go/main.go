@@ -12,7 +12,6 @@
 //	cmtoracle record -out FILE -heights N       a chain of random choices, with what it takes to make it again
 //	cmtoracle audit  -home DIR                  read all and check it, signatures too
 //	cmtoracle take-back -home DIR -heights N    delete the last blocks
-//	cmtoracle prune-service                     by JSON only: the pruner service through a script
 //	cmtoracle dump   -home DIR -db NAME -out FILE [-gets]
 //	cmtoracle compact|shape|mutate|stat|hold    see the package shared
 //	cmtoracle serve                             the same as JSON lines on stdin
@@ -109,7 +108,7 @@ func rollback(r *shared.Request, s *stores) (shared.Reply, error) {
 func main() {
 	commands := map[string]shared.Command{
 		"gen": gen, "append": extend, "prune": onStores(prune), "rollback": onStores(rollback), "load": onStores(load), "take-back": onStores(takeBack),
-		"record": record, "audit": onStores(audit), "prune-service": onStores(pruneService),
+		"record": record, "audit": onStores(audit),
 	}
 	for name, command := range engineCommands {
 		commands[name] = command
