@@ -117,10 +117,22 @@ static void log_pruned(cmt_prune_service *s, const cmt_stores_prune_result *r,
             pruned, target->retain_height, r->blocks.base, target->decided_by);
 }
 
+/* In the words that operators know from the executor. */
+static void log_begin(const cmt_prune_service *s, const cmt_state *state, int64_t retain)
+{
+    const int64_t base = cmt_block_store_base(s->options.blocks);
+    if (retain > base)
+        cmt_log(s->options.logger, CMT_LOG_INFO,
+                "pruning blocks  retainHeightNumber=%" PRId64 " currentHeight=%" PRId64
+                " base=%" PRId64 " isArchive=%s",
+                retain, state->last_block_height, base, s->options.is_archive ? "true" : "false");
+}
+
 static void prune_to(cmt_prune_service *s, const cmt_state *state, const cmt_prune_target *target)
 {
     cmt_error err = CMT_ERROR_INIT;
     cmt_stores_prune_result r;
+    log_begin(s, state, target->retain_height);
     cmt_status st = prune_stores(s, state, target->retain_height, &r, &err);
     log_pruned(s, &r, target);
     if (st != CMT_OK)

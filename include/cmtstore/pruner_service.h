@@ -63,6 +63,7 @@ typedef struct cmt_prune_service_options {
     int64_t companion_results;
     cmt_keep_policy keep;                 /* beside what the application says, or instead */
     bool keep_residue;                    /* leave below base what CometBFT leaves */
+    bool is_archive;                      /* for the log only */
     const cmt_compact_handover *handover; /* NULL: nothing is compacted */
     const cmt_prune_observer *observer;   /* NULL: nobody */
     const cmt_logger *logger;

@@ -158,6 +158,7 @@ START_TEST(what_the_application_gives_up_is_pruned_and_left_to_be_compacted)
     round_once();
     ck_assert_int_eq(base(), 60);
     ck_assert_str_eq(host.heard, "blocks 0-59;");
+    expect_log("pruning blocks  retainHeightNumber=60 currentHeight=100 base=1 isArchive=false\n");
     expect_log(
         "pruned blocks  pruned=59 retain_height=60 base=60 decided_by=\"the application\"\n");
     ck_assert_uint_gt(host.deleted, 10);

@@ -47,4 +47,6 @@ var engineCommands = map[string]shared.Command{
 	"shape":   dispatch(shapePebble, shared.Shape),
 	"hold":    dispatch(holdPebble, shared.Hold),
 	"levels":  levelsPebble,
+
+	"prune-service": onStores(pruneService), // this line alone has one
 }

@@ -13,7 +13,6 @@
 //	cmtoracle audit  -home DIR                  read all and check it, signatures too
 //	cmtoracle take-back -home DIR -heights N    delete the last blocks
 //	cmtoracle signatures -out FILE -heights N   signatures of any kind, with CometBFT's decisions
-//	cmtoracle prune-service                     by JSON only: the pruner service through a script
 //	cmtoracle dump   -home DIR -db NAME -out FILE [-gets]
 //	cmtoracle compact|shape|mutate|stat|hold    see the package shared
 //	cmtoracle serve                             the same as JSON lines on stdin
@@ -110,7 +109,7 @@ func rollback(r *shared.Request, s *stores) (shared.Reply, error) {
 func main() {
 	commands := map[string]shared.Command{
 		"gen": gen, "append": extend, "prune": onStores(prune), "rollback": onStores(rollback), "load": onStores(load), "take-back": onStores(takeBack),
-		"record": record, "audit": onStores(audit), "signatures": signatures, "prune-service": onStores(pruneService),
+		"record": record, "audit": onStores(audit), "signatures": signatures,
 	}
 	for name, command := range engineCommands {
 		commands[name] = command
