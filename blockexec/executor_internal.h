@@ -15,8 +15,7 @@
 struct cmt_block_executor {
     cmt_block_executor_options options;
     _Atomic(cmt_compactor *) compactor; /* published with release; NULL: none */
-    bool has_marks;                     /* what was dirty at the beginning is remembered */
-    cmt_prune_marks marks;
+    cmt_prune_ledger ledger;
 };
 
 /* ---- what the application is told -------------------------------------------------------- */

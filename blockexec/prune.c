@@ -122,21 +122,17 @@ static void leave_to_compact(const cmt_block_executor *executor, const cmt_store
     cmt_compact_handover handover;
     if (!find_handover(executor, &sink, &handover))
         return;
-    cmt_prune_cookie of_blocks = {.size = 0};
-    cmt_prune_cookie of_states = {.size = 0};
-    if (executor->has_marks)
-        cmt_prune_cookies(&executor->marks, &of_blocks, &of_states);
-    const cmt_compaction_request request = {
-        .blockstore_cookie = {of_blocks.bytes, of_blocks.size},
-        .state_cookie = {of_states.bytes, of_states.size},
-        .label = CMT_COMPACT_LABEL_PRUNE,
-        .blockstore = &r->blocks.touched,
-        .state = &r->states.touched,
-        .deleted_keys = r->blocks.deletes + r->states.deletes,
-        .heights = r->blocks.base - r->blocks.base_before,
-    };
-    cmt_compact_after_prune(&handover, &request, NULL);
+    cmt_prune_hand_over(&handover, &executor->ledger, r);
     cmt_blockexec__at(executor, CMT_FAIL_AFTER_COMPACTION);
+}
+
+cmt_status cmt_block_executor_recover_compaction(cmt_block_executor *executor,
+                                                 int64_t initial_height, cmt_compact_flight *flight,
+                                                 cmt_compact_journal *journal, cmt_error *err)
+{
+    const cmt_block_executor_options *o = &executor->options;
+    const cmt_prune_stores stores = {o->blocks, o->blocks_db, o->states, o->states_db};
+    return cmt_prune_ledger_open(&stores, initial_height, flight, journal, &executor->ledger, err);
 }
 
 /* ---- the prune of both ------------------------------------------------------------------- */
@@ -158,8 +154,7 @@ static cmt_status prune_stores(cmt_block_executor *executor, const cmt_chain_sta
     cmt_status st = cmt_stores_prune(executor->options.blocks, executor->options.states, &request,
                                      &options, r, err);
     if (st == CMT_OK) {
-        if (executor->has_marks)
-            cmt_prune_marks_advance(&executor->marks, &request, r);
+        cmt_prune_ledger_advance(&executor->ledger, &request, r);
         return st;
     }
     return cmt_error_prefix(

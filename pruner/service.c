@@ -260,7 +260,7 @@ static cmt_status join_locked(cmt_prune_service *s, int64_t wait_ns, cmt_error *
     const struct timespec deadline = real_deadline(wait_ns);
     int failed = 0;
     if (is_called_by_itself(s))
-        return cmt_error_set(err, CMT_INVALID, "a prune service cannot wait for itself");
+        return cmt_error_set(err, CMT_DEADLOCK, "a prune service cannot wait for itself");
     while (s->has_thread && s->state != CMT_PRUNER__STOPPED && failed != ETIMEDOUT)
         failed = wait_ns < 0 ? pthread_cond_wait(&s->changed, &s->lock)
                              : pthread_cond_timedwait(&s->changed, &s->lock, &deadline);
@@ -294,7 +294,7 @@ cmt_status cmt_prune_service_free(cmt_prune_service **service)
     const bool by_itself = is_called_by_itself(s);
     pthread_mutex_unlock(&s->lock);
     if (by_itself)
-        return CMT_INVALID;
+        return CMT_DEADLOCK;
     cmt_prune_service_stop(s);
     (void)(cmt_prune_service_join(s, -1, &ignored) == CMT_OK); /* or there was none */
     destroy(s);
@@ -302,7 +302,8 @@ cmt_status cmt_prune_service_free(cmt_prune_service **service)
     return CMT_OK;
 }
 
-cmt_status cmt_prune_service_round(cmt_prune_service *s, cmt_error *err)
+/* Take the place of the thread. */
+static cmt_status begin_round(cmt_prune_service *s, cmt_error *err)
 {
     pthread_mutex_lock(&s->lock);
     const bool busy = has_worker(s) || s->in_round;
@@ -312,13 +313,35 @@ cmt_status cmt_prune_service_round(cmt_prune_service *s, cmt_error *err)
         s->caller = pthread_self();
     }
     pthread_mutex_unlock(&s->lock);
-    if (busy)
-        return cmt_error_set(err, CMT_BUSY, "the prune service is at work already");
-    cmt_pruner__service_round(s);
+    return busy ? cmt_error_set(err, CMT_BUSY, "the prune service is at work already") : CMT_OK;
+}
+
+static void end_round(cmt_prune_service *s)
+{
     pthread_mutex_lock(&s->lock);
     s->in_round = false;
     pthread_mutex_unlock(&s->lock);
+}
+
+cmt_status cmt_prune_service_round(cmt_prune_service *s, cmt_error *err)
+{
+    CMT_TRY(begin_round(s, err));
+    cmt_pruner__service_round(s);
+    end_round(s);
     return CMT_OK;
+}
+
+cmt_status cmt_prune_service_recover_compaction(cmt_prune_service *s, cmt_db *blocks_db,
+                                                cmt_db *states_db, int64_t initial_height,
+                                                cmt_compact_flight *flight,
+                                                cmt_compact_journal *journal, cmt_error *err)
+{
+    const cmt_prune_stores stores = {s->options.blocks, blocks_db, s->options.states, states_db};
+    CMT_TRY(begin_round(s, err));
+    cmt_status st =
+        cmt_prune_ledger_open(&stores, initial_height, flight, journal, &s->ledger, err);
+    end_round(s);
+    return st;
 }
 
 void cmt_prune_service_get_stats(cmt_prune_service *s, cmt_prune_service_stats *out)

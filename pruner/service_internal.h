@@ -45,6 +45,7 @@ struct cmt_prune_service {
     uint64_t wakes;
     cmt_prune_service_stats stats;
     /* of the round */
+    cmt_prune_ledger ledger;
     cmt_pruner__loop blocks;
     cmt_pruner__loop results;
 };

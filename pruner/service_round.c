@@ -33,13 +33,6 @@ static void note_failure(cmt_prune_service *s, cmt_status status, const char *ev
         cmt_pruner__service_failed(s, event, failure);
 }
 
-/* What was deleted is deleted, also by a prune that failed. */
-static void hand_over(const cmt_prune_service *s, const cmt_compaction_request *request)
-{
-    if (s->options.handover != NULL)
-        cmt_compact_after_prune(s->options.handover, request, NULL);
-}
-
 /* ---- how far --------------------------------------------------------------------------------- */
 
 /* Who has a say; false: one of them cannot be asked. */
@@ -96,6 +89,8 @@ static cmt_status prune_stores(cmt_prune_service *s, const cmt_state *state, int
     const cmt_erase_options options = {.progress = &progress};
     cmt_status st =
         cmt_stores_prune(s->options.blocks, s->options.states, &request, &options, r, err);
+    if (st == CMT_OK)
+        cmt_prune_ledger_advance(&s->ledger, &request, r);
     if (st == CMT_OK || st == CMT_CANCELLED)
         return st;
     return cmt_error_prefix(err, st, "failed to prune %s to height %" PRId64,
@@ -138,14 +133,7 @@ static void prune_to(cmt_prune_service *s, const cmt_state *state, const cmt_pru
     if (st != CMT_OK)
         note_failure(s, st, "failed to prune blocks", &err);
     s->blocks.again = st != CMT_OK;
-    const cmt_compaction_request request = {
-        .trigger = CMT_COMPACT_LABEL_PRUNE,
-        .blockstore = &r.blocks.touched,
-        .state = &r.states.touched,
-        .deleted_keys = r.blocks.deletes + r.states.deletes,
-        .heights = r.blocks.base - r.blocks.base_before,
-    };
-    hand_over(s, &request);
+    cmt_prune_hand_over(s->options.handover, &s->ledger, &r);
     cmt_stores_prune_result_free(&r);
 }
 
@@ -186,13 +174,13 @@ static cmt_status prune_results_to(cmt_prune_service *s, const cmt_state *state,
     cmt_status st = cmt_state_store_prune_results(s->options.states, retain,
                                                   state->last_block_height + 2, &options, r, err);
     const cmt_compaction_request request = {
-        .trigger = CMT_COMPACT_LABEL_PRUNE,
+        .label = CMT_COMPACT_LABEL_PRUNE,
         .state = &r->touched,
         .deleted_keys = r->deletes,
         .heights = r->pruned,
     };
-    if (st != CMT_OK || r->pruned > 0)
-        hand_over(s, &request);
+    if (s->options.handover != NULL && (st != CMT_OK || r->pruned > 0))
+        cmt_compact_after_prune(s->options.handover, &request, NULL);
     return st;
 }
 

@@ -26,7 +26,7 @@
  * THREADS.  All calls from any thread at any time, cmt_prune_service_free() excepted.  The stores are used beside whoever
  * saves and loads: over databases with CMT_DB_SHARED only.  No lock is held while an engine, a hook or a logger is called,
  * but the one of the retain heights, while one is put.  Hooks run on the service's thread and may call all but
- * cmt_prune_service_join() and _free(), which would wait for themselves: CMT_INVALID.  The thread blocks all signals.
+ * cmt_prune_service_join() and _free(), which would wait for themselves: CMT_DEADLOCK.  The thread blocks all signals.
  *
  * Source: state/pruner.go
  */
@@ -34,7 +34,7 @@
 #define CMTSTORE_PRUNER_SERVICE_H
 
 #include "cmtstore/compactor_fallback.h"
-#include "cmtstore/pruner.h"
+#include "cmtstore/pruner_ledger.h"
 #include "cmtstore/state_retain.h"
 
 #ifdef __cplusplus
@@ -87,8 +87,14 @@ typedef struct cmt_prune_service_options {
 CMT_API CMT_MUST_CHECK cmt_status cmt_prune_service_new(const cmt_prune_service_options *options,
                                                         cmt_prune_service **out, cmt_error *err);
 
+/** As cmt_prune_ledger_open(), for what the service's prunes hand on.  Before the first round.
+ *  @retval CMT_BUSY  the service's thread runs, or a round */
+CMT_API CMT_MUST_CHECK cmt_status cmt_prune_service_recover_compaction(
+    cmt_prune_service *service, cmt_db *blocks_db, cmt_db *states_db, int64_t initial_height,
+    cmt_compact_flight *flight, cmt_compact_journal *journal, cmt_error *err);
+
 /** Stop, wait for the thread, release.  NULL, or one to NULL, is fine.
- *  @retval CMT_INVALID  called from a hook: nothing was done */
+ *  @retval CMT_DEADLOCK  called from a hook: nothing was done */
 CMT_API cmt_status cmt_prune_service_free(cmt_prune_service **service);
 
 /** Start the thread.  The first round begins at once.
@@ -110,7 +116,7 @@ CMT_API bool cmt_prune_service_is_running(cmt_prune_service *service);
  * @param wait_ns  0: do not wait; negative: however long it takes (so stop first)
  * @retval CMT_NOT_FOUND  there is none to be joined (no message)
  * @retval CMT_BUSY       it has not left in time, and can be joined still
- * @retval CMT_INVALID    called from a hook
+ * @retval CMT_DEADLOCK   called from a hook
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_prune_service_join(cmt_prune_service *service,
                                                          int64_t wait_ns, cmt_error *err);

@@ -23,6 +23,7 @@ typedef struct listening {
     uint64_t deleted;
     size_t block_ranges;
     size_t state_ranges;
+    size_t cookies;
     atomic_llong clock_ns;
     atomic_llong wall;
 } listening;
@@ -82,6 +83,8 @@ static inline cmt_enqueue_result on_work(void *context, const cmt_compaction_req
     host.deleted += request->deleted_keys;
     host.block_ranges += request->blockstore != NULL ? request->blockstore->count : 0;
     host.state_ranges += request->state != NULL ? request->state->count : 0;
+    host.cookies += request->blockstore_cookie.size > 0;
+    host.cookies += request->state_cookie.size > 0;
     pthread_mutex_unlock(&host.lock);
     return CMT_ENQUEUED;
 }

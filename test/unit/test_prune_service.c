@@ -411,6 +411,33 @@ START_TEST(a_stop_ends_a_prune_between_two_batches)
 }
 END_TEST
 
+/* Ranges that a flight has to be told of after a start. */
+static uint64_t recovered(cmt_compact_journal *journal)
+{
+    const cmt_compactor_target target = {.blockstore = chain.block_db, .state = chain.state_db};
+    cmt_compact_flight *flight;
+    MUST(cmt_compact_flight_new(&target, NULL, &flight, &error));
+    MUST(cmt_prune_service_recover_compaction(service, chain.block_db, chain.state_db, 1, flight,
+                                              journal, &error));
+    const cmt_compact_counts counts = cmt_compact_flight_counts(flight);
+    cmt_compact_flight_free(flight);
+    return counts.remembered_blockstore + counts.remembered_state;
+}
+
+START_TEST(what_was_not_compacted_is_found_again_after_a_restart)
+{
+    open_chain(CMT_RELEASE_0_38, 60);
+    open_service();
+    set(CMT_RETAIN_APPLICATION, 20);
+    round_once();
+    ck_assert_uint_eq(host.cookies, 0); /* it was not told where compaction stands */
+    ck_assert_uint_gt(recovered(NULL), 0);
+    set(CMT_RETAIN_APPLICATION, 30);
+    round_once();
+    ck_assert_uint_eq(host.cookies, 2);
+}
+END_TEST
+
 START_TEST(a_service_needs_databases_that_threads_may_share)
 {
     open_recorded(10);
@@ -440,6 +467,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, states_that_could_not_be_pruned_are_pruned_by_the_next_round);
     tcase_add_test(tc, what_another_process_could_not_finish_the_first_round_does);
     tcase_add_test(tc, a_stop_ends_a_prune_between_two_batches);
+    tcase_add_test(tc, what_was_not_compacted_is_found_again_after_a_restart);
     tcase_add_test(tc, a_service_needs_databases_that_threads_may_share);
 }
 
