@@ -26,7 +26,8 @@ byte work[2]; /* begun and not done */
 mtype state = NEW;
 bool in_flight; /* the worker has the flag */
 bool stop_wish; /* CMT_COMPACTOR__STOP_WORKER */
-byte tellers; /* of a stop, to the engines */
+bool must_tell; /* the engines of a stop: the stopper is to */
+bool stopper_leaves;
 bool has_thread; /* to be joined */
 byte references; /* on the handle's memory */
 chan queue = [4] of { byte }; /* tasks: which databases, bit by bit; no two alike */
@@ -36,7 +37,8 @@ chan queue = [4] of { byte }; /* tasks: which databases, bit by bit; no two alik
 #define NOW 1
 #define HOST 2
 #define FRIEND 3
-bool asleep[4];
+#define STOPPER 4
+bool asleep[5];
 
 /* ---- guarded by the databases' own locks ----------------------------------------------------- */
 
@@ -51,9 +53,10 @@ byte owed[2]; /* requests whose keys are not compacted yet */
 byte began[2]; /* of these, asked for before the work that is under way */
 byte inside; /* compactions between taking and giving back */
 bool closed[2]; /* the engine */
+bool cancelled; /* the engines have been told to stop */
 bool freed; /* the handle's memory */
 byte joins; /* threads joined, of the worker that was started last */
-byte callers_left = 3; /* producers and compact_now */
+byte callers_left = 2; /* producers and compact_now */
 byte failures_left = FAILURES;
 bool finished; /* the host has come to its end */
 
@@ -61,7 +64,8 @@ bool finished; /* the host has come to its end */
 #define check() assert(nothing_lost)
 
 inline broadcast() {
-    asleep[WORKER] = false; asleep[NOW] = false; asleep[HOST] = false; asleep[FRIEND] = false
+    asleep[WORKER] = false; asleep[NOW] = false; asleep[HOST] = false; asleep[FRIEND] = false;
+    asleep[STOPPER] = false
 }
 
 /* ---- compacting: cmt_compactor__run() -------------------------------------------------------- */
@@ -172,6 +176,9 @@ proctype producer(byte mask) {
     }
 }
 
+/* What the worker was told is over with the worker's own work. */
+#define nobody_stops_us() assert(!stop_wish && !cancelled)
+
 /* ---- compact_now: on the caller's thread ----------------------------------------------------- */
 
 proctype compact_now() {
@@ -199,9 +206,8 @@ look:
     fi;
 compact:
     begin_work(3); /* all that is remembered */
-    assert(!stop_wish); /* what the worker was told is over with the worker's own work */
-    if :: work[STATE] > 0 -> slice(STATE, failed) :: else fi;
-    if :: work[BLOCKS] > 0 -> slice(BLOCKS, failed) :: else fi;
+    if :: work[STATE] > 0 -> nobody_stops_us(); slice(STATE, failed) :: else fi;
+    if :: work[BLOCKS] > 0 -> nobody_stops_us(); slice(BLOCKS, failed) :: else fi;
     put_back();
     release();
 let_be:
@@ -212,16 +218,48 @@ let_be:
 
 #define stops (state != RUNNING || stop_wish)
 
-inline worker_leaves_flight() {
-    atomic { in_flight = false };
-#ifndef BUG_TELLERS_LEFT
-    atomic { tellers == 0 };
+/* cmt_compactor__tell_engines(): without the mutex.  Whoever tells looks again behind it. */
+inline tell_engines(wish) {
+    do
+    :: atomic { wish = stop_wish; assert(!closed[STATE] && !closed[BLOCKS]) };
+       cancelled = wish;
+       atomic {
+        if :: stop_wish == wish -> wish = false; break :: else fi
+       }
+    od
+}
+
+proctype stopper() {
+    bool wish;
+    do
+    :: atomic {
+        if
+        :: stopper_leaves -> break
+        :: !stopper_leaves && must_tell -> skip
+        :: else -> asleep[STOPPER] = true
+        fi
+       };
+       if
+       :: asleep[STOPPER] -> !asleep[STOPPER]
+       :: else -> tell_engines(wish); atomic { assert(!freed); must_tell = false; broadcast() }
+       fi
+    od;
+    stopper_leaves = false /* as its join sees it */
+}
+
+/* The worker's own stop ends with the work that it was meant for, before anybody else can have the flag. */
+inline worker_leaves_flight(wish) {
+    atomic {
+        in_flight = false;
+#ifndef BUG_TOLD_TOO_LATE
+        !must_tell;
 #endif
+        wish = stop_wish;
 #ifndef BUG_STOP_LEFT
-    stop_wish = false
-#else
-    skip
+        stop_wish = false
 #endif
+    };
+    if :: wish -> tell_engines(wish) :: else fi
 }
 
 /* Databases first, then the handle: whoever waits may close or free. */
@@ -244,6 +282,7 @@ proctype worker() {
     byte mask;
     bool failed;
     bool stopped;
+    bool wish;
 go_on:
     /* decide_locked(): a task is taken with the flag, not before. */
 #ifdef BUG_FLAG_NOT_ATOMIC
@@ -303,7 +342,7 @@ compact:
     :: else
     fi;
     put_back();
-    worker_leaves_flight();
+    worker_leaves_flight(wish);
 #ifdef BUG_KEPT_ON_ERROR
     if :: failed -> skip :: else -> release() fi;
 #else
@@ -318,6 +357,10 @@ compact:
         goto go_on
     };
 let_go:
+#ifndef BUG_STOPPER_LEFT
+    atomic { stopper_leaves = true; broadcast() };
+    !stopper_leaves;
+#endif
     worker_lets_go(STATE);
     worker_lets_go(BLOCKS);
     atomic {
@@ -344,31 +387,27 @@ inline start() {
             has_thread = true;
             joins = 0;
             references++;
+#ifdef STOPS
+            run stopper();
+#endif
             run worker()
         :: else
         fi
     }
 }
 
-inline stop(must_tell) {
+/* Never waits: the engines are told by the stopper. */
+inline stop() {
     atomic {
         assert(!freed);
-        must_tell = false;
         if
         :: state == RUNNING ->
             state = STOPPING;
-            if :: in_flight -> stop_wish = true; tellers++; must_tell = true :: else fi;
+            if :: in_flight -> stop_wish = true; must_tell = true :: else fi;
             broadcast()
         :: else
         fi
-    };
-    if
-    :: must_tell ->
-        assert(!closed[STATE] && !closed[BLOCKS]); /* the engines are told without the mutex */
-        atomic { assert(!freed); tellers--; broadcast() }
-    :: else
-    fi;
-    must_tell = false
+    }
 }
 
 /* Of several callers one gets the thread. */
@@ -402,8 +441,8 @@ inline join(me, got) {
     fi
 }
 
-inline free_handle(must_tell) {
-    stop(must_tell);
+inline free_handle() {
+    stop();
     atomic {
         has_thread = false; /* detached, if it was not joined */
 #ifdef BUG_FREED_AT_ONCE
@@ -415,11 +454,11 @@ inline free_handle(must_tell) {
 }
 
 /* cmt_db_shutdown(): tell who uses it, wait until nobody does, close. */
-inline shutdown(d, must_tell) {
+inline shutdown(d) {
     closing[d] = true;
     if
     :: atomic { listed[d] -> telling[d] = true };
-       stop(must_tell);
+       stop();
        telling[d] = false
     :: !listed[d]
     fi;
@@ -437,7 +476,7 @@ proctype friend(bool joins_too) {
     bool got;
     if
     :: joins_too -> join(FRIEND, got)
-    :: else -> stop(got)
+    :: else -> stop()
     fi;
     atomic { friend_left = true; joins_too = false }
 }
@@ -447,22 +486,20 @@ proctype friend(bool joins_too) {
 /* STOPS: everything that ends in a close.  Otherwise: started, and left alone. */
 active proctype host() {
 #ifdef STOPS
-    bool must_tell;
     bool got;
     bool has_handle;
 #endif
     atomic {
         references = 1;
-        run producer(3); run producer(0);
+        run producer(3); run compact_now();
 #ifndef STOPS
-        run producer(3); callers_left++;
+        run producer(3); run producer(0); callers_left = 4
 #endif
-        run compact_now()
     };
     start(); /* requests may have come before */
 #ifdef STOPS
     if
-    :: stop(must_tell);
+    :: stop();
        run friend(true);
        join(HOST, got);
        atomic { friend_left; friend_left = false };
@@ -471,14 +508,14 @@ active proctype host() {
     fi;
     callers_left == 0; /* nobody uses a handle that is freed, or a database that is closed */
     if
-    :: stop(must_tell); join(HOST, got); free_handle(must_tell)
-    :: free_handle(must_tell) /* without join: it only signals */
+    :: stop(); join(HOST, got); free_handle()
+    :: free_handle() /* without join: it only signals */
     :: run friend(false); has_handle = true /* both stop it, and it is freed last */
     fi;
-    shutdown(STATE, must_tell);
-    shutdown(BLOCKS, must_tell);
+    shutdown(STATE);
+    shutdown(BLOCKS);
     if
-    :: has_handle -> friend_left; join(HOST, got); free_handle(must_tell)
+    :: has_handle -> friend_left; join(HOST, got); free_handle()
     :: else
     fi;
     atomic { freed; has_handle = false };
