@@ -168,7 +168,9 @@ void cmt_compactor__poll(cmt_compactor *compactor)
         tasks[count - 1].databases |= bits[i];
     }
     pthread_mutex_lock(&compactor->flight->lock);
-    for (size_t i = 0; i < count; i++) /* where there is no room others are at work */
+    if (compactor->queue.count > 0)
+        count = 0; /* somebody asked meanwhile; what that leaves the next poll finds */
+    for (size_t i = 0; i < count; i++)
         compactor->stats.polls +=
             cmt_compactor__queue_add(&compactor->queue, &tasks[i]) == CMT_ENQUEUED;
     add_rewrites_locked(compactor);
