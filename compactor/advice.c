@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmtstore/db_rewrite.h"
+
 #include "background_internal.h"
 #include "slices.h"
 
@@ -107,6 +109,8 @@ void cmt_compactor__advise(cmt_compactor *compactor, cmt_compactor__job *job,
 
 /* ---- polls ----------------------------------------------------------------------------------- */
 
+static const unsigned bits[CMT_COMPACTOR__STORES] = {CMT_COMPACT_STATE, CMT_COMPACT_BLOCKSTORE};
+
 static cmt_compactor__task task_of(const cmt_schedule_decision *decision)
 {
     cmt_compactor__task task = {
@@ -119,10 +123,39 @@ static cmt_compactor__task task_of(const cmt_schedule_decision *decision)
     return task;
 }
 
+/* A rewrite that somebody asked for when there was no room in the queue. */
+static void add_rewrites_locked(cmt_compactor *compactor)
+{
+    cmt_compactor__task task = {.kind = CMT_COMPACT_KIND_REWRITE, .is_due = true};
+    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
+        if (compactor->flight->stores[i].wants_rewrite)
+            task.databases |= bits[i];
+    for (size_t i = 0; i < compactor->queue.count; i++)
+        if (compactor->queue.tasks[i].kind == CMT_COMPACT_KIND_REWRITE)
+            return;
+    snprintf(task.label, sizeof task.label, "%s", CMT_COMPACT_LABEL_MANUAL);
+    if (task.databases != 0)
+        compactor->stats.polls +=
+            cmt_compactor__queue_add(&compactor->queue, &task) == CMT_ENQUEUED;
+}
+
+/* A new database that has stood the test of time needs no backup. */
+static void expire_backups(const cmt_compactor *compactor)
+{
+    const cmt_compact_flight *flight = compactor->flight;
+    const int64_t keep_ns = compactor->options.backup_keep_ns;
+    for (size_t i = 0; i < CMT_COMPACTOR__STORES && keep_ns > 0; i++) {
+        const char *dir = flight->stores[i].dir;
+        cmt_error err = CMT_ERROR_INIT;
+        if (dir != NULL && cmt_db_rewrite_expire(dir, keep_ns, cmt_compactor__wall_ns(flight), NULL,
+                                                 &err) != CMT_OK)
+            cmt_compactor__log_error(flight->options.logger, "remove an old backup ", &err);
+    }
+}
+
 /* One task for both if the same has made them due, so that they take turns. */
 void cmt_compactor__poll(cmt_compactor *compactor)
 {
-    static const unsigned bits[CMT_COMPACTOR__STORES] = {CMT_COMPACT_STATE, CMT_COMPACT_BLOCKSTORE};
     cmt_compactor__task tasks[CMT_COMPACTOR__STORES];
     size_t count = 0;
     for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++) {
@@ -138,5 +171,8 @@ void cmt_compactor__poll(cmt_compactor *compactor)
     for (size_t i = 0; i < count; i++) /* where there is no room others are at work */
         compactor->stats.polls +=
             cmt_compactor__queue_add(&compactor->queue, &tasks[i]) == CMT_ENQUEUED;
+    add_rewrites_locked(compactor);
     pthread_mutex_unlock(&compactor->flight->lock);
+    expire_backups(compactor);
+    cmt_compactor__durable_flush(compactor);
 }

@@ -24,6 +24,7 @@ void cmt_compactor_defaults(cmt_compactor_options *out)
         .pause_ns = PAUSE_NS,
         .poll_ns = POLL_NS,
     };
+    out->backup_keep_ns = 7 * 86400 * (1000 * MS_NS);
     cmt_schedule_defaults(&out->schedule);
 }
 
@@ -79,12 +80,17 @@ cmt_status cmt_compactor_new(cmt_compact_flight *flight, const cmt_compactor_opt
         compactor->flight = flight;
         compactor->references = 1;
         set_options(compactor, options);
-        st = cmt_compactor__queue_init(&compactor->queue, compactor->options.queue_size, err);
+        st = cmt_compactor__queue_init(&compactor->queue, compactor->options.queue_size,
+                                       CMT_JOURNAL_OPEN, err);
+        if (st == CMT_OK)
+            st = cmt_compactor__durable_load(compactor, err);
     }
     if (st == CMT_OK) {
         *out = compactor;
         return CMT_OK;
     }
+    if (compactor != NULL)
+        cmt_compactor__queue_fini(&compactor->queue);
     free(compactor);
     unclaim(flight);
     return st;
@@ -117,28 +123,16 @@ static cmt_status fail_deadlock(cmt_error *err)
 
 /* ---- stop ------------------------------------------------------------------------------------ */
 
-/* True: the engines are to hear of it, by tell(). */
-static bool stop_locked(cmt_compactor *compactor)
+static void stop_locked(cmt_compactor *compactor)
 {
     if (compactor->state != CMT_COMPACTOR_RUNNING)
-        return false;
+        return;
     compactor->state = CMT_COMPACTOR_STOPPING;
     if (compactor->in_flight) {
         atomic_fetch_or(&compactor->flight->stopped, CMT_COMPACTOR__STOP_WORKER);
-        compactor->tellers++;
+        compactor->must_tell = true;
     }
     pthread_cond_broadcast(&compactor->flight->changed);
-    return compactor->in_flight;
-}
-
-/* The worker waits for this, and holds the databases until then. */
-static void tell(cmt_compactor *compactor)
-{
-    cmt_compactor__tell_engines(compactor->flight);
-    pthread_mutex_lock(&compactor->flight->lock);
-    compactor->tellers--;
-    pthread_cond_broadcast(&compactor->flight->changed);
-    pthread_mutex_unlock(&compactor->flight->lock);
 }
 
 cmt_status cmt_compactor_stop(cmt_compactor *compactor)
@@ -148,10 +142,8 @@ cmt_status cmt_compactor_stop(cmt_compactor *compactor)
     if (cmt_compactor__is_foreign(compactor->flight))
         return CMT_FORKED;
     pthread_mutex_lock(&compactor->flight->lock);
-    bool must_tell = stop_locked(compactor);
+    stop_locked(compactor);
     pthread_mutex_unlock(&compactor->flight->lock);
-    if (must_tell)
-        tell(compactor);
     return CMT_OK;
 }
 
@@ -176,7 +168,8 @@ cmt_status cmt_compactor_free(cmt_compactor **handle)
         return CMT_FORKED;
     pthread_mutex_lock(&flight->lock);
     bool from_hook = cmt_compactor__is_worker_locked(compactor);
-    bool must_tell = !from_hook && stop_locked(compactor);
+    if (!from_hook)
+        stop_locked(compactor);
     bool has_thread = !from_hook && compactor->has_thread;
     const pthread_t thread = compactor->thread;
     compactor->has_thread = compactor->has_thread && from_hook;
@@ -184,8 +177,6 @@ cmt_status cmt_compactor_free(cmt_compactor **handle)
     if (from_hook)
         return CMT_DEADLOCK;
     *handle = NULL;
-    if (must_tell)
-        tell(compactor);
     if (has_thread)
         pthread_detach(thread);
     cmt_compactor__drop(compactor);

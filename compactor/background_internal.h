@@ -3,8 +3,9 @@
  * The background compactor as its own files see it.
  *
  *   background.c  the handle       try_enqueue ─▶ queue ─▶ worker.c ─▶ cmt_compactor__run() ─▶ handler.c
- *   enqueue.c     into the queue                             │ asks                              │ alone changes what
- *   advice.c      the schedule asked                     advice.c                                ▼ came of it
+ *   start.c       the thread                                 │ asks                              │ alone changes what
+ *   enqueue.c     into the queue                         advice.c: the schedule                  ▼ came of it
+ *   look.c        what it tells of itself                                                   durable.c: the journal
  */
 #ifndef CMT_COMPACTOR_BACKGROUND_INTERNAL_H
 #define CMT_COMPACTOR_BACKGROUND_INTERNAL_H
@@ -21,15 +22,18 @@ struct cmt_compactor {
     cmt_compactor_state state;
     bool start_failed;
     bool engine_failed;
-    bool died;        /* the worker did not leave by itself */
-    bool in_flight;   /* its own work has the flag */
-    unsigned tellers; /* of a stop, to the engines; the worker waits for them */
-    bool has_thread;  /* to be joined */
+    bool died;       /* the worker did not leave by itself */
+    bool in_flight;  /* its own work has the flag */
+    bool must_tell;  /* the engines of a stop: the stopper is to; the worker waits for it */
+    bool has_thread; /* to be joined */
     pthread_t thread;
+    pthread_t stopper;
+    bool stopper_leaves;
     unsigned long worker; /* its thread, while it runs; 0 */
     cmt_compactor__queue queue;
     cmt_compactor__task task; /* that runs */
     int64_t poll_at_ns;
+    size_t seen; /* results of the flight that the journal knows of */
     bool has_last;
     cmt_compact_report last;   /* of the newest task */
     cmt_compact_report result; /* of the newest task of this worker */
@@ -42,12 +46,15 @@ struct cmt_compactor {
 void cmt_compactor__drop(cmt_compactor *compactor);
 bool cmt_compactor__is_worker_locked(const cmt_compactor *compactor);
 /** What cmt_db_shutdown() calls. */
-bool cmt_compactor__on_shutdown(void *compactor);
+bool cmt_compactor__on_shutdown(void *context);
 /** Give back the databases of the first so many stores. */
 void cmt_compactor__let_go(cmt_compactor *compactor, size_t stores);
 
+/** End the stopper's thread. */
+void cmt_compactor__end_stopper(cmt_compactor *compactor);
+
 /** The body of the worker's thread. */
-void *cmt_compactor__work(void *compactor);
+void *cmt_compactor__work(void *argument);
 
 /** What the schedule says of one store. */
 typedef struct cmt_compactor__advice {
@@ -68,5 +75,24 @@ void cmt_compactor__handle(cmt_compactor *compactor, cmt_status status, unsigned
                            const cmt_compact_report *report);
 
 bool cmt_compactor__is_manual(const char *label);
+
+/* ---- the journal; without one each of these does nothing and succeeds -------------------------- */
+
+/** Take over what the journal knows: times, counters, open jobs. */
+CMT_MUST_CHECK cmt_status cmt_compactor__durable_load(cmt_compactor *compactor, cmt_error *err);
+/** Add to the counters what a task says was deleted.  No I/O. */
+void cmt_compactor__durable_note(cmt_compactor *compactor, const cmt_compactor__task *task);
+/** The worker's task is about to run: durable on return. */
+CMT_MUST_CHECK cmt_status cmt_compactor__durable_begin(cmt_compactor *compactor,
+                                                       const cmt_compactor__job *job,
+                                                       cmt_error *err);
+/** It has ended: `to` is what becomes of its job.  Failures are logged. */
+void cmt_compactor__durable_end(cmt_compactor *compactor, cmt_job_status to,
+                                const cmt_compact_report *report);
+/** Is there a result that the journal does not know of? */
+bool cmt_compactor__has_news_locked(const cmt_compactor *compactor);
+/** What others have finished in these databases. */
+void cmt_compactor__durable_catch_up(cmt_compactor *compactor);
+void cmt_compactor__durable_flush(cmt_compactor *compactor);
 
 #endif

@@ -15,7 +15,7 @@ const char *cmt_enqueue_result_name(cmt_enqueue_result result)
 
 const char *cmt_compact_kind_name(cmt_compact_kind kind)
 {
-    static const char *const names[] = {"ranges", "full"};
+    static const char *const names[] = {"ranges", "full", "rewrite"};
     return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : "unknown";
 }
 

@@ -40,6 +40,8 @@ typedef struct cmt_compactor__store {
     int64_t finished_wall_ns; /* end of the last one that finished; 0: never */
     int64_t failed_wall_ns;   /* end of the last one, if it failed */
     uint32_t failures;        /* in a row */
+    bool wants_rewrite;       /* asked for and not begun */
+    bool rewriting;           /* begun and not done */
     bool has_rest;            /* the last compaction was cut short */
     bool has_ended;           /* one came to its end, well or not */
     int64_t ended_ns;
@@ -159,9 +161,12 @@ void cmt_compactor__abandon(cmt_compact_flight *flight);
 typedef struct cmt_compactor__side {
     cmt_compactor__store *store;
     cmt_compact_result *result;
-    bool active;           /* has slices before it */
+    bool active;   /* has slices before it */
+    bool rewrites; /* instead of slices */
+    bool was_rewritten;
     bool cancelled;        /* the engine says so */
     cmt_error failure;     /* CMT_OK: none */
+    cmt_db_stats before;   /* all zero: not read */
     uint64_t deleted_keys; /* asked for when it began; so are the next two */
     int64_t heights;
     cmt_compact_cookie cookie;
@@ -189,9 +194,17 @@ CMT_MUST_CHECK cmt_status cmt_compactor__check_space(const cmt_compact_flight *f
 void cmt_compactor__announce(const cmt_compactor__flow *flow);
 /** Put back what is not done, write results and counters, log the end. */
 CMT_MUST_CHECK cmt_status cmt_compactor__conclude(cmt_compactor__flow *flow, cmt_error *err);
-/** Read sizes into the result, before or after. */
-CMT_MUST_CHECK cmt_status cmt_compactor__measure(const cmt_compactor__side *side, bool after,
-                                                 cmt_error *err);
+/** A part of a whole, 0..1; of nothing 0. */
+double cmt_compactor__share(uint64_t part, uint64_t whole);
+/** Read figures into the result. */
+CMT_MUST_CHECK cmt_status cmt_compactor__measure_before(cmt_compactor__side *side, cmt_error *err);
+void cmt_compactor__measure_after(const cmt_compactor__side *side);
+
+/** Does anybody want this to stop?  The host is told how far `side` is. */
+bool cmt_compactor__is_stopped(cmt_compactor__flow *flow, const cmt_compactor__side *side);
+/** Write the database of @p side anew. */
+CMT_MUST_CHECK cmt_status cmt_compactor__rewrite(cmt_compactor__flow *flow,
+                                                 cmt_compactor__side *side);
 
 /**
  * The body of cmt_compact_fallback_run().

@@ -15,25 +15,6 @@ static const char *label_of(const cmt_compactor__job *job)
     return cmt_compactor__label_of(job->request);
 }
 
-/* ---- figures --------------------------------------------------------------------------------- */
-
-cmt_status cmt_compactor__measure(const cmt_compactor__side *side, bool after, cmt_error *err)
-{
-    cmt_db_stats stats;
-    uint64_t tables = 0;
-    uint64_t bytes = 0;
-    CMT_TRY(cmt_db_get_stats(side->store->db, &stats, err));
-    for (size_t level = 0; level < CMT_DB_LEVELS; level++) {
-        tables += stats.tables[level];
-        bytes += stats.table_bytes[level];
-    }
-    bytes += stats.log_bytes;
-    *(after ? &side->result->bytes_after : &side->result->bytes_before) =
-        bytes > 0 ? bytes : stats.memtable_bytes;
-    *(after ? &side->result->tables_after : &side->result->tables_before) = tables;
-    return CMT_OK;
-}
-
 /* ---- the beginning --------------------------------------------------------------------------- */
 
 void cmt_compactor__announce(const cmt_compactor__flow *flow)
@@ -54,7 +35,7 @@ static cmt_compact_outcome outcome_of(const cmt_compactor__flow *flow,
 {
     if (side->failure.code != CMT_OK)
         return CMT_COMPACT_FAILED;
-    if (side->store->work.count == 0)
+    if (side->rewrites ? side->was_rewritten : side->store->work.count == 0)
         return CMT_COMPACT_FINISHED;
     return flow->stopped || side->cancelled ? CMT_COMPACT_STOPPED : CMT_COMPACT_PARTLY;
 }
@@ -70,6 +51,9 @@ static void put_back(cmt_compact_flight *flight, const cmt_compactor__side *side
     cmt_compactor__spans_add_all(&store->remembered, &store->work);
     store->work.count = 0;
     side->result->ranges_left = store->remembered.count;
+    store->wants_rewrite =
+        store->wants_rewrite || (store->rewriting && outcome != CMT_COMPACT_FINISHED);
+    store->rewriting = false;
     store->has_rest = outcome == CMT_COMPACT_PARTLY || outcome == CMT_COMPACT_STOPPED;
     if (outcome == CMT_COMPACT_FINISHED) {
         store->deleted_keys -= side->deleted_keys;
@@ -115,15 +99,11 @@ static void conclude_side(const cmt_compactor__flow *flow, cmt_compactor__side *
 {
     cmt_compact_flight *flight = flow->job->flight;
     cmt_compact_result *result = side->result;
-    cmt_error unread = CMT_ERROR_INIT;
     result->database = side->store->name;
     result->outcome = outcome_of(flow, side);
     result->status = result->outcome == CMT_COMPACT_STOPPED ? CMT_CANCELLED : side->failure.code;
     result->duration_ms = side->spent_ns / MS_NS;
-    if (cmt_compactor__measure(side, true, &unread) != CMT_OK) {
-        result->bytes_after = result->bytes_before;
-        result->tables_after = result->tables_before;
-    }
+    cmt_compactor__measure_after(side);
     describe(flow, side);
     put_back(flight, side);
     cmt_log(flight->options.logger, CMT_LOG_DEBUG,
@@ -202,6 +182,8 @@ void cmt_compactor__abandon(cmt_compact_flight *flight)
         cmt_compactor__store *store = &flight->stores[i];
         cmt_compactor__spans_add_all(&store->remembered, &store->work);
         store->work.count = 0;
+        store->wants_rewrite = store->wants_rewrite || store->rewriting;
+        store->rewriting = false;
     }
     pthread_mutex_unlock(&flight->lock);
     cmt_compact_flight_release(flight);

@@ -31,9 +31,13 @@ static cmt_compactor__task task_of(const cmt_compactor *compactor,
 
 static bool is_disabled(const cmt_compactor *compactor, const cmt_compactor__task *task)
 {
-    const cmt_compactor_options *options = &compactor->options;
-    return options->disabled || (!cmt_compact_role_may(options->schedule.role) &&
-                                 !cmt_compactor__is_manual(task->label));
+    const cmt_compact_role role = compactor->options.schedule.role;
+    if (compactor->options.disabled)
+        return true;
+    if (!cmt_compact_role_may(role) && !cmt_compactor__is_manual(task->label))
+        return true;
+    /* Somebody else writes a replica's databases, and has their files by name. */
+    return role == CMT_ROLE_REPLICA && task->kind == CMT_COMPACT_KIND_REWRITE;
 }
 
 static cmt_enqueue_result add_locked(cmt_compactor *compactor, const cmt_compactor__task *task)
@@ -75,6 +79,7 @@ cmt_enqueue_result cmt_compactor_try_enqueue(cmt_compactor *compactor,
     if (cmt_compactor__is_foreign(flight))
         return CMT_ENQUEUE_FORKED;
     const cmt_compactor__task task = task_of(compactor, request);
+    cmt_compactor__durable_note(compactor, &task);
     pthread_mutex_lock(&flight->lock);
     cmt_compactor__remember_locked(flight, request);
     cmt_enqueue_result result = add_locked(compactor, &task);

@@ -62,22 +62,34 @@ static int64_t delay_ns(const cmt_compactor *compactor, unsigned failures)
 }
 
 /* Stopped by whoever may stop the worker, not by the engine of its own accord. */
-static bool was_stopped_locked(const cmt_compactor *compactor, cmt_status status, unsigned stops)
+static bool was_stopped(const cmt_compactor *compactor, unsigned stops)
 {
-    return status == CMT_CANCELLED && (compactor->state != CMT_COMPACTOR_RUNNING ||
-                                       cmt_compactor__must_stop(compactor->flight, stops));
+    cmt_compact_flight *flight = compactor->flight;
+    pthread_mutex_lock(&flight->lock);
+    bool stopped =
+        compactor->state != CMT_COMPACTOR_RUNNING || cmt_compactor__must_stop(flight, stops);
+    pthread_mutex_unlock(&flight->lock);
+    return stopped;
+}
+
+/* What becomes of the task, in the journal's words. */
+static cmt_job_status judge(const cmt_compactor *compactor, cmt_status status, unsigned stops)
+{
+    if (status == CMT_OK)
+        return CMT_JOB_COMPLETED;
+    return status == CMT_CANCELLED && was_stopped(compactor, stops) ? CMT_JOB_SUBMITTED
+                                                                    : CMT_JOB_FAILED;
 }
 
 /* How long until it is tried again; 0: no failure. */
-static int64_t put_back_locked(cmt_compactor *compactor, cmt_status status, unsigned stops,
-                               int64_t now_ns)
+static int64_t put_back_locked(cmt_compactor *compactor, cmt_job_status to, int64_t now_ns)
 {
     cmt_compactor__task task = compactor->task;
     int64_t wait_ns = 0;
-    if (status == CMT_OK)
+    if (to == CMT_JOB_COMPLETED)
         return 0;
     task.is_due = true;
-    if (!was_stopped_locked(compactor, status, stops)) {
+    if (to == CMT_JOB_FAILED) {
         task.failures++;
         wait_ns = delay_ns(compactor, task.failures);
         if (__builtin_add_overflow(now_ns, wait_ns, &task.not_before_ns))
@@ -115,6 +127,8 @@ void cmt_compactor__handle(cmt_compactor *compactor, cmt_status status, unsigned
     const int64_t now_ns = cmt_compactor__now_ns(flight);
     cmt_compact_report copy = *report;
     cmt_error failure = CMT_ERROR_INIT;
+    const cmt_job_status to = judge(compactor, status, stops);
+    cmt_compactor__durable_end(compactor, to, report);
     const cmt_compactor__store *failed =
         status != CMT_OK ? find_failed(compactor, &copy, &failure) : NULL;
     pthread_mutex_lock(&flight->lock);
@@ -123,7 +137,7 @@ void cmt_compactor__handle(cmt_compactor *compactor, cmt_status status, unsigned
     compactor->result = copy;
     compactor->stats.tasks++;
     compactor->stats.held_back += is_held_back(report);
-    int64_t wait_ns = put_back_locked(compactor, status, stops, now_ns);
+    int64_t wait_ns = put_back_locked(compactor, to, now_ns);
     if (failed != NULL) {
         compactor->engine_failed = true;
         if (compactor->state == CMT_COMPACTOR_RUNNING)

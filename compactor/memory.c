@@ -92,6 +92,8 @@ void cmt_compactor__remember_locked(cmt_compact_flight *flight,
             continue;
         if (ranges != NULL)
             remember_ranges(store, ranges, request);
+        if (request->kind == CMT_COMPACT_KIND_REWRITE)
+            store->wants_rewrite = true;
         if (request->kind == CMT_COMPACT_KIND_FULL)
             cmt_compactor__spans_add(&store->remembered, all);
         remember_cookie(store, i == CMT_COMPACTOR__STATE ? request->state_cookie
@@ -154,6 +156,8 @@ cmt_compact_counts cmt_compactor__counts_locked(const cmt_compact_flight *flight
     cmt_compact_counts counts = flight->counts;
     counts.remembered_blockstore =
         remembered_locked(&flight->stores[CMT_COMPACTOR__BLOCKSTORE]).count;
+    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
+        counts.rewrites_wanted += flight->stores[i].wants_rewrite;
     counts.remembered_state = remembered_locked(&flight->stores[CMT_COMPACTOR__STATE]).count;
     return counts;
 }

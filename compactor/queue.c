@@ -8,11 +8,12 @@
 
 #include "queue.h"
 
-cmt_status cmt_compactor__queue_init(cmt_compactor__queue *queue, size_t size, cmt_error *err)
+cmt_status cmt_compactor__queue_init(cmt_compactor__queue *queue, size_t size, size_t more,
+                                     cmt_error *err)
 {
     /* One more than may wait: for the task that runs, should it be put back. */
-    *queue = (cmt_compactor__queue){.size = size};
-    queue->tasks = calloc(size + 1, sizeof *queue->tasks);
+    *queue = (cmt_compactor__queue){.size = size, .room = size + more + 1};
+    queue->tasks = calloc(queue->room, sizeof *queue->tasks);
     if (queue->tasks == NULL)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a queue of %zu tasks", size);
     return CMT_OK;
@@ -35,6 +36,8 @@ static void join(cmt_compactor__task *waiting, const cmt_compactor__task *task)
     waiting->deleted_keys += task->deleted_keys;
     waiting->heights += task->heights;
     waiting->is_due = waiting->is_due || task->is_due;
+    if (waiting->job == 0)
+        waiting->job = task->job;
     memcpy(waiting->trigger, task->trigger, sizeof waiting->trigger);
 }
 
@@ -52,6 +55,12 @@ cmt_enqueue_result cmt_compactor__queue_add(cmt_compactor__queue *queue,
     return CMT_ENQUEUED;
 }
 
+void cmt_compactor__queue_append(cmt_compactor__queue *queue, const cmt_compactor__task *task)
+{
+    assert(queue->count < queue->room);
+    queue->tasks[queue->count++] = *task;
+}
+
 void cmt_compactor__queue_put_back(cmt_compactor__queue *queue, const cmt_compactor__task *task)
 {
     cmt_compactor__task back = *task;
@@ -61,7 +70,7 @@ void cmt_compactor__queue_put_back(cmt_compactor__queue *queue, const cmt_compac
             join(&back, &like);
             break;
         }
-    assert(queue->count <= queue->size);
+    assert(queue->count < queue->room);
     memmove(queue->tasks + 1, queue->tasks, queue->count * sizeof *queue->tasks);
     queue->tasks[0] = back;
     queue->count++;

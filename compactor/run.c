@@ -15,21 +15,38 @@
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
+static bool is_rewrite(const cmt_compactor__job *job)
+{
+    return job->request != NULL && job->request->kind == CMT_COMPACT_KIND_REWRITE;
+}
+
+static bool has_work_locked(const cmt_compactor__job *job, const cmt_compactor__store *store)
+{
+    return store->remembered.count > 0 || (is_rewrite(job) && store->wants_rewrite);
+}
+
 bool cmt_compactor__has_work(const cmt_compactor__job *job)
 {
     bool found = false;
     pthread_mutex_lock(&job->flight->lock);
     for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
-        found = found || (job->wanted[i] && job->flight->stores[i].remembered.count > 0);
+        found = found || (job->wanted[i] && has_work_locked(job, &job->flight->stores[i]));
     pthread_mutex_unlock(&job->flight->lock);
     return found;
 }
 
 /* From "asked for" to "begun". */
-static void begin_work(cmt_compact_flight *flight, cmt_compactor__side *side)
+static void begin_work(const cmt_compactor__job *job, cmt_compactor__side *side)
 {
+    cmt_compact_flight *flight = job->flight;
     cmt_compactor__store *store = side->store;
     pthread_mutex_lock(&flight->lock);
+    side->active = has_work_locked(job, store);
+    side->rewrites = is_rewrite(job) && store->wants_rewrite;
+    if (side->rewrites) {
+        store->wants_rewrite = false;
+        store->rewriting = true;
+    }
     store->work = store->remembered;
     store->remembered.count = 0;
     store->done = (cmt_compact_done){0};
@@ -37,7 +54,6 @@ static void begin_work(cmt_compact_flight *flight, cmt_compactor__side *side)
     side->heights = store->heights;
     side->cookie = store->cookie;
     pthread_mutex_unlock(&flight->lock);
-    side->active = store->work.count > 0;
 }
 
 static cmt_status look_at_work(cmt_compact_flight *flight, cmt_compactor__side *side)
@@ -45,9 +61,12 @@ static cmt_status look_at_work(cmt_compact_flight *flight, cmt_compactor__side *
     cmt_compactor__store *store = side->store;
     cmt_compactor__spans spans = store->work;
     uint64_t total;
-    CMT_TRY(cmt_compactor__measure(side, false, &side->failure));
+    CMT_TRY(cmt_compactor__measure_before(side, &side->failure));
     CMT_TRY(cmt_compactor__join_near(store->db, &spans, &side->failure));
     CMT_TRY(cmt_compactor__bytes_of(store->db, &spans, &total, &side->failure));
+    side->result->dead_before = cmt_compactor__share(total, side->result->bytes_before);
+    if (side->rewrites)
+        total = side->result->bytes_before;
     pthread_mutex_lock(&flight->lock);
     store->work = spans;
     store->done.total = total;
@@ -65,7 +84,7 @@ static void begin(cmt_compactor__flow *flow, cmt_compact_report *report)
         side->result = cmt_compactor__result_of(report, i);
         if (!flow->job->wanted[i])
             continue;
-        begin_work(flight, side);
+        begin_work(flow->job, side);
         side->result->triggered = side->active;
         side->result->id = side->active ? flight->calls : 0;
     }
@@ -171,7 +190,7 @@ static cmt_status compact_slice(cmt_compactor__flow *flow, cmt_compactor__side *
 static void do_slice(cmt_compactor__flow *flow, cmt_compactor__side *side)
 {
     int64_t since = cmt_compactor__now_ns(flow->job->flight);
-    cmt_status st = compact_slice(flow, side);
+    cmt_status st = side->rewrites ? cmt_compactor__rewrite(flow, side) : compact_slice(flow, side);
     side->spent_ns += cmt_compactor__now_ns(flow->job->flight) - since;
     side->cancelled = st == CMT_CANCELLED;
     if (side->cancelled)
@@ -222,12 +241,12 @@ static bool time_is_up(const cmt_compactor__flow *flow, const cmt_compactor__sid
     return side->store->bytes_per_ns > 0 && affordable(flow, side) < (double)least;
 }
 
-static bool must_end(cmt_compactor__flow *flow, const cmt_compactor__side *side)
+bool cmt_compactor__is_stopped(cmt_compactor__flow *flow, const cmt_compactor__side *side)
 {
     const cmt_compact_flight *flight = flow->job->flight;
     flow->stopped = cmt_compactor__must_stop(flight, flow->job->stops) ||
                     atomic_load(&flight->stopped) != 0 || host_stops(flow, side);
-    return flow->stopped || time_is_up(flow, side);
+    return flow->stopped;
 }
 
 cmt_status cmt_compactor__run(const cmt_compactor__job *job, cmt_compact_report *report,
@@ -238,7 +257,7 @@ cmt_status cmt_compactor__run(const cmt_compactor__job *job, cmt_compact_report 
     for (cmt_compactor__side *side; (side = next_side(&flow)) != NULL;) {
         if (flow.slices > 0)
             cmt_compactor__pause(&flow);
-        if (must_end(&flow, side))
+        if (cmt_compactor__is_stopped(&flow, side) || time_is_up(&flow, side))
             break;
         do_slice(&flow, side);
         job->flight->turn++;

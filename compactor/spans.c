@@ -99,6 +99,8 @@ static void join_nearest(cmt_compactor__spans *spans)
 
 static void remove_at(cmt_compactor__spans *spans, size_t at, size_t count)
 {
+    if (count == 0)
+        return;
     memmove(&spans->at[at], &spans->at[at + count],
             (spans->count - at - count) * sizeof *spans->at);
     spans->count -= count;
@@ -139,14 +141,27 @@ static void absorb(const cmt_compactor__spans *spans, size_t from, size_t to,
         span->hi = last->hi;
 }
 
+/* The first that does not end before `key`. */
+static size_t first_not_before(const cmt_compactor__spans *spans, const cmt_compactor__key *key)
+{
+    size_t from = 0;
+    size_t to = spans->count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (ends_before(&spans->at[middle], key))
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
 void cmt_compactor__spans_add(cmt_compactor__spans *spans, cmt_range range)
 {
     if (range.hi.size > 0 && cmt_slice_compare(range.lo, range.hi) >= 0)
         return;
     cmt_compactor__span span = {lower_bound(range.lo), upper_bound(range.hi)};
-    size_t from = 0;
-    while (from < spans->count && ends_before(&spans->at[from], &span.lo))
-        from++;
+    size_t from = first_not_before(spans, &span.lo);
     size_t to = from;
     while (to < spans->count && !begins_behind(&spans->at[to], &span))
         to++;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Starting the background worker: it holds the databases, hears of their shutdown and of no signal.
+ *
+ * Beside it runs the stopper, which tells the engines of a stop: RocksDB makes whoever does that wait until its own
+ * compaction has ended, and who stops a compactor is not to wait.
  */
 #include <signal.h>
 #include <string.h>
@@ -42,14 +45,57 @@ static cmt_status hold_all(cmt_compactor *compactor, cmt_error *err)
     return CMT_OK;
 }
 
-/* The new thread inherits that it hears of no signal. */
-static int create_thread(cmt_compactor *compactor, pthread_t *out)
+static void *tell_engines_of_a_stop(void *argument)
+{
+    cmt_compactor *compactor = argument;
+    cmt_compact_flight *flight = compactor->flight;
+    pthread_setname_np(pthread_self(), "cmt-stopper");
+    pthread_mutex_lock(&flight->lock);
+    while (!compactor->stopper_leaves) {
+        if (!compactor->must_tell) {
+            cmt_compactor__wait_locked(flight, -1);
+            continue;
+        }
+        pthread_mutex_unlock(&flight->lock);
+        cmt_compactor__tell_engines(flight);
+        pthread_mutex_lock(&flight->lock);
+        compactor->must_tell = false;
+        pthread_cond_broadcast(&flight->changed);
+    }
+    pthread_mutex_unlock(&flight->lock);
+    return NULL;
+}
+
+void cmt_compactor__end_stopper(cmt_compactor *compactor)
+{
+    cmt_compact_flight *flight = compactor->flight;
+    pthread_mutex_lock(&flight->lock);
+    compactor->stopper_leaves = true;
+    pthread_cond_broadcast(&flight->changed);
+    pthread_mutex_unlock(&flight->lock);
+    pthread_join(compactor->stopper, NULL);
+}
+
+static int create_both(cmt_compactor *compactor, pthread_t *worker)
+{
+    int error = pthread_create(&compactor->stopper, NULL, tell_engines_of_a_stop, compactor);
+    if (error != 0)
+        return error;
+    error = pthread_create(worker, NULL, cmt_compactor__work, compactor);
+    if (error != 0)
+        cmt_compactor__end_stopper(compactor);
+    return error;
+}
+
+/* New threads inherit that they hear of no signal. */
+static int create_threads(cmt_compactor *compactor, pthread_t *worker)
 {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(out, NULL, cmt_compactor__work, compactor);
+    compactor->stopper_leaves = false;
+    int error = create_both(compactor, worker);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;
 }
@@ -57,7 +103,7 @@ static int create_thread(cmt_compactor *compactor, pthread_t *out)
 static cmt_status spawn(cmt_compactor *compactor, pthread_t *out, cmt_error *err)
 {
     CMT_TRY(hold_all(compactor, err));
-    int error = create_thread(compactor, out);
+    int error = create_threads(compactor, out);
     if (error == 0)
         return CMT_OK;
     cmt_compactor__let_go(compactor, CMT_COMPACTOR__STORES);

@@ -26,12 +26,20 @@ static void leave_flight(cmt_compactor *compactor)
     cmt_compact_flight *flight = compactor->flight;
     pthread_mutex_lock(&flight->lock);
     compactor->in_flight = false;
-    while (compactor->tellers > 0)
+    compactor->seen = flight->result_count;
+    while (compactor->must_tell)
         cmt_compactor__wait_locked(flight, -1);
     unsigned stopped = atomic_fetch_and(&flight->stopped, ~(unsigned)CMT_COMPACTOR__STOP_WORKER);
     pthread_mutex_unlock(&flight->lock);
     if (stopped != 0)
         cmt_compactor__tell_engines(flight);
+}
+
+static void log_not_begun(const cmt_compactor *compactor, const cmt_error *failure)
+{
+    char event[96];
+    snprintf(event, sizeof event, "compaction_error label=%s", compactor->task.label);
+    cmt_compactor__log_error(compactor->flight->options.logger, event, failure);
 }
 
 /* With the flag. */
@@ -54,8 +62,13 @@ static void run_task(cmt_compactor *compactor)
         job.wanted[i] = cmt_compactor__wants(task->databases, i);
     if (!task->is_due && !cmt_compactor__is_manual(task->label))
         cmt_compactor__advise(compactor, &job, &report);
-    if (cmt_compactor__has_work(&job))
-        st = cmt_compactor__run(&job, &report, &err); /* which logs what fails */
+    if (cmt_compactor__has_work(&job)) {
+        st = cmt_compactor__durable_begin(compactor, &job, &err);
+        if (st == CMT_OK)
+            st = cmt_compactor__run(&job, &report, &err); /* which logs what fails */
+        else
+            log_not_begun(compactor, &err);
+    }
     leave_flight(compactor);
     cmt_compact_flight_release(flight);
     cmt_compactor__handle(compactor, st, job.stops, &report);
@@ -63,7 +76,7 @@ static void run_task(cmt_compactor *compactor)
 
 /* ---- what to do next ------------------------------------------------------------------------- */
 
-typedef enum next_step { LEAVE, RUN, POLL, WAIT } next_step;
+typedef enum next_step { LEAVE, CATCH_UP, RUN, POLL, WAIT } next_step;
 
 static bool has_failed_task(const cmt_compactor__queue *queue)
 {
@@ -88,6 +101,8 @@ static next_step decide_locked(cmt_compactor *compactor, int64_t now_ns, int64_t
     *wait_ns = -1;
     if (compactor->state != CMT_COMPACTOR_RUNNING)
         return LEAVE;
+    if (cmt_compactor__has_news_locked(compactor))
+        return CATCH_UP;
     size_t at = cmt_compactor__queue_ready(&compactor->queue, now_ns, &retry_ns);
     if (at != SIZE_MAX) {
         if (atomic_load(&flight->stopped) != 0 || !cmt_compactor__try_take(flight))
@@ -129,6 +144,8 @@ static void work_until_told_to_leave(cmt_compactor *compactor)
             run_task(compactor);
         else if (step == POLL)
             cmt_compactor__poll(compactor);
+        else if (step == CATCH_UP)
+            cmt_compactor__durable_catch_up(compactor);
     }
 }
 
@@ -138,6 +155,8 @@ static void work_until_told_to_leave(cmt_compactor *compactor)
 static void leave(cmt_compactor *compactor, bool died)
 {
     cmt_compact_flight *flight = compactor->flight;
+    cmt_compactor__end_stopper(compactor);
+    cmt_compactor__durable_flush(compactor);
     cmt_compactor__let_go(compactor, CMT_COMPACTOR__STORES);
     pthread_mutex_lock(&flight->lock);
     compactor->state = CMT_COMPACTOR_STOPPED;

@@ -19,6 +19,7 @@ typedef enum cmt_config__type {
     CMT_CONFIG__TEXT,
     CMT_CONFIG__CHOICE,
     CMT_CONFIG__DURATION,
+    CMT_CONFIG__DAYS, /* a duration that may have days */
     CMT_CONFIG__SHARE,
     CMT_CONFIG__BYTES,
 } cmt_config__type;
@@ -30,7 +31,8 @@ typedef struct cmt_config__rule {
     size_t size;   /* of a text there */
     int64_t min;
     int64_t max;
-    const char *choices; /* words with one blank between them */
+    const char *
+        choices; /* words with one blank between them; of a duration with an upper end: both ends */
 } cmt_config__rule;
 
 /* What a key is read with: where it stands, for messages, and where its value goes. */

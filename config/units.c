@@ -23,6 +23,9 @@ static const struct unit duration_units[] = {
     {"h", UINT64_C(3600000000000)},
 };
 
+/* What keys of ours may say besides. */
+static const struct unit day_units[] = {{"d", UINT64_C(86400000000000)}};
+
 static const struct unit size_units[] = {
     {"", 1},
     {"B", 1},
@@ -123,7 +126,13 @@ cmt_status cmt_config_parse_bytes(const char *text, uint64_t *bytes, cmt_error *
     return CMT_OK;
 }
 
-cmt_status cmt_config_parse_duration(const char *text, int64_t *ns, cmt_error *err)
+static const struct unit *find_time_unit(const char *name, size_t size, bool days)
+{
+    const struct unit *unit = find_unit(duration_units, COUNT(duration_units), name, size);
+    return unit == NULL && days ? find_unit(day_units, COUNT(day_units), name, size) : unit;
+}
+
+static cmt_status parse_duration(const char *text, bool days, int64_t *ns, cmt_error *err)
 {
     const char *p = text;
     bool negative = *p == '-';
@@ -140,7 +149,7 @@ cmt_status cmt_config_parse_duration(const char *text, int64_t *ns, cmt_error *e
         if (p == NULL)
             return fail_duration(text, err);
         size_t size = strcspn(p, ".0123456789");
-        const struct unit *unit = find_unit(duration_units, COUNT(duration_units), p, size);
+        const struct unit *unit = find_time_unit(p, size, days);
         if (unit == NULL || !add_scaled(&total, &number, unit->factor))
             return fail_duration(text, err);
         p += size;
@@ -149,4 +158,14 @@ cmt_status cmt_config_parse_duration(const char *text, int64_t *ns, cmt_error *e
         return fail_duration(text, err);
     *ns = negative ? (int64_t)-total : (int64_t)total;
     return CMT_OK;
+}
+
+cmt_status cmt_config_parse_duration(const char *text, int64_t *ns, cmt_error *err)
+{
+    return parse_duration(text, false, ns, err);
+}
+
+cmt_status cmt_config_parse_days(const char *text, int64_t *ns, cmt_error *err)
+{
+    return parse_duration(text, true, ns, err);
 }

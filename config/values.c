@@ -143,8 +143,13 @@ static cmt_status read_duration(const cmt_config__reader *r)
     if (!is_plain_text(r->entry))
         return fail(r, "a duration string such as \"10s\"");
     int64_t ns;
-    if (cmt_config_parse_duration(r->entry->text, &ns, r->err) != CMT_OK)
+    cmt_status st = r->rule->type == CMT_CONFIG__DAYS
+                        ? cmt_config_parse_days(r->entry->text, &ns, r->err)
+                        : cmt_config_parse_duration(r->entry->text, &ns, r->err);
+    if (st != CMT_OK)
         return fail_at(r);
+    if (r->rule->choices != NULL && (ns < r->rule->min || ns > r->rule->max))
+        return fail(r, r->rule->choices);
     if (ns < r->rule->min)
         return fail(r, r->rule->min > 0 ? "longer than \"0s\"" : "\"0s\" or longer");
     keep_integer(r, ns);
@@ -194,6 +199,7 @@ cmt_status cmt_config__read_value(const cmt_config__reader *r)
     case CMT_CONFIG__CHOICE:
         return read_choice(r);
     case CMT_CONFIG__DURATION:
+    case CMT_CONFIG__DAYS:
         return read_duration(r);
     case CMT_CONFIG__SHARE:
         return read_share(r);

@@ -26,6 +26,9 @@ static void check_compactor(const cmt_config_compactor *c)
     FUZZ_CHECK(c->queue_size >= 1 && c->interval_ns >= 0 && c->pause_ns >= 0);
     FUZZ_CHECK(c->fallback_budget_ns >= 0);
     FUZZ_CHECK(c->min_dead_ratio >= 0 && c->min_dead_ratio <= 1);
+    FUZZ_CHECK(c->max_free_ratio >= 0 && c->max_free_ratio <= 1);
+    FUZZ_CHECK(c->max_tombstone_ratio >= 0 && c->max_tombstone_ratio <= 1);
+    FUZZ_CHECK(c->poll_interval_ns >= 100000000 && c->min_work >= 0 && c->backup_keep_ns >= 0);
 }
 
 static void check_accepted(const cmt_config *c)

@@ -163,4 +163,12 @@ cmt_lsm_edit_spec cmt_pruner__state_spec(cmt_pruner *pruner);
 /** How many visible keys the plan removes; -1 when finding out would mean reading too much. */
 CMT_MUST_CHECK cmt_status cmt_pruner__count_keys(cmt_pruner *pruner, int64_t *keys, cmt_error *err);
 
+/* ---- marks and cookies (marks.c) ------------------------------------------------------------- */
+
+/** The family of each mark, in layout v1. */
+extern const cmt_key_family *const cmt_pruner__marked[CMT_PRUNE_MARKS];
+bool cmt_pruner__mark_is_of_states(size_t mark);
+/** False: it is none.  Fills in what the cookie of that database tells. */
+bool cmt_pruner__read_cookie(cmt_slice cookie, bool of_states, cmt_prune_marks *out);
+
 #endif

@@ -35,7 +35,7 @@ extern "C" {
 /** Results that a flight keeps. */
 #define CMT_COMPACT_RESULTS 32
 /** Bytes of a cookie, at most. */
-#define CMT_COMPACT_COOKIE 40
+#define CMT_COMPACT_COOKIE 64
 /** The label of compactions behind a prune, and of those that somebody asks for. */
 #define CMT_COMPACT_LABEL_PRUNE "post_pruning_compaction"
 #define CMT_COMPACT_LABEL_MANUAL "manual_compaction"
@@ -60,10 +60,13 @@ typedef enum cmt_compact_databases {
 
 typedef enum cmt_compact_kind {
     CMT_COMPACT_KIND_RANGES, /* what the lists of the request hold, and whatever else is remembered */
-    CMT_COMPACT_KIND_FULL,   /* the whole database, key by key */
+    CMT_COMPACT_KIND_FULL,   /* the whole database, slice by slice */
+    /** The whole database written anew and exchanged: cmt_db_rewrite().  It is at work for as long as it takes; a
+     *  budget does not end it, a stop does, and then it begins again. */
+    CMT_COMPACT_KIND_REWRITE,
 } cmt_compact_kind;
 
-/** "ranges", "full". */
+/** "ranges", "full", "rewrite". */
 CMT_API const char *cmt_compact_kind_name(cmt_compact_kind kind);
 
 /**
@@ -136,27 +139,34 @@ typedef struct cmt_compact_cookie {
 
 /** What came of one compaction in one database.  Plain: copied by value, all zero is "none". */
 typedef struct cmt_compact_result {
-    uint64_t
-        id; /* counts the calls of a flight that got its flag, from 1; the same for both databases */
-    const char *database; /* "blockstore" or "state"; static */
-    char label[48];       /* of the request */
-    char trigger[96]; /* the numbers behind it, of the request; else "deleted_keys=… heights=…" */
-    cmt_compact_kind kind;
-    bool triggered; /* compacting began; false: see `reason` */
-    cmt_compact_outcome outcome;
-    cmt_status status;     /* CMT_OK for none, finished, partly and skipped */
+    /** Counts the calls of a flight that got its flag, from 1; the same for both databases. */
+    uint64_t id;
+    const char *database;  /* "blockstore" or "state"; static */
     uint64_t bytes_before; /* of tables and logs; of a database in memory: its pairs */
     uint64_t bytes_after;
     uint64_t tables_before;
     uint64_t tables_after;
+    /** Dead bytes of the bytes above, as the ranges tell that were to be compacted, and that were left; 0..1. */
+    double dead_before;
+    double dead_after;
+    /** What went out of the tables: entries, and deletions among them.  Where the engine does not count them
+     *  (LevelDB) what the requests said was deleted, of a compaction that finished. */
+    uint64_t keys_reclaimed;
+    uint64_t tombstones_merged;
     uint64_t slices;      /* compacted to their end */
     uint64_t slice_bytes; /* that they held before, about */
     uint64_t ranges_left; /* remembered when it was over */
     int64_t duration_ms;  /* spent in this database */
+    cmt_compact_kind kind;
+    cmt_compact_outcome outcome;
+    cmt_status status; /* CMT_OK for none, finished, partly and skipped */
+    bool triggered;    /* compacting began; false: see `reason` */
+    char label[48];    /* of the request */
+    char reason[64];   /* why it was skipped */
+    char trigger[96]; /* the numbers behind it, of the request; else "deleted_keys=… heights=…" */
+    char error[512]; /* of a failure */
     /** The newest that came with what is done now; none unless finished. */
     cmt_compact_cookie cookie;
-    char reason[64]; /* why it was skipped */
-    char error[512]; /* of a failure */
 } cmt_compact_result;
 
 /** What came of one call. */
@@ -184,6 +194,7 @@ typedef struct cmt_compact_counts {
     uint64_t bytes_reclaimed;       /* by databases that became smaller */
     uint64_t remembered_blockstore; /* ranges, now */
     uint64_t remembered_state;
+    uint64_t rewrites_wanted; /* databases, now */
 } cmt_compact_counts;
 
 /* ---- the flight -------------------------------------------------------------------------- */

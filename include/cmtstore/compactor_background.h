@@ -14,6 +14,9 @@
  * remembered, with figures read anew, and gives what is due a task of the trigger's name.  A task that failed is tried
  * again after cmt_schedule_retry_after().
  *
+ * JOURNAL.  With one, a job is durable before its first slice; "completed", with the cookies, is written when the engine
+ * has made its result durable.  A process that ends in between finds the job open, and begins it again.
+ *
  * STATES, and what each call answers in them.  A NULL handle is a freed one: cmt_compactor_free() leaves NULL behind.
  *
  *                new          running        stopping       stopped        joined        freed (NULL)
@@ -45,6 +48,7 @@
 #define CMTSTORE_COMPACTOR_BACKGROUND_H
 
 #include "cmtstore/compactor.h"
+#include "cmtstore/compactor_journal.h"
 #include "cmtstore/compactor_schedule.h"
 
 #ifdef __cplusplus
@@ -72,12 +76,17 @@ typedef struct cmt_compactor_options {
     int64_t pause_ns;  /* between slices while blocks are being saved: cmt_compact_options */
     int64_t poll_ns;   /* 0: 10 s; negative: never */
     /** All zero: whatever was deleted is due at once.  With a role that may not compact by itself (a replica, an
-     *  archive) try_enqueue answers DISABLED unless the label is CMT_COMPACT_LABEL_MANUAL. */
+     *  archive) try_enqueue answers DISABLED unless the label is CMT_COMPACT_LABEL_MANUAL; rewrites never on a replica. */
     cmt_schedule_config schedule;
+    int64_t
+        backup_keep_ns; /* after so long a poll removes what a rewrite left as backup; 0: never */
+    /** Where tasks are durable before they are run, and what was finished afterwards; borrowed like the hooks.  What it
+     *  has open is remembered again, and waits in the queue.  NULL: nothing outlives the process. */
+    cmt_compact_journal *journal;
     cmt_compactor_hooks hooks;
 } cmt_compactor_options;
 
-/** As a node has it: 16 tasks, pause 20 ms, poll 10 s, cmt_schedule_defaults(). */
+/** As a node has it: 16 tasks, pause 20 ms, poll 10 s, cmt_schedule_defaults(), backups for 7 days. */
 CMT_API void cmt_compactor_defaults(cmt_compactor_options *out);
 
 /**

@@ -17,12 +17,18 @@ typedef struct cmt_config_compactor {
                      [storage] compact = false, else "async" */
     int64_t queue_size;  /* 16; at least 1 */
     int64_t interval_ns; /* an hour: least time between two compactions of one database */
+    int64_t poll_interval_ns;   /* 10 s: how often the scheduler is asked; 100 ms to a day */
     double min_dead_ratio;      /* 0.3; in 0..1 */
+    double max_free_ratio;      /* 0.20; in 0..1 */
+    double max_tombstone_ratio; /* 0.10; in 0..1 */
+    int64_t min_work;           /* 1: keys deleted since the last compaction */
     uint64_t min_bytes;         /* min_size, 10 MB */
     int64_t pause_ns;           /* 20 ms between slices */
     char fallback[8];           /* "never", "bounded" or "full": when there is no compactor */
     int64_t fallback_budget_ns; /* 500 ms */
-    char role[12];              /* "validator", "full", "archive" or "replica" */
+    int64_t
+        backup_keep_ns; /* 7 days: how long a rewritten database's old files stay; 0: not at all */
+    char role[12];      /* "validator", "full", "archive" or "replica" */
 } cmt_config_compactor;
 
 typedef struct cmt_config {
@@ -65,6 +71,9 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_config_parse(const char *name, cmt_slice t
 /** A Go duration ("10s", "1h30m", "250ms") in nanoseconds.  @retval CMT_INVALID not one */
 CMT_API CMT_MUST_CHECK cmt_status cmt_config_parse_duration(const char *text, int64_t *ns,
                                                             cmt_error *err);
+/** The same, and days of 24 hours: "7d", "1d12h". */
+CMT_API CMT_MUST_CHECK cmt_status cmt_config_parse_days(const char *text, int64_t *ns,
+                                                        cmt_error *err);
 
 #ifdef __cplusplus
 }

@@ -182,6 +182,82 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_stores_prune(cmt_block_store *blocks, cmt_
                                                    const cmt_erase_options *options,
                                                    cmt_stores_prune_result *result, cmt_error *err);
 
+/* ---- what is still to be compacted -------------------------------------------------------- */
+
+/* Deleted keys take up space until they are compacted, and who wants to compact them remembers where they were.  What
+ * a restart must not forget is a cookie for each database, kept by whoever compacts (compactor_journal.h): it says what was
+ * there to be deleted when everything deleted before had been compacted.
+ *
+ *   open     marks = find                          dirty(cookies) ──▶ to be compacted
+ *   prune    marks advance, new cookies ──▶ with the request ──▶ stored when all of it has been compacted
+ */
+
+/** Both stores of a node with their databases.  Borrowed. */
+typedef struct cmt_prune_stores {
+    cmt_block_store *blocks;
+    cmt_db *blocks_db;
+    cmt_state_store *states;
+    cmt_db *states_db;
+} cmt_prune_stores;
+
+typedef enum cmt_prune_mark {
+    CMT_MARK_META,
+    CMT_MARK_PART,
+    CMT_MARK_COMMIT,
+    CMT_MARK_SEEN_COMMIT,
+    CMT_MARK_EXT_COMMIT,
+    CMT_MARK_VALIDATORS, /* from here on those of the state store */
+    CMT_MARK_PARAMS,
+    CMT_MARK_RESULTS,
+    CMT_PRUNE_MARKS
+} cmt_prune_mark;
+
+/** For each key family a height below which it has no key that a prune may ever delete.  Plain. */
+typedef struct cmt_prune_marks {
+    int64_t base; /* of the block store */
+    int64_t lowest[CMT_PRUNE_MARKS];
+} cmt_prune_marks;
+
+/** Look for the lowest keys: some seeks for each family.  @p initial_height is the chain's. */
+CMT_API CMT_MUST_CHECK cmt_status cmt_prune_marks_find(const cmt_prune_stores *stores,
+                                                       int64_t initial_height, cmt_prune_marks *out,
+                                                       cmt_error *err);
+
+/** After a prune that came to its end.  Reads nothing; where the outcome does not tell, a mark stays.  After one that
+ *  failed or was stopped the marks stay as they are, which is correct too. */
+CMT_API void cmt_prune_marks_advance(cmt_prune_marks *marks,
+                                     const cmt_stores_prune_request *request,
+                                     const cmt_stores_prune_result *result);
+
+#define CMT_PRUNE_COOKIE 64
+
+/** Bytes for whoever compacts to keep; private to the pruner. */
+typedef struct cmt_prune_cookie {
+    uint8_t bytes[CMT_PRUNE_COOKIE];
+    size_t size;
+} cmt_prune_cookie;
+
+/** The cookies to be stored once everything that has been deleted so far is compacted. */
+CMT_API void cmt_prune_cookies(const cmt_prune_marks *marks, cmt_prune_cookie *blockstore,
+                               cmt_prune_cookie *state);
+
+/** Ranges that cmt_prune_dirty() gives for one database. */
+#define CMT_PRUNE_DIRTY_MAX 64
+
+/**
+ * Append the ranges in which deleted keys may stand that were not compacted.  A range holds no live key unless earlier
+ * prunes left it below the others, or more than CMT_PRUNE_DIRTY_MAX ranges were made fewer: those with the fewest bytes between
+ * them become one.  When the block store is dirty the hash index is, too, as a whole.
+ *
+ * @param blockstore_cookie  of cmt_prune_cookies(); empty, or not one of these databases: nothing was compacted
+ * @param blockstore         NULL: not wanted; so @p state
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_prune_dirty(const cmt_prune_stores *stores,
+                                                  cmt_slice blockstore_cookie,
+                                                  cmt_slice state_cookie,
+                                                  cmt_range_list *blockstore, cmt_range_list *state,
+                                                  cmt_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -22,6 +22,7 @@
 /* ---- a thread that cannot be made ---------------------------------------------------------------- */
 
 static bool no_threads;
+static int threads_left = -1; /* that can be made; negative: any number */
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
                    void *argument)
@@ -31,8 +32,9 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
         void *object;
         create *function;
     } real;
-    if (no_threads)
+    if (no_threads || threads_left == 0)
         return EAGAIN;
+    threads_left -= threads_left > 0;
     real.object = dlsym(RTLD_NEXT, "pthread_create");
     return real.function(thread, attributes, start, argument);
 }
@@ -45,6 +47,9 @@ START_TEST(without_a_thread_the_fallback_compacts)
     ck_assert_int_eq(cmt_compactor_start(worker, &pair_err), CMT_NO_MEMORY);
     ck_assert_ptr_nonnull(strstr(pair_err.message, "no thread"));
     no_threads = false;
+    threads_left = 1; /* it takes two */
+    ck_assert_int_eq(cmt_compactor_start(worker, &pair_err), CMT_NO_MEMORY);
+    threads_left = -1;
     ck_assert(!cmt_compactor_is_running(worker));
     ck_assert(!cmt_compact_flight_is_taken(pair_flight));
     ck_assert_int_eq(worker_stats().state, CMT_COMPACTOR_NEW);

@@ -34,7 +34,7 @@ static cmt_enqueue_result add(const char *label, unsigned databases)
 
 static void make(size_t size)
 {
-    ck_assert_int_eq(cmt_compactor__queue_init(&queue, size, NULL), CMT_OK);
+    ck_assert_int_eq(cmt_compactor__queue_init(&queue, size, 0, NULL), CMT_OK);
 }
 
 static void release(void)

@@ -277,8 +277,13 @@ START_TEST(keys_of_the_compactor_have_defaults)
     ck_assert_str_eq(c->mode, "async");
     ck_assert_int_eq(c->queue_size, 16);
     ck_assert_int_eq(c->interval_ns, 3600 * SECOND);
+    ck_assert_int_eq(c->poll_interval_ns, 10 * SECOND);
     ck_assert(c->min_dead_ratio == 0.3);
+    ck_assert(c->max_free_ratio == 0.20);
+    ck_assert(c->max_tombstone_ratio == 0.10);
+    ck_assert_int_eq(c->min_work, 1);
     ck_assert_uint_eq(c->min_bytes, 10000000);
+    ck_assert_int_eq(c->backup_keep_ns, 7 * 86400 * SECOND);
     ck_assert_int_eq(c->pause_ns, SECOND / 50);
     ck_assert_str_eq(c->fallback, "bounded");
     ck_assert_int_eq(c->fallback_budget_ns, SECOND / 2);
@@ -290,8 +295,15 @@ START_TEST(reads_every_key_of_the_compactor)
 {
     accepts("[storage.compaction]\nmode = \"sync\"\nqueue_size = 1\ninterval = \"90s\"\n"
             "min_dead_ratio = 0.25\nmin_size = \"2MiB\"\npause = \"0s\"\nfallback = \"never\"\n"
-            "fallback_budget = \"1s\"\nrole = \"validator\"\n");
+            "fallback_budget = \"1s\"\nrole = \"validator\"\n"
+            "poll_interval = \"2s\"\nmax_free_ratio = 0.5\nmax_tombstone_ratio = 0\n"
+            "min_work = 1000\nbackup_keep = \"168h\"\n");
     const cmt_config_compactor *c = &config.compactor;
+    ck_assert_int_eq(c->poll_interval_ns, 2 * SECOND);
+    ck_assert(c->max_free_ratio == 0.5);
+    ck_assert(c->max_tombstone_ratio == 0);
+    ck_assert_int_eq(c->min_work, 1000);
+    ck_assert_int_eq(c->backup_keep_ns, 168 * 3600 * SECOND);
     ck_assert_str_eq(c->mode, "sync");
     ck_assert_int_eq(c->queue_size, 1);
     ck_assert_int_eq(c->interval_ns, 90 * SECOND);
@@ -303,6 +315,30 @@ START_TEST(reads_every_key_of_the_compactor)
     ck_assert_str_eq(c->role, "validator");
     accepts("[storage.compaction]\nmin_dead_ratio = 1\n");
     ck_assert(c->min_dead_ratio == 1);
+}
+END_TEST
+
+START_TEST(backups_may_be_kept_for_days)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds;
+    } table[] = {{"7d", 604800}, {"168h", 604800}, {"1d12h", 129600}, {"0.5d", 43200},
+                 {"0d", 0},      {"0s", 0},        {"0", 0},          {"36500d", 3153600000}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        char text[96];
+        snprintf(text, sizeof text, "[storage.compaction]\nbackup_keep = \"%s\"\n", table[i].text);
+        accepts(text);
+        ck_assert_int_eq(config.compactor.backup_keep_ns, table[i].seconds * SECOND);
+    }
+    refuses("[storage.compaction]\nbackup_keep = \"-1d\"\n", "or longer", NULL);
+    refuses("[storage.compaction]\nbackup_keep = \"7\"\n", "is not a duration", NULL);
+    refuses("[storage.compaction]\nbackup_keep = \"7D\"\n", "is not a duration", NULL);
+    refuses("[storage.compaction]\nbackup_keep = \"200000d\"\n", "is not a duration", NULL);
+    refuses("[storage.compaction]\nbackup_keep = 7\n", "duration string", NULL);
+    /* Go has no days, and the keys of CometBFT have none. */
+    refuses("[storage.pruning]\ninterval = \"1d\"\n", "is not a duration", NULL);
+    refuses("[storage.compaction]\ninterval = \"1d\"\n", "is not a duration", NULL);
 }
 END_TEST
 
@@ -335,6 +371,21 @@ START_TEST(keys_of_the_compactor_are_checked)
     refuses("[storage.compaction]\nrole = \"validator full\"\n", "validator full archive", NULL);
     refuses("[storage.compaction]\npause = \"20\"\n", "storage.compaction.pause", "duration", NULL);
     refuses("[storage.compaction]\nfallback_budget = \"-1ms\"\n", "or longer", NULL);
+    static const char *const ratios[] = {"max_free_ratio", "max_tombstone_ratio"};
+    for (size_t i = 0; i < 2; i++) {
+        char text[96];
+        snprintf(text, sizeof text, "[storage.compaction]\n%s = 1.5\n", ratios[i]);
+        refuses(text, ratios[i], "in 0 to 1", NULL);
+        snprintf(text, sizeof text, "[storage.compaction]\n%s = -0.5\n", ratios[i]);
+        refuses(text, ratios[i], "in 0 to 1", NULL);
+    }
+    refuses("[storage.compaction]\npoll_interval = \"99ms\"\n", "line 2",
+            "poll_interval must be \"100ms\" to \"24h\"", NULL);
+    refuses("[storage.compaction]\npoll_interval = \"24h1ns\"\n", "\"100ms\" to \"24h\"", NULL);
+    accepts("[storage.compaction]\npoll_interval = \"100ms\"\n");
+    accepts("[storage.compaction]\npoll_interval = \"24h\"\n");
+    refuses("[storage.compaction]\nmin_work = -1\n", "min_work must be 0 or more", NULL);
+    accepts("[storage.compaction]\nmin_work = 0\n");
     refuses("[storage.compaction]\nfalback = \"full\"\n",
             "did you mean storage.compaction.fallback?", NULL);
     refuses("[storage.compaction]\nmin_dead_ration = 0.3\n",
@@ -546,6 +597,7 @@ int main(void)
     tcase_add_test(tc, strange_keys_are_shown_without_control_characters);
     tcase_add_test(tc, keys_of_the_compactor_have_defaults);
     tcase_add_test(tc, reads_every_key_of_the_compactor);
+    tcase_add_test(tc, backups_may_be_kept_for_days);
     tcase_add_test(tc, the_compactors_mode_wins_over_cometbfts_compact);
     tcase_add_test(tc, keys_of_the_compactor_are_checked);
     tcase_add_test(tc, syntax_errors_carry_their_line);

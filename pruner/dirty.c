@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From cookies to the key ranges that are still to be compacted.
+ */
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "pruner_internal.h"
+
+/* Heights above the tip that are taken to be in use; see the block store's rule. */
+#define LIVE_MARGIN 1000
+/* How much may be read to see that the kept headers below base have no gap. */
+#define SEARCH_BYTES ((uint64_t)4 << 20)
+
+/* One of the two databases. */
+typedef struct side {
+    cmt_db *db;
+    cmt_key_layout layout;
+    cmt_prune_marks marks; /* of the cookie */
+    int64_t base;
+    int64_t top; /* no key is at or above it */
+    cmt_range_list out;
+} side;
+
+static cmt_status no_memory(cmt_error *err)
+{
+    return cmt_error_set(err, CMT_NO_MEMORY, "no memory for key ranges");
+}
+
+/* Ranges over [lo,hi) of the family that run around what is from hi on. */
+static cmt_status add_heights(side *s, const cmt_key_family *family, int64_t lo, int64_t hi,
+                              cmt_error *err)
+{
+    cmt_heights gone = {lo, hi};
+    cmt_heights there = {hi, s->top};
+    const cmt_height_set dead = {&gone, 1, 1};
+    const cmt_height_set live = {&there, hi < s->top, 1};
+    return cmt_key_ranges(family, &dead, &live, &s->out) == CMT_OK ? CMT_OK : no_memory(err);
+}
+
+/* What stands right below base without a gap is kept for evidence, or waits for an interrupted prune. */
+static cmt_status add_family(side *s, size_t mark, cmt_error *err)
+{
+    const cmt_key_family *family = cmt_key_family_in(cmt_pruner__marked[mark], s->layout);
+    int64_t lo = s->marks.lowest[mark];
+    int64_t hi;
+    if (lo >= s->base)
+        return CMT_OK;
+    CMT_TRY(cmt_key_run_below(s->db, family, s->base, SEARCH_BYTES, &hi, err));
+    return lo < hi ? add_heights(s, family, lo, hi, err) : CMT_OK;
+}
+
+/* ---- at most so many ------------------------------------------------------------------------- */
+
+static int compare_bytes(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* between[i]: bytes between ranges i and i + 1. */
+static cmt_status measure_gaps(const side *s, uint64_t *between, cmt_error *err)
+{
+    for (size_t i = 0; i + 1 < s->out.count; i++) {
+        const cmt_range gap = {s->out.ranges[i].hi, s->out.ranges[i + 1].lo};
+        CMT_TRY(cmt_db_approximate_bytes(s->db, gap, &between[i], err));
+    }
+    return CMT_OK;
+}
+
+/* Join over the gaps of at most `limit` bytes until there are few enough. */
+static cmt_status join_gaps(side *s, const uint64_t *between, uint64_t limit, cmt_error *err)
+{
+    CMT_AUTO(cmt_range_list_free) cmt_range_list joined = {NULL, 0, 0};
+    cmt_range_list *list = &s->out;
+    size_t excess = list->count - CMT_PRUNE_DIRTY_MAX;
+    for (size_t first = 0, i = 0; i < list->count; i++) {
+        if (i + 1 < list->count && excess > 0 && between[i] <= limit) {
+            excess--;
+            continue;
+        }
+        if (cmt_range_list_add(&joined, list->ranges[first].lo, list->ranges[i].hi) != CMT_OK)
+            return no_memory(err);
+        first = i + 1;
+    }
+    cmt_range_list swap = *list;
+    *list = joined;
+    joined = swap;
+    return CMT_OK;
+}
+
+static void free_gaps(uint64_t **gaps)
+{
+    free(*gaps);
+}
+
+static cmt_status make_fewer(side *s, cmt_error *err)
+{
+    if (s->out.count <= CMT_PRUNE_DIRTY_MAX)
+        return CMT_OK;
+    size_t gaps = s->out.count - 1;
+    CMT_AUTO(free_gaps) uint64_t *between = calloc(2 * gaps, sizeof *between);
+    if (between == NULL)
+        return no_memory(err);
+    CMT_TRY(measure_gaps(s, between, err));
+    uint64_t *sorted = between + gaps;
+    for (size_t i = 0; i < gaps; i++)
+        sorted[i] = between[i];
+    qsort(sorted, gaps, sizeof *sorted, compare_bytes);
+    return join_gaps(s, between, sorted[s->out.count - CMT_PRUNE_DIRTY_MAX - 1], err);
+}
+
+/* ---- the two databases ----------------------------------------------------------------------- */
+
+/* A cookie whose base lies above the store's is of other databases: older ones were restored. */
+static void read_cookie(side *s, cmt_slice cookie, bool of_states)
+{
+    if (cmt_pruner__read_cookie(cookie, of_states, &s->marks) && s->marks.base <= s->base)
+        return;
+    s->marks = (cmt_prune_marks){0};
+    for (size_t i = 0; i < CMT_PRUNE_MARKS; i++)
+        s->marks.lowest[i] = 1;
+}
+
+static cmt_status add_hashes(side *s, cmt_error *err)
+{
+    const cmt_range hashes = cmt_block_hash_range(s->layout);
+    if (s->out.count == 0)
+        return CMT_OK;
+    return cmt_range_list_add(&s->out, hashes.lo, hashes.hi) == CMT_OK ? CMT_OK : no_memory(err);
+}
+
+/* Found in a list of its own, so that on failure the caller's is left alone. */
+static cmt_status find_dirty(side *s, bool of_states, cmt_error *err)
+{
+    for (size_t i = 0; i < CMT_PRUNE_MARKS; i++)
+        if (cmt_pruner__mark_is_of_states(i) == of_states)
+            CMT_TRY(add_family(s, i, err));
+    if (!of_states)
+        CMT_TRY(add_hashes(s, err));
+    if (cmt_range_list_sort(&s->out) != CMT_OK)
+        return cmt_error_set(err, CMT_INVALID, "dirty key ranges overlap");
+    return make_fewer(s, err);
+}
+
+static void side_free(side *s)
+{
+    cmt_range_list_free(&s->out);
+}
+
+cmt_status cmt_prune_dirty(const cmt_prune_stores *stores, cmt_slice blockstore_cookie,
+                           cmt_slice state_cookie, cmt_range_list *blockstore,
+                           cmt_range_list *state, cmt_error *err)
+{
+    int64_t base = cmt_block_store_base(stores->blocks);
+    int64_t height = cmt_block_store_height(stores->blocks);
+    int64_t top = height < INT64_MAX - LIVE_MARGIN ? height + LIVE_MARGIN : INT64_MAX;
+    CMT_AUTO(side_free)
+    side blocks = {.db = stores->blocks_db,
+                   .layout = cmt_block_store_layout(stores->blocks),
+                   .base = base,
+                   .top = top};
+    CMT_AUTO(side_free)
+    side states = {.db = stores->states_db,
+                   .layout = cmt_state_store_layout(stores->states),
+                   .base = base,
+                   .top = top};
+    read_cookie(&blocks, blockstore_cookie, false);
+    read_cookie(&states, state_cookie, true);
+    if (blockstore != NULL)
+        CMT_TRY(find_dirty(&blocks, false, err));
+    if (state != NULL)
+        CMT_TRY(find_dirty(&states, true, err));
+    if ((blockstore != NULL && cmt_range_list_add_all(blockstore, &blocks.out) != CMT_OK) ||
+        (state != NULL && cmt_range_list_add_all(state, &states.out) != CMT_OK))
+        return no_memory(err);
+    return CMT_OK;
+}
