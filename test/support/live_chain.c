@@ -220,6 +220,8 @@ static cmt_status open_executor(live_chain *chain, cmt_error *err)
     const cmt_block_executor_options executor = {
         .blocks = chain->blocks,
         .states = chain->states,
+        .blocks_db = chain->block_db,
+        .states_db = chain->state_db,
         .application = &chain->application,
         .mempool = &chain->mempool,
         .evidence = &chain->no_evidence,
