@@ -77,6 +77,11 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static double us(const int64_t *sorted, double share)
+{
+    return (double)sorted[(size_t)(share * (THREADS * CALLS - 1))] / 1e3;
+}
+
 static void print(asker *askers)
 {
     static int64_t all[THREADS * CALLS];
@@ -85,9 +90,7 @@ static void print(asker *askers)
             all[i * CALLS + j] = askers[i].ns[j];
     qsort(all, THREADS * CALLS, sizeof all[0], by_value);
     printf("try_enqueue of %d ranges: p50 %.1f us, p99 %.1f us, p99.9 %.1f us, longest %.1f us\n",
-           2 * RANGES, (double)all[THREADS * CALLS / 2] / 1e3,
-           (double)all[THREADS * CALLS / 100 * 99] / 1e3,
-           (double)all[THREADS * CALLS / 1000 * 999] / 1e3, (double)all[THREADS * CALLS - 1] / 1e3);
+           2 * RANGES, us(all, 0.5), us(all, 0.99), us(all, 0.999), us(all, 1));
 }
 
 int main(void)

@@ -34,6 +34,7 @@ cmt_status cmt_block_executor_new(const cmt_block_executor_options *options,
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a block executor");
     executor->options = *options;
     atomic_init(&executor->compactor, NULL);
+    executor->has_marks = false;
     *out = executor;
     return CMT_OK;
 }

@@ -6,6 +6,7 @@
 #define CMT_BLOCKEXEC_EXECUTOR_INTERNAL_H
 
 #include "cmtstore/blockexec.h"
+#include "cmtstore/pruner.h"
 
 #include "blockexec_internal.h"
 
@@ -14,6 +15,8 @@
 struct cmt_block_executor {
     cmt_block_executor_options options;
     _Atomic(cmt_compactor *) compactor; /* published with release; NULL: none */
+    bool has_marks;                     /* what was dirty at the beginning is remembered */
+    cmt_prune_marks marks;
 };
 
 /* ---- what the application is told -------------------------------------------------------- */

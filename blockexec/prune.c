@@ -101,7 +101,13 @@ static void leave_to_compact(const cmt_block_executor *executor, const cmt_store
     cmt_compact_handover handover;
     if (!find_handover(executor, &sink, &handover))
         return;
+    cmt_prune_cookie of_blocks = {.size = 0};
+    cmt_prune_cookie of_states = {.size = 0};
+    if (executor->has_marks)
+        cmt_prune_cookies(&executor->marks, &of_blocks, &of_states);
     const cmt_compaction_request request = {
+        .blockstore_cookie = {of_blocks.bytes, of_blocks.size},
+        .state_cookie = {of_states.bytes, of_states.size},
         .label = CMT_COMPACT_LABEL_PRUNE,
         .blockstore = &r->blocks.touched,
         .state = &r->states.touched,
@@ -130,8 +136,11 @@ static cmt_status prune_stores(cmt_block_executor *executor, const cmt_chain_sta
     const cmt_erase_options options = {.progress = &progress};
     cmt_status st = cmt_stores_prune(executor->options.blocks, executor->options.states, &request,
                                      &options, r, err);
-    if (st == CMT_OK)
+    if (st == CMT_OK) {
+        if (executor->has_marks)
+            cmt_prune_marks_advance(&executor->marks, &request, r);
         return st;
+    }
     return cmt_error_prefix(
         err, st, r->blocks_done ? "failed to prune state store" : "failed to prune block store");
 }

@@ -35,13 +35,15 @@ cmt_status cmt_db_iter_new(cmt_db *db, const cmt_range *bounds, cmt_db_iter **ou
 {
     static const cmt_range everything = {{NULL, 0}, {NULL, 0}};
     *out = NULL;
-    CMT_TRY(enter(db, err));
-    cmt_status st = db->ops->iter_new(db, bounds != NULL ? bounds : &everything, out, err);
-    if (st == CMT_OK) {
+    cmt_db__gate_enter(&db->access.stays);
+    cmt_status st = enter(db, err);
+    if (st == CMT_OK)
+        st = left(db, db->ops->iter_new(db, bounds != NULL ? bounds : &everything, out, err));
+    if (st == CMT_OK)
         (*out)->db = db;
-        cmt_db__gate_enter(&db->access.stays); /* which is never closed */
-    }
-    return left(db, st);
+    else
+        cmt_db__gate_leave(&db->access.stays);
+    return st;
 }
 
 void cmt_db_iter_free(cmt_db_iter *iter)
@@ -168,10 +170,12 @@ cmt_status cmt_db_compact_range(cmt_db *db, cmt_range range, cmt_error *err)
     CMT_TRY(require(db, CMT_DB_WRITABLE, "compact", err));
     if (range_is_empty(range))
         return CMT_OK;
-    CMT_TRY(enter(db, err));
-    cmt_db__gate_enter(&db->access.stays);
-    cmt_db__gate_leave(&db->access.calls);
-    cmt_status st = db->ops->compact_range(db, range, err);
+    cmt_db__gate_enter(&db->access.stays); /* not `calls`: it may take long */
+    cmt_status st = enter(db, err);
+    if (st == CMT_OK)
+        st = left(db, CMT_OK);
+    if (st == CMT_OK)
+        st = db->ops->compact_range(db, range, err);
     cmt_db__gate_leave(&db->access.stays);
     return st;
 }

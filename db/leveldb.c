@@ -16,8 +16,8 @@ static cmt_db__leveldb *of(cmt_db *db)
     return (cmt_db__leveldb *)db;
 }
 
-/* Take over an error of the library, which must be freed. */
-static cmt_status failed(const cmt_db__leveldb *db, char *message, const char *what, cmt_error *err)
+cmt_status cmt_db__leveldb_failed(const cmt_db__leveldb *db, char *message, const char *what,
+                                  cmt_error *err)
 {
     cmt_status st = cmt_db__engine_failed(message, what, db->guard.dir, err);
     leveldb_free(message);
@@ -34,105 +34,13 @@ static cmt_status level_get(cmt_db *base, cmt_slice key, cmt_buf *value, cmt_err
     char *found = leveldb_get(db->db, db->read, (const char *)key.data, key.size, &size, &message);
     atomic_fetch_add_explicit(&db->bytes_read, CMT_DB__BLOCK_BYTES + size, memory_order_relaxed);
     if (message != NULL)
-        return failed(db, message, "read", err);
+        return cmt_db__leveldb_failed(db, message, "read", err);
     if (found == NULL)
         return CMT_NOT_FOUND;
     cmt_status st = cmt_buf_set(value, (cmt_slice){(const uint8_t *)found, size});
     leveldb_free(found);
     return st == CMT_OK ? CMT_OK
                         : cmt_error_set(err, st, "no memory for a value of %zu bytes", size);
-}
-
-typedef struct level_iter {
-    leveldb_iterator_t *it;
-    const cmt_db__leveldb *db;
-} level_iter;
-
-static leveldb_iterator_t *it_of(const void *raw)
-{
-    return ((const level_iter *)raw)->it;
-}
-
-static void level_iter_first(void *raw)
-{
-    leveldb_iter_seek_to_first(it_of(raw));
-}
-
-static void level_iter_last(void *raw)
-{
-    leveldb_iter_seek_to_last(it_of(raw));
-}
-
-static void level_iter_seek(void *raw, cmt_slice key)
-{
-    leveldb_iter_seek(it_of(raw), (const char *)key.data, key.size);
-}
-
-static void level_iter_next(void *raw)
-{
-    leveldb_iter_next(it_of(raw));
-}
-
-static void level_iter_prev(void *raw)
-{
-    leveldb_iter_prev(it_of(raw));
-}
-
-static bool level_iter_valid(const void *raw)
-{
-    return leveldb_iter_valid(it_of(raw)) != 0;
-}
-
-static cmt_slice level_iter_key(const void *raw)
-{
-    size_t size = 0;
-    const char *key = leveldb_iter_key(it_of(raw), &size);
-    return (cmt_slice){(const uint8_t *)key, size};
-}
-
-static cmt_slice level_iter_value(const void *raw)
-{
-    size_t size = 0;
-    const char *value = leveldb_iter_value(it_of(raw), &size);
-    return (cmt_slice){(const uint8_t *)value, size};
-}
-
-static cmt_status level_iter_error(const void *raw, cmt_error *err)
-{
-    char *message = NULL;
-    leveldb_iter_get_error(it_of(raw), &message);
-    return message == NULL ? CMT_OK
-                           : failed(((const level_iter *)raw)->db, message, "iterate over", err);
-}
-
-static void level_iter_destroy(void *raw)
-{
-    leveldb_iter_destroy(it_of(raw));
-    free(raw);
-}
-
-static const cmt_db__raw_iter_ops level_iter_ops = {
-    .first = level_iter_first,
-    .last = level_iter_last,
-    .seek = level_iter_seek,
-    .next = level_iter_next,
-    .prev = level_iter_prev,
-    .valid = level_iter_valid,
-    .key = level_iter_key,
-    .value = level_iter_value,
-    .error = level_iter_error,
-    .destroy = level_iter_destroy,
-};
-
-static cmt_status level_iter_new(cmt_db *base, const cmt_range *bounds, cmt_db_iter **out,
-                                 cmt_error *err)
-{
-    cmt_db__leveldb *db = of(base);
-    level_iter *raw = malloc(sizeof *raw);
-    if (raw == NULL)
-        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for an iterator");
-    *raw = (level_iter){leveldb_create_iterator(db->db, db->read), db};
-    return cmt_db__engine_iter_new(raw, &level_iter_ops, bounds, &db->bytes_read, out, err);
 }
 
 /* Behind every key that anybody has. */
@@ -229,7 +137,7 @@ static cmt_status write_locked(cmt_db__leveldb *db, const cmt_db_batch *batch, b
         leveldb_write(db->db, sync ? db->write_sync : db->write, own, &message);
     leveldb_writebatch_destroy(own);
     CMT_TRY(st);
-    return message == NULL ? CMT_OK : failed(db, message, "write to", err);
+    return message == NULL ? CMT_OK : cmt_db__leveldb_failed(db, message, "write to", err);
 }
 
 static cmt_status level_write(cmt_db *base, const cmt_db_batch *batch, bool sync, cmt_error *err)
@@ -302,7 +210,7 @@ static void level_close(cmt_db *base)
 
 static const cmt_db_ops level_ops = {
     .get = level_get,
-    .iter_new = level_iter_new,
+    .iter_new = cmt_db__leveldb_iter_new,
     .approximate_bytes = level_approximate_bytes,
     .bytes_read = level_bytes_read,
     .close = level_close,
@@ -349,7 +257,7 @@ static cmt_status open_engine(cmt_db__leveldb *db, cmt_error *err)
     db->db = leveldb_open(db->options, db->guard.dir, &message);
     if (message != NULL) {
         cmt_error other = CMT_ERROR_INIT;
-        cmt_status st = failed(db, message, "open", err);
+        cmt_status st = cmt_db__leveldb_failed(db, message, "open", err);
         report(db, cmt_db__guard_restore_owner(&db->guard, &other), &other);
         /* What is refused was not written to; what failed on the way may have been. */
         if (!was_marked && !db->is_copy &&

@@ -36,6 +36,13 @@ typedef struct cmt_db__leveldb {
         dir_synced; /* guarded by dir_lock: the directory's time when it was last synced */
 } cmt_db__leveldb;
 
+/** Take over an error of the library, which is freed. */
+cmt_status cmt_db__leveldb_failed(const cmt_db__leveldb *db, char *message, const char *what,
+                                  cmt_error *err);
+
+cmt_status cmt_db__leveldb_iter_new(cmt_db *base, const cmt_range *bounds, cmt_db_iter **out,
+                                    cmt_error *err);
+
 /** How a LevelDB is written anew (leveldb_rewrite.c). */
 extern const cmt_db__rewrite_ops cmt_db__leveldb_rewrite_ops;
 

@@ -42,11 +42,8 @@ static cmt_status level_resume(cmt_db *base, cmt_error *err)
     db->dir_synced = (struct timespec){0}; /* nobody else is at work */
     CMT_TRY(cmt_db__lock_yield_record(db->guard.lock, db->guard.dir, err));
     leveldb_t *opened = leveldb_open(db->options, db->guard.dir, &message);
-    if (message != NULL) {
-        cmt_status st = cmt_db__engine_failed(message, "open", db->guard.dir, err);
-        leveldb_free(message);
-        return st;
-    }
+    if (message != NULL)
+        return cmt_db__leveldb_failed(db, message, "open", err);
     cmt_status st = cmt_db__guard_restore_owner(&db->guard, err);
     if (st == CMT_OK)
         db->db = opened;

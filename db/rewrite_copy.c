@@ -209,6 +209,7 @@ cmt_status cmt_db__rewrite_copy(cmt_db__rewrite *rw, cmt_db_iter *live, cmt_erro
     CMT_TRY(make_equal(rw, live, there, &written, "copy", err));
     CMT_TRY(cmt_db__rewrite_step(rw, "copied", err));
     CMT_TRY(cmt_db_flush(rw->copy, err));
+    CMT_TRY(cmt_db__rewrite_step(rw, "flushed", err));
     CMT_TRY(read_back(rw, &read, err));
     CMT_TRY(tally_compare(&read, &written, err));
     return cmt_db__rewrite_step(rw, "verified", err);

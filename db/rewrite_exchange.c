@@ -160,25 +160,26 @@ static cmt_status exchange_files(const cmt_db__rewrite *rw, cmt_error *err)
 
 /* ---- everybody out ---------------------------------------------------------------------------------- */
 
-/* Calls are kept out only while what lasts longer has ended: who has an iterator may make calls until it is
- * gone. */
-static bool keep_everybody_out(cmt_db__access *access, const struct timespec *until)
+/* At first it is only waited for a moment without iterators and compactions; then new ones are kept out, which would
+ * not do for long: who has one may need another to get done.  Calls are kept out last, when only short ones are left. */
+static bool keep_everybody_out(cmt_db__access *access, int64_t wait_ns)
 {
-    while (cmt_db__gate_close(&access->calls, until)) {
-        if (cmt_db__gate_is_empty(&access->stays))
-            return true;
-        cmt_db__gate_open(&access->calls);
-        if (!cmt_db__gate_await_empty(&access->stays, until))
-            return false;
-    }
+    const struct timespec politely = cmt_db__after(wait_ns / 2);
+    const struct timespec until = cmt_db__after(wait_ns);
+    (void)cmt_db__gate_await_empty(&access->stays, &politely);
+    if (!cmt_db__gate_close(&access->stays, &until))
+        return false;
+    const struct timespec shortly = cmt_db__after(wait_ns);
+    if (cmt_db__gate_close(&access->calls, &shortly))
+        return true;
+    cmt_db__gate_open(&access->stays);
     return false;
 }
 
 cmt_status cmt_db__rewrite_exchange(cmt_db__rewrite *rw, cmt_error *err)
 {
     cmt_db__access *access = &rw->db->access;
-    const struct timespec until = cmt_db__after(rw->options.wait_ns);
-    if (!keep_everybody_out(access, &until))
+    if (!keep_everybody_out(access, rw->options.wait_ns))
         return cmt_error_set(err, CMT_BUSY,
                              "exchange a database for its copy: an iterator or a compaction did "
                              "not end in time");
@@ -188,5 +189,6 @@ cmt_status cmt_db__rewrite_exchange(cmt_db__rewrite *rw, cmt_error *err)
     else
         rw->db->ops->rewrite->swap(rw->db, rw->copy);
     cmt_db__gate_open(&access->calls);
+    cmt_db__gate_open(&access->stays);
     return st;
 }

@@ -65,7 +65,10 @@ typedef struct cmt_block_executor_options {
     const cmt_block_listener *listener; /* NULL: none */
     /** Who compacts what a prune has deleted; NULL: nobody, or cmt_block_executor_init_compactor(). */
     const cmt_compact_handover *handover;
-    bool is_archive;                /* for the log line before a prune */
+    bool is_archive; /* for the log line before a prune */
+    cmt_db
+        *blocks_db; /* of the two stores, for cmt_block_executor_recover_compaction(); else NULL */
+    cmt_db *states_db;
     bool data_companion;            /* 1.0: what one has not given up stays, as configured */
     bool keep_residue;              /* a prune leaves what CometBFT's leaves below base */
     bool never_prune;               /* the application's retain height is not looked at */
@@ -93,6 +96,19 @@ CMT_API void cmt_block_executor_free(cmt_block_executor *executor);
  */
 CMT_API void cmt_block_executor_init_compactor(cmt_block_executor *executor,
                                                cmt_compactor *compactor);
+
+/**
+ * Remember in @p flight where earlier prunes have deleted and no compaction has finished, as the cookies in @p journal
+ * tell; what prunes hand on from now on carries cookies for it.  Once, before the first block and before a compactor
+ * starts: a cookie means that everything before it was remembered, too.
+ *
+ * @param initial_height  of the chain
+ * @param journal         NULL: nothing was ever compacted
+ * @retval CMT_INVALID  the options do not name both databases
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_block_executor_recover_compaction(
+    cmt_block_executor *executor, int64_t initial_height, cmt_compact_flight *flight,
+    cmt_compact_journal *journal, cmt_error *err);
 
 /**
  * Check a block that somebody proposes: as cmt_block_validate(), its size, and its evidence.

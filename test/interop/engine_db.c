@@ -10,6 +10,8 @@
  *   engine_db fill ENGINE DIR MIB  compact; then put so much that does not compress, as parts from number
  *                                  1000 on of the heights 1 to 600, in one table
  *   engine_db heal DIR             cmt_db_heal()
+ *   engine_db rewrite ENGINE DIR   cmt_db_rewrite(), with a batch written and synced at each step where that can
+ *                                  be, and behind it; say the number of each
  *
  * Exit status: 0; 3 refused as unsupported; 4 busy; 1 any other failure; 2 usage.
  */
@@ -18,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmtstore/db.h"
+#include "cmtstore/db_rewrite.h"
 
 static cmt_error err = CMT_ERROR_INIT;
 
@@ -110,6 +112,45 @@ static void write_without_end(const char *engine, const char *dir)
     }
 }
 
+typedef struct rewriting {
+    cmt_db *db;
+    cmt_db_batch *batch;
+    unsigned long number;
+} rewriting;
+
+static void write_and_say(rewriting *r)
+{
+    write_batch(r->db, r->batch, r->number, true);
+    printf("%lu\n", r->number++);
+    fflush(stdout);
+}
+
+/* From "halted" on a write would wait for the rewrite, which waits for us. */
+static cmt_status write_at(void *context, const char *step, cmt_error *unused)
+{
+    static const char *const steps[] = {"opened", "snapshot", "copied", "flushed", "verified"};
+    (void)unused;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (strcmp(step, steps[i]) == 0)
+            write_and_say(context);
+    return CMT_OK;
+}
+
+static void rewrite_database(const char *engine, const char *dir)
+{
+    rewriting r = {.db = open_with(engine, dir), .number = (unsigned long)getpid() * 100};
+    const cmt_db_rewrite_options options = {.at_step = write_at, .step_context = &r};
+    cmt_db_rewrite_result result;
+    must(cmt_db_batch_new(&r.batch, &err));
+    if (cmt_db_rewrite(r.db, &options, &result, &err) != CMT_OK) {
+        fprintf(stderr, "engine_db: %s\n", err.message);
+        _exit(1); /* beside an open RocksDB the destructors of exit() are not safe */
+    }
+    write_and_say(&r);
+    cmt_db_batch_free(r.batch);
+    cmt_db_close(r.db);
+}
+
 #define FILL_HEIGHTS 600
 #define FILL_VALUE 4000
 
@@ -162,6 +203,10 @@ int main(int argc, char **argv)
         fill(argv[2], argv[3], strtoul(argv[4], NULL, 10) << 20);
         return 0;
     }
+    if (strcmp(command, "rewrite") == 0 && argc == 4) {
+        rewrite_database(argv[2], argv[3]);
+        return 0;
+    }
     if (strcmp(command, "heal") == 0 && argc == 3) {
         must(cmt_db_heal(argv[2], NULL, NULL, &err));
         return 0;
@@ -169,6 +214,6 @@ int main(int argc, char **argv)
     fprintf(
         stderr,
         "usage: engine_db hold ENGINE DIR... | lock DIR... | open ENGINE DIR | write ENGINE DIR | "
-        "fill ENGINE DIR MIB | heal DIR\n");
+        "fill ENGINE DIR MIB | heal DIR | rewrite ENGINE DIR\n");
     return 2;
 }

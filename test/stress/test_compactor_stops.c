@@ -130,8 +130,15 @@ static void save_until(rng *r, int64_t until_ns)
     sleep_until(until_ns);
 }
 
-/* A stop is lost if the worker does not leave, and has come in the middle if something is left. */
-static bool stop_at_a_random_moment(rng *r, int64_t *longest_stop, int64_t *longest_join)
+typedef struct figures {
+    unsigned in_the_middle; /* something was left */
+    unsigned too_long;
+    int64_t longest_stop;
+    int64_t longest_join;
+} figures;
+
+/* A stop is lost if the worker does not leave. */
+static void stop_at_a_random_moment(rng *r, figures *f)
 {
     MUST(cmt_compactor_start(compactor, &error));
     cmt_enqueue_result result = cmt_block_store_compact_async(compactor);
@@ -140,12 +147,12 @@ static bool stop_at_a_random_moment(rng *r, int64_t *longest_stop, int64_t *long
     const int64_t since = cmt_clock_ns();
     ck_assert_int_eq(cmt_compactor_stop(compactor), CMT_OK);
     const int64_t stopped = cmt_clock_ns() - since;
-    MUST(cmt_compactor_join(compactor, LIMIT_NS, NULL, &error));
+    MUST(cmt_compactor_join(compactor, 30 * LIMIT_NS, NULL, &error));
     const int64_t joined = cmt_clock_ns() - since;
-    *longest_stop = stopped > *longest_stop ? stopped : *longest_stop;
-    *longest_join = joined > *longest_join ? joined : *longest_join;
-    ck_assert_int_le(joined, LIMIT_NS);
-    return cmt_compact_flight_counts(flight).remembered_blockstore > 0;
+    f->longest_stop = stopped > f->longest_stop ? stopped : f->longest_stop;
+    f->longest_join = joined > f->longest_join ? joined : f->longest_join;
+    f->too_long += joined > LIMIT_NS;
+    f->in_the_middle += cmt_compact_flight_counts(flight).remembered_blockstore > 0;
 }
 
 START_TEST(a_stop_at_any_moment_is_short_and_harmless)
@@ -154,22 +161,22 @@ START_TEST(a_stop_at_any_moment_is_short_and_harmless)
     is_full = getenv("CMT_TEST_FULL") != NULL;
     pairs = is_full ? MOST_PAIRS : MOST_PAIRS / 16;
     const unsigned stops = is_full ? 1000 : 50;
-    unsigned in_the_middle = 0;
-    int64_t longest_stop = 0;
-    int64_t longest_join = 0;
+    figures f = {0};
     open_all();
     for (unsigned i = 0; i < stops; i++) {
-        in_the_middle += stop_at_a_random_moment(&r, &longest_stop, &longest_join);
+        stop_at_a_random_moment(&r, &f);
         if (i % 25 == 24)
             expect_pairs();
     }
     MUST(cmt_compact_now(flight, NULL, NULL, NULL, &error));
     expect_pairs();
-    printf("%s: %u stops, %u with work left; longest stop %.2f ms, with join %.1f ms\n", backend,
-           stops, in_the_middle, (double)longest_stop / (double)MS,
-           (double)longest_join / (double)MS);
+    printf(
+        "%s: %u stops, %u with work left; longest stop %.2f ms, with join %.1f ms, %u above 2 s\n",
+        backend, stops, f.in_the_middle, (double)f.longest_stop / (double)MS,
+        (double)f.longest_join / (double)MS, f.too_long);
+    ck_assert_uint_eq(f.too_long, 0);
     if (strcmp(backend, "memory") != 0)
-        ck_assert_uint_gt(in_the_middle, 0);
+        ck_assert_uint_gt(f.in_the_middle, 0);
     close_all();
 }
 END_TEST

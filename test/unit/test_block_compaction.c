@@ -250,6 +250,47 @@ START_TEST(without_a_compactor_it_compacts_at_once_and_says_so)
 }
 END_TEST
 
+/* ---- across a restart --------------------------------------------------------------------- */
+
+static uint64_t dirty(cmt_compact_journal *journal)
+{
+    const cmt_compactor_target target = {.blockstore = made.block_db, .state = made.state_db};
+    cmt_compact_flight *other;
+    MUST(cmt_compact_flight_new(&target, NULL, &other, &error));
+    MUST(cmt_block_executor_recover_compaction(executor, 1, other, journal, &error));
+    const cmt_compact_counts counts = cmt_compact_flight_counts(other);
+    cmt_compact_flight_free(other);
+    return counts.remembered_blockstore + counts.remembered_state;
+}
+
+START_TEST(what_was_not_compacted_is_found_again_after_a_restart)
+{
+    cmt_compact_journal *journal;
+    MUST(cmt_compact_journal_open(NULL, &journal, &error));
+    open_flight();
+    ck_assert_int_eq(cmt_block_executor_recover_compaction(executor, 1, flight, journal, &error),
+                     CMT_INVALID);
+    options.blocks_db = made.block_db;
+    options.states_db = made.state_db;
+    new_executor();
+    MUST(cmt_block_executor_recover_compaction(executor, 1, flight, journal, &error));
+    const cmt_compactor_options how = {.poll_ns = -1, .journal = journal};
+    MUST(cmt_compactor_new(flight, &how, &compactor, &error));
+    MUST(cmt_compactor_start(compactor, &error));
+    cmt_block_executor_init_compactor(executor, compactor);
+    commit_and_prune(60);
+    stop_compactor();
+    ck_assert_uint_gt(cmt_compact_journal_database(journal, CMT_JOURNAL_STATE).cookie_size, 0);
+    ck_assert_uint_gt(cmt_compact_journal_database(journal, CMT_JOURNAL_BLOCKSTORE).cookie_size, 0);
+    const uint64_t before = dirty(journal);
+    commit_and_prune(70); /* nobody compacts: it is stopped, and the process ends */
+    ck_assert_uint_gt(dirty(journal), before);
+    ck_assert_uint_gt(dirty(NULL), before);
+    close_compactor();
+    cmt_compact_journal_close(journal);
+}
+END_TEST
+
 /* ---- no delay ----------------------------------------------------------------------------- */
 
 START_TEST(a_compaction_that_is_held_delays_no_block)
@@ -295,6 +336,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, a_compaction_that_fails_changes_no_block);
     tcase_add_test(tc, one_that_is_disabled_is_skipped);
     tcase_add_test(tc, without_a_compactor_it_compacts_at_once_and_says_so);
+    tcase_add_test(tc, what_was_not_compacted_is_found_again_after_a_restart);
     tcase_add_test(tc, a_compaction_that_is_held_delays_no_block);
     tcase_add_test(tc, a_compactor_may_come_at_any_time);
 }

@@ -52,6 +52,10 @@ START_TEST(the_result_says_what_was_done)
     ck_assert_uint_eq(b->slices, pair_blocks.calls);
     ck_assert_uint_eq(b->slice_bytes, 10000 * FAKE_PLACE_BYTES);
     ck_assert_uint_eq(b->ranges_left, 0);
+    ck_assert_double_eq_tol(b->dead_before, 10000.0 / FAKE_PLACES, 1e-9);
+    ck_assert_double_eq(b->dead_after, 0);
+    ck_assert_uint_eq(b->keys_reclaimed, 7); /* as the request says: this engine does not count */
+    ck_assert_uint_eq(b->tombstones_merged, 7);
     ck_assert_int_eq(report.state.outcome, CMT_COMPACT_NONE);
     ck_assert(!report.state.triggered);
     cmt_compact_counts counts = cmt_compact_flight_counts(pair_flight);

@@ -168,12 +168,11 @@ END_TEST
 START_TEST(a_job_that_was_stopped_goes_on_where_it_was)
 {
     worker_run();
-    fake_behave(&pair_blocks, FAKE_HOLDS);
+    fake_behave(&pair_blocks, FAKE_HOLDS_TO_THE_END);
     ck_assert_int_eq(worker_enqueue(PRUNE, 0, 30000), CMT_ENQUEUED);
     fake_wait_for_call(&pair_blocks);
-    fake_behave(&pair_blocks, FAKE_HOLDS_TO_THE_END); /* the first slice is done */
-    fake_let_go(&pair_blocks);
     worker_stop();
+    fake_let_go(&pair_blocks); /* the first slice is done */
     ck_assert_int_eq(worker_join(NULL), CMT_OK);
     ck_assert_int_eq(newest(1).status, CMT_JOB_SUBMITTED);
     unsigned done = 0;

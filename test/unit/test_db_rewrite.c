@@ -72,7 +72,7 @@ static void delete_range(cmt_db *to, const char *lo, const char *hi)
 static void fill(void)
 {
     uint8_t value[5000];
-    for (unsigned layer = 0; layer < 2; layer++)
+    for (unsigned layer = 0; layer < 2; layer++) {
         for (unsigned i = 0; i < KEYS; i++) {
             char key[16];
             snprintf(key, sizeof key, "k%05u", i);
@@ -80,6 +80,8 @@ static void fill(void)
                 value[at] = (uint8_t)((layer * 31 + i * 7919 + at * at * 2654435761u) >> 9);
             put(db, key, (cmt_slice){value, i % 7 * 800 + layer});
         }
+        MUST(cmt_db_flush(db, &error));
+    }
     delete_range(db, "k00100", "k00140");
     MUST(cmt_db_flush(db, &error));
     put(db, "k00120", CMT_SLICE("came back"));
@@ -464,26 +466,71 @@ START_TEST(a_handle_that_is_lost_says_so)
 }
 END_TEST
 
-/* One byte in the middle of a table. */
+/* One byte in the middle of the last table. */
+static void damage_table_in(const char *path)
+{
+    char *table = files_last(path, backend == ON_ROCKSDB ? ".sst" : ".ldb");
+    cmt_buf bytes = files_read(path, table);
+    bytes.data[bytes.size / 3] ^= 0x40;
+    files_write(path, table, cmt_buf_slice(&bytes));
+    free(table);
+    cmt_buf_free(&bytes);
+}
+
+static void begin_damaged(int on)
+{
+    begin(on);
+    MUST(cmt_db_compact_range(db, everything, &error));
+    cmt_db_close(db);
+    damage_table_in(dir);
+    MUST(try_open(dir, &db));
+}
+
 START_TEST(a_pair_that_cannot_be_read_ends_it)
 {
     cmt_db_rewrite_result r;
-    begin(_i);
-    MUST(cmt_db_compact_range(db, everything, &error));
-    cmt_db_close(db);
-    const char *suffix = backend == ON_ROCKSDB ? ".sst" : ".ldb";
-    char *table = files_last(dir, suffix);
-    cmt_buf bytes = files_read(dir, table);
-    bytes.data[bytes.size / 3] ^= 0x40;
-    files_write(dir, table, cmt_buf_slice(&bytes));
-    MUST(try_open(dir, &db));
+    begin_damaged(_i);
     uint64_t inode = files_inode(top, "x.db");
     ck_assert_int_eq(cmt_db_rewrite(db, NULL, &r, &error), CMT_CORRUPT);
     ck_assert_uint_eq(files_inode(top, "x.db"), inode);
     ck_assert(!files_exist(top, "x.db.old"));
     expect_nothing_left();
-    free(table);
-    cmt_buf_free(&bytes);
+    end();
+}
+END_TEST
+
+START_TEST(nor_is_it_skipped_by_a_walk_with_an_end)
+{
+    const cmt_range most = {text("k"), text("k00399")};
+    cmt_db_iter *iter;
+    begin_damaged(_i);
+    MUST(cmt_db_iter_new(db, &most, &iter, &error));
+    cmt_status st = cmt_db_iter_first(iter, &error);
+    while (st == CMT_OK)
+        st = cmt_db_iter_next(iter, &error);
+    ck_assert_int_eq(st, CMT_CORRUPT);
+    cmt_db_iter_free(iter);
+    end();
+}
+END_TEST
+
+static void damage_copy(void)
+{
+    char *copy = files_path(top, "cmtstore/rewrite/x.db/copy");
+    damage_table_in(copy);
+    free(copy);
+}
+
+START_TEST(a_copy_that_cannot_be_read_back_is_not_taken)
+{
+    cmt_db_rewrite_result r;
+    begin(_i);
+    uint64_t before = pairs_of(db);
+    script s = {.step = "flushed", .act = damage_copy};
+    const cmt_db_rewrite_options options = {.at_step = act_at, .step_context = &s};
+    ck_assert_int_eq(cmt_db_rewrite(db, &options, &r, &error), CMT_CORRUPT);
+    ck_assert_uint_eq(pairs_of(db), before);
+    expect_nothing_left();
     end();
 }
 END_TEST
@@ -502,30 +549,43 @@ END_TEST
 
 /* ---- what is beside it ----------------------------------------------------------------------------- */
 
+static mode_t mode_of(const char *in, const char *name)
+{
+    struct stat st;
+    char *path = files_path(in, name);
+    ck_assert_int_eq(stat(path, &st), 0);
+    free(path);
+    return st.st_mode & 0777;
+}
+
+/* Should it end here, the copy is at its place already. */
+static void expect_modes_of_the_copy(void)
+{
+    ck_assert_uint_eq(mode_of(top, "x.db.old"), 0755);
+    ck_assert_uint_eq(mode_of(old_dir, "CURRENT"), 0600);
+}
+
 START_TEST(files_have_the_owner_and_mode_of_the_database)
 {
     cmt_db_rewrite_result r;
-    struct stat st;
     begin(_i);
     cmt_db_close(db);
     char *current = files_path(dir, "CURRENT");
-    ck_assert_int_eq(chmod(current, 0640), 0);
-    ck_assert_int_eq(chmod(dir, 0750), 0);
+    ck_assert_int_eq(chmod(current, 0600), 0);
+    ck_assert_int_eq(chmod(dir, 0755), 0);
+    free(current);
     MUST(try_open(dir, &db));
-    MUST(cmt_db_rewrite(db, NULL, &r, &error));
-    ck_assert_int_eq(stat(dir, &st), 0);
-    ck_assert_uint_eq(st.st_mode & 0777, 0750);
-    ck_assert_int_eq(stat(current, &st), 0);
-    ck_assert_uint_eq(st.st_mode & 0777, 0640);
+    script s = {.step = "moved", .act = expect_modes_of_the_copy};
+    const cmt_db_rewrite_options options = {.at_step = act_at, .step_context = &s};
+    MUST(cmt_db_rewrite(db, &options, &r, &error));
+    ck_assert_uint_eq(s.met, 1);
+    ck_assert_uint_eq(mode_of(top, "x.db"), 0755);
+    ck_assert_uint_eq(mode_of(dir, "CURRENT"), 0600);
     char *table = files_last(dir, backend == ON_ROCKSDB ? ".sst" : ".ldb");
-    char *path = files_path(dir, table);
-    ck_assert_int_eq(stat(path, &st), 0);
-    ck_assert_uint_eq(st.st_mode & 0777, 0640);
+    ck_assert_uint_eq(mode_of(dir, table), 0600);
+    free(table);
     cmt_db *other;
     ck_assert_int_eq(try_open(dir, &other), CMT_BUSY); /* both locks are those of the new files */
-    free(path);
-    free(table);
-    free(current);
     end();
 }
 END_TEST
@@ -660,6 +720,8 @@ int main(void)
     tcase_add_loop_test(tc, a_failure_at_any_step_leaves_the_original, 0, STEPS * ENGINES);
     tcase_add_loop_test(tc, a_handle_that_is_lost_says_so, 0, ENGINES);
     tcase_add_loop_test(tc, a_pair_that_cannot_be_read_ends_it, 0, ENGINES);
+    tcase_add_loop_test(tc, nor_is_it_skipped_by_a_walk_with_an_end, 0, ENGINES);
+    tcase_add_loop_test(tc, a_copy_that_cannot_be_read_back_is_not_taken, 0, ENGINES);
     tcase_add_loop_test(tc, too_little_space_is_found_out_before, 0, ENGINES);
     suite_add_tcase(suite, tc);
     tc = tcase_create("beside");

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmtstore/db_rewrite.h"
 #include "files.h"
@@ -68,7 +69,7 @@ static cmt_status add_group(cmt_db_batch *batch, const writer *w, unsigned group
     fill_value(value, content);
     for (int k = 0; k < GROUP_KEYS; k++)
         CMT_TRY(cmt_db_batch_put(batch, group_key(room, w->number, group, k),
-                                 (cmt_slice){value, 1 + content % sizeof value + 3}, NULL));
+                                 (cmt_slice){value, 4 + content % (sizeof value - 3)}, NULL));
     return CMT_OK;
 }
 
@@ -85,6 +86,13 @@ static cmt_status remove_group(cmt_db_batch *batch, const writer *w, unsigned gr
     for (int k = 0; k < GROUP_KEYS; k++)
         CMT_TRY(cmt_db_batch_delete(batch, group_key(lo, w->number, group, k), NULL));
     return CMT_OK;
+}
+
+/* So that nobody takes all of a processor: what is looked for is order, not load.  (RocksDB's reads slow down with
+ * each range deletion in memory.) */
+static void pace(void)
+{
+    nanosleep(&(struct timespec){0, 300000}, NULL);
 }
 
 static void count_wrong(bool ok)
@@ -104,13 +112,14 @@ static void *write_on(void *context)
         unsigned group = (unsigned)rng_between(&r, 0, GROUPS - 1);
         bool removes = rng_chance(&r, 25);
         cmt_db_batch_clear(batch);
-        cmt_status st = removes ? remove_group(batch, w, group, rng_chance(&r, 50))
+        cmt_status st = removes ? remove_group(batch, w, group, rng_chance(&r, 10))
                                 : add_group(batch, w, group, n);
         if (st == CMT_OK)
             st = cmt_db_write(db, batch, rng_chance(&r, 2), NULL);
         count_wrong(st == CMT_OK);
         w->last[group] = removes ? 0 : n;
         atomic_fetch_add(&batches, 1);
+        pace();
     }
     cmt_db_batch_free(batch);
     return NULL;
@@ -152,6 +161,7 @@ static void *look_on(void *context)
             count_wrong(st == CMT_OK || st == CMT_NOT_FOUND);
             cmt_db_iter_free(iter);
         }
+        pace();
     }
     cmt_buf_free(&value);
     return NULL;
@@ -186,11 +196,21 @@ static uint64_t count_pairs(void)
     return pairs;
 }
 
+/* Between two chunks something is written. */
+static bool let_others_write(void *unused, const cmt_progress *progress)
+{
+    (void)unused;
+    (void)progress;
+    for (unsigned before = atomic_load(&batches); atomic_load(&batches) < before + 3;)
+        pace();
+    return false;
+}
+
 static void *rewrite_once(void *result)
 {
     cmt_error err = CMT_ERROR_INIT;
-    /* A record so small that some rounds overflow it. */
-    const cmt_db_rewrite_options options = {.chunk_bytes = 20000, .record_bytes = (size_t)1 << 20};
+    const cmt_progress_hook hook = {let_others_write, NULL};
+    const cmt_db_rewrite_options options = {.progress = &hook, .chunk_bytes = 20000};
     cmt_status st = cmt_db_rewrite(db, &options, result, &err);
     if (st == CMT_OK)
         return NULL;
@@ -212,12 +232,10 @@ START_TEST(nothing_is_lost_and_nobody_sees_a_half)
     for (int i = 0; i < READERS; i++)
         ck_assert_int_eq(pthread_create(&threads[WRITERS + i], NULL, look_on, (void *)&seeds[i]),
                          0);
-    int rewrites = getenv("CMT_TEST_FULL") != NULL ? 100 : IF_INSTRUMENTED(3, 6);
+    int rewrites = getenv("CMT_TEST_FULL") != NULL ? 100 : IF_INSTRUMENTED(4, 20);
     cmt_db_rewrite_result result = {0};
     for (int i = 0; i < rewrites; i++) {
-        unsigned before = atomic_load(&batches);
         ck_assert_ptr_null(rewrite_once(&result));
-        ck_assert_uint_gt(atomic_load(&batches), before); /* they did write meanwhile */
     }
     atomic_store(&done, true);
     for (int i = 0; i < WRITERS + READERS; i++)
