@@ -11,32 +11,14 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-TOP = os.path.dirname(HERE)
+from kit import DEFAULT_DIR, build_ours, build_theirs, made, prepare, print_table, run
 
 
-def run(*command, **kwargs):
-    return subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, text=True, **kwargs).stdout
-
-
-def build(out):
-    print("building", file=sys.stderr)
-    run("cmake", "--preset", "release", cwd=TOP)
-    run("cmake", "--build", "--preset", "release", "--target", "bench_apply", cwd=TOP)
-    ours, theirs = os.path.join(TOP, "build", "release", "bench", "bench_apply"), os.path.join(out, "bin", "cmtbench-apply")
-    run("go", "build", "-buildvcs=false", "-o", theirs, ".", cwd=os.path.join(HERE, "go"))
-    return ours, theirs
-
-
-def made(theirs, out, blocks, validators):
-    home = os.path.join(out, "data", f"apply-{validators}-{blocks}")
-    if not os.path.isdir(home):
-        run(theirs, "gen", "-o", home + ".new", "-n", blocks + 1, "-vals", validators, "-nosync", "-maxtx", 40, "-txbytes", 500)
-        os.rename(home + ".new", home)
-    return home
+def chain(theirs, out, blocks, validators):
+    return made(theirs, out, f"apply-{validators}-{blocks}", "-n", blocks + 1, "-vals", validators, "-nosync", "-maxtx", 40,
+                "-txbytes", 500)
 
 
 def measure(side, programs, home, where, options, signatures):
@@ -79,12 +61,11 @@ def main():
     parser.add_argument("-r", type=int, default=5, help="repetitions (5)")
     parser.add_argument("-m", default="/dev/shm", help="a directory in memory (/dev/shm)")
     parser.add_argument("-f", action="store_true", help="run both before all other work, by chrt (root)")
-    parser.add_argument("dir", nargs="?", default=os.path.join(TOP, "build", "bench"))
+    parser.add_argument("dir", nargs="?", default=DEFAULT_DIR)
     options = parser.parse_args()
-    options.dir = os.path.abspath(options.dir)
-    os.makedirs(os.path.join(options.dir, "data"), exist_ok=True)
-    programs = build(options.dir)
-    home = made(programs[1], options.dir, options.n, options.v)
+    options.dir = prepare(options.dir)
+    programs = build_ours("bench_apply"), build_theirs(options.dir, "cmtbench-apply", ())
+    home = chain(programs[1], options.dir, options.n, options.v)
     memory = os.path.join(options.m, f"cmtstore-bench-{os.getpid()}")
     try:
         rows = [compare(name, where, programs, home, options, signatures)
@@ -93,10 +74,7 @@ def main():
         shutil.rmtree(memory, ignore_errors=True)
     heads = ["state store in", "signatures", "p50, µs", "ratio", "p99, µs", "CPU a block, µs", "signatures alone, p50, µs"]
     print("CometBFT / cmtstore; the ratio is CometBFT's p50 over cmtstore's, the median of pairs\n")
-    print("| " + " | ".join(heads) + " |")
-    print("| --- | ---" + " | ---:" * (len(heads) - 2) + " |")
-    for cells in rows:
-        print("| " + " | ".join(cells) + " |")
+    print_table(heads, rows)
 
 
 if __name__ == "__main__":

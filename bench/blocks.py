@@ -11,35 +11,17 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-TOP = os.path.dirname(HERE)
+from kit import DEFAULT_DIR, build_ours, build_theirs, made, prepare, print_table, run
+
 # Options of `cmtbench gen`: half of the transactions are random, half compress well; seven validators.
 SETS = {"10 KB": ["-maxtx", "40", "-txbytes", "1000"], "100 KB": ["-maxtx", "40", "-txbytes", "10000"]}
 ENGINES = ("goleveldb", "rocksdb")
 
 
-def run(*command, **kwargs):
-    return subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, text=True, **kwargs).stdout
-
-
-def build(out):
-    print("building", file=sys.stderr)
-    run("cmake", "--preset", "release", cwd=TOP)
-    run("cmake", "--build", "--preset", "release", "--target", "bench_blocks", cwd=TOP)
-    ours, theirs = os.path.join(TOP, "build", "release", "bench", "bench_blocks"), os.path.join(out, "bin", "cmtbench")
-    run("go", "build", "-buildvcs=false", "-tags", "rocksdb pebbledb", "-o", theirs, ".", cwd=os.path.join(HERE, "go"))
-    return ours, theirs
-
-
-def made(theirs, out, name, blocks):
-    home = os.path.join(out, "data", f"blocks-{name.replace(' ', '')}-{blocks}")
-    if not os.path.isdir(home):
-        run(theirs, "gen", "-o", home + ".new", "-n", blocks, "-vals", 7, "-nosync", *SETS[name])
-        os.rename(home + ".new", home)
-    return home
+def chain(theirs, out, name, blocks):
+    return made(theirs, out, f"blocks-{name.replace(' ', '')}-{blocks}", "-n", blocks, "-vals", 7, "-nosync", *SETS[name])
 
 
 def measure(side, programs, home, out, engine):
@@ -103,20 +85,16 @@ def main():
     parser.add_argument("-n", type=int, default=1000, help="blocks of each data set (1000)")
     parser.add_argument("-r", type=int, default=5, help="repetitions (5)")
     parser.add_argument("-e", choices=ENGINES, help="only this engine")
-    parser.add_argument("dir", nargs="?", default=os.path.join(TOP, "build", "bench"))
+    parser.add_argument("dir", nargs="?", default=DEFAULT_DIR)
     options = parser.parse_args()
-    options.dir = os.path.abspath(options.dir)
-    os.makedirs(os.path.join(options.dir, "data"), exist_ok=True)
-    programs = build(options.dir)
-    rows = [compare(name, engine, programs, made(programs[1], options.dir, name, options.n), options)
+    options.dir = prepare(options.dir)
+    programs = build_ours("bench_blocks"), build_theirs(options.dir)
+    rows = [compare(name, engine, programs, chain(programs[1], options.dir, name, options.n), options)
             for name in SETS for engine in ENGINES if options.e in (None, engine)]
     heads = ["blocks", "engine", "saved/s", "p50, µs", "p99, µs", "ratio", "p99 ratio", "loaded/s", "p50, µs", "p99, µs",
              "ratio", "p99 ratio", "disk alone, p50 / p99, µs"]
     print("CometBFT / cmtstore; ratios are cmtstore's figure over CometBFT's, the median of pairs\n")
-    print("| " + " | ".join(heads) + " |")
-    print("| --- | ---" + " | ---:" * (len(heads) - 2) + " |")
-    for cells in rows:
-        print("| " + " | ".join(cells) + " |")
+    print_table(heads, rows)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
  * Compaction and flush of C++ LevelDB, with an outcome.
  *
  * leveldb_compact_range returns nothing and cannot be stopped.  So a range is compacted in steps, between
- * which a wish to stop is heard; and success is proved by a flush behind it: after any error in the
+ * which a wish to stop is heard; and success is proved by a new log behind it: after any error in the
  * background LevelDB switches to no new log any more.
- * Source: LevelDB db/db_impl.cc CompactRange, TEST_CompactMemTable, MakeRoomForWrite
+ * Source: LevelDB db/db_impl.cc CompactRange, TEST_CompactMemTable, BuildBatchGroup, MakeRoomForWrite
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,22 +14,53 @@
 
 /* ---- flush ----------------------------------------------------------------------------------- */
 
-cmt_status cmt_db__leveldb_flush_alone(cmt_db__leveldb *db, cmt_error *err)
+static cmt_status accepts_no_more(const cmt_db__leveldb *db, cmt_error *err)
 {
-    uint64_t bytes;
-    uint64_t before;
-    uint64_t after;
-    CMT_TRY(cmt_db__guard_logs(&db->guard, &bytes, &before, err));
-    /* The empty key lies in no table (or in the one that holds it), so nothing but the memtable moves. */
-    leveldb_compact_range(db->db, "", 0, "", 0);
-    CMT_TRY(cmt_db__guard_logs(&db->guard, &bytes, &after, err));
-    if (after > before && bytes == 0)
-        return cmt_dir_sync(db->guard.dir_fd, db->guard.dir, err);
     return cmt_error_set(
         err, CMT_IO,
         "write tables in %s: LevelDB met an error in the background (no space, or damage; "
         "see LOG there) and accepts no more writes; close it, mend the cause, open it again",
         db->guard.dir);
+}
+
+/* Make LevelDB begin a new log and write the memtable.  CMT_OK: it did begin one; `*bytes`: what is in logs now. */
+static cmt_status switch_log(cmt_db__leveldb *db, uint64_t *bytes, cmt_error *err)
+{
+    uint64_t before;
+    uint64_t after;
+    CMT_TRY(cmt_db__guard_logs(&db->guard, bytes, &before, err));
+    /* The empty key lies in no table (or in the one that holds it), so nothing but the memtable moves. */
+    leveldb_compact_range(db->db, "", 0, "", 0);
+    CMT_TRY(cmt_db__guard_logs(&db->guard, bytes, &after, err));
+    return after > before ? CMT_OK : accepts_no_more(db, err);
+}
+
+cmt_status cmt_db__leveldb_flush_alone(cmt_db__leveldb *db, cmt_error *err)
+{
+    uint64_t bytes;
+    CMT_TRY(switch_log(db, &bytes, err));
+    if (bytes == 0)
+        return cmt_dir_sync(db->guard.dir_fd, db->guard.dir, err);
+    return accepts_no_more(db, err);
+}
+
+#define TRIES 4
+
+/*
+ * The same while others write.  LevelDB lets the wish for a new log pass together with the writes that it finds waiting,
+ * and then nothing is done for it; so it is asked again, at last with writers kept out, when little is left to be written.
+ * A new log that a writer began is as good.
+ */
+static cmt_status switch_log_among_writers(cmt_db__leveldb *db, cmt_error *err)
+{
+    uint64_t bytes;
+    for (int i = 0; i < TRIES; i++)
+        if (switch_log(db, &bytes, NULL) == CMT_OK)
+            return CMT_OK;
+    pthread_rwlock_wrlock(&db->writers);
+    cmt_status st = switch_log(db, &bytes, err);
+    pthread_rwlock_unlock(&db->writers);
+    return st;
 }
 
 /* ---- steps ----------------------------------------------------------------------------------- */
@@ -142,6 +173,11 @@ static bool stopped(cmt_db__leveldb *db, unsigned cancels)
     return atomic_load(&db->cancelled) || atomic_load(&db->cancels) != cancels;
 }
 
+static cmt_status stopped_on_request(const cmt_db__leveldb *db, cmt_error *err)
+{
+    return cmt_error_set(err, CMT_CANCELLED, "compact %s: stopped on request", db->guard.dir);
+}
+
 /* Compact up to the end of enough tables, then from there on.  False: stopped. */
 static bool compact_in_steps(cmt_db__leveldb *db, cmt_range range,
                              const cmt_db__leveldb_table *tables, size_t count, unsigned cancels)
@@ -164,12 +200,16 @@ static bool compact_in_steps(cmt_db__leveldb *db, cmt_range range,
     return true;
 }
 
+/* Between two new logs: with the first what was deleted before is in tables, the second proves that all went well. */
 cmt_status cmt_db__leveldb_compact_range(cmt_db *base, cmt_range range, cmt_error *err)
 {
     cmt_db__leveldb *db = (cmt_db__leveldb *)base;
     unsigned cancels = atomic_load(&db->cancels);
     cmt_db__leveldb_table *tables = NULL;
     size_t count;
+    if (stopped(db, cancels))
+        return stopped_on_request(db, err);
+    CMT_TRY(switch_log_among_writers(db, err));
     char *text = leveldb_property_value(db->db, "leveldb.sstables");
     if (text == NULL)
         return cmt_error_set(err, CMT_IO, "compact %s: LevelDB does not list its tables",
@@ -180,6 +220,6 @@ cmt_status cmt_db__leveldb_compact_range(cmt_db *base, cmt_range range, cmt_erro
     leveldb_free(text);
     CMT_TRY(st);
     if (!finished)
-        return cmt_error_set(err, CMT_CANCELLED, "compact %s: stopped on request", db->guard.dir);
-    return base->ops->flush(base, err);
+        return stopped_on_request(db, err);
+    return switch_log_among_writers(db, err);
 }

@@ -8,6 +8,7 @@
 //	cmtbench compact -d HOME                  Compact(nil, nil) on both databases
 //	cmtbench blocks  -d HOME -o DIR           SaveBlock into a new store, then LoadBlock: how fast
 //	cmtbench apply   -d HOME -o DIR           ApplyBlock into a new state store: how fast
+//	cmtbench foreground -d HOME               blocks saved while what was pruned is compacted: how long each takes
 //	cmtbench dump    -d HOME -db NAME         number of pairs and digest; with -list each pair too
 //
 // Every command opens the databases and so changes their files; dump a copy.
@@ -20,7 +21,7 @@ import (
 	"os"
 )
 
-const usage = "usage: cmtbench gen|prune|compact|blocks|apply|dump [OPTION...]; cmtbench COMMAND -h lists the options"
+const usage = "usage: cmtbench gen|prune|compact|blocks|apply|foreground|dump [OPTION...]; cmtbench COMMAND -h lists the options"
 
 func run(command string, args []string) error {
 	flags := flag.NewFlagSet("cmtbench "+command, flag.ExitOnError)
@@ -51,6 +52,12 @@ func run(command string, args []string) error {
 		unsigned := flags.Bool("unsigned", false, "validate all but the signatures")
 		_ = flags.Parse(args)
 		return apply(home, *out, !*unsigned)
+	case "foreground":
+		var o foregroundOptions
+		o.register(flags)
+		_ = flags.Parse(args)
+		o.home = home
+		return foreground(&o)
 	case "dump":
 		name := flags.String("db", "blockstore", "blockstore or state")
 		list := flags.Bool("list", false, "print key, length and SHA-256 of each value")
