@@ -45,7 +45,7 @@ static void read_option(settings *s, char *text)
 {
     char *value = strchr(text, '=');
     double number = value != NULL ? strtod(value + 1, NULL) : -1;
-    if (number < 0) {
+    if (value == NULL || number < 0) {
         fprintf(stderr, "bench_foreground: %s: not NAME=VALUE\n", text);
         exit(2);
     }
