@@ -139,7 +139,13 @@ static cmt_status write_locked(cmt_db__leveldb *db, const cmt_db_batch *batch, b
         leveldb_write(db->db, sync ? db->write_sync : db->write, own, &message);
     leveldb_writebatch_destroy(own);
     CMT_TRY(st);
-    return message == NULL ? CMT_OK : cmt_db__leveldb_failed(db, message, "write to", err);
+    if (message != NULL)
+        return cmt_db__leveldb_failed(db, message, "write to", err);
+    if (cmt_db__batch_count_of(batch, CMT_DB__DELETE) > 0 ||
+        cmt_db__batch_count_of(batch, CMT_DB__DELETE_RANGE) > 0)
+        atomic_fetch_add(&db->deletions,
+                         1); /* behind the write: whoever reads it finds that done */
+    return CMT_OK;
 }
 
 static cmt_status level_write(cmt_db *base, const cmt_db_batch *batch, bool sync, cmt_error *err)

@@ -3,8 +3,8 @@
  * Compaction and flush of C++ LevelDB, with an outcome.
  *
  * leveldb_compact_range returns nothing and cannot be stopped.  So a range is compacted in steps, between
- * which a wish to stop is heard; and success is proved by a new log behind it: after any error in the
- * background LevelDB switches to no new log any more.
+ * which a wish to stop is heard; and success is proved by a write behind it: after any error in the
+ * background LevelDB accepts none, and switches to no new log, any more.
  * Source: LevelDB db/db_impl.cc CompactRange, TEST_CompactMemTable, BuildBatchGroup, MakeRoomForWrite
  */
 #include <stdlib.h>
@@ -200,7 +200,32 @@ static bool compact_in_steps(cmt_db__leveldb *db, cmt_range range,
     return true;
 }
 
-/* Between two new logs: with the first what was deleted before is in tables, the second proves that all went well. */
+/* Let everything that was deleted up to now stand in tables. */
+static cmt_status move_deletions(cmt_db__leveldb *db, cmt_error *err)
+{
+    const unsigned long long deletions = atomic_load(&db->deletions);
+    if (deletions == atomic_load(&db->deletions_in_tables))
+        return CMT_OK;
+    CMT_TRY(switch_log_among_writers(db, err));
+    atomic_store(&db->deletions_in_tables, deletions);
+    return CMT_OK;
+}
+
+/* After any error in the background each write is refused, one of nothing, too. */
+static cmt_status prove(cmt_db__leveldb *db, cmt_error *err)
+{
+    char *message = NULL;
+    leveldb_writebatch_t *nothing = leveldb_writebatch_create();
+    pthread_rwlock_rdlock(&db->writers);
+    leveldb_write(db->db, db->write, nothing, &message);
+    pthread_rwlock_unlock(&db->writers);
+    leveldb_writebatch_destroy(nothing);
+    if (message == NULL)
+        return CMT_OK;
+    leveldb_free(message);
+    return accepts_no_more(db, err);
+}
+
 cmt_status cmt_db__leveldb_compact_range(cmt_db *base, cmt_range range, cmt_error *err)
 {
     cmt_db__leveldb *db = (cmt_db__leveldb *)base;
@@ -209,7 +234,7 @@ cmt_status cmt_db__leveldb_compact_range(cmt_db *base, cmt_range range, cmt_erro
     size_t count;
     if (stopped(db, cancels))
         return stopped_on_request(db, err);
-    CMT_TRY(switch_log_among_writers(db, err));
+    CMT_TRY(move_deletions(db, err));
     char *text = leveldb_property_value(db->db, "leveldb.sstables");
     if (text == NULL)
         return cmt_error_set(err, CMT_IO, "compact %s: LevelDB does not list its tables",
@@ -221,5 +246,5 @@ cmt_status cmt_db__leveldb_compact_range(cmt_db *base, cmt_range range, cmt_erro
     CMT_TRY(st);
     if (!finished)
         return stopped_on_request(db, err);
-    return switch_log_among_writers(db, err);
+    return prove(db, err);
 }

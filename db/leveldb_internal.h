@@ -31,6 +31,10 @@ typedef struct cmt_db__leveldb {
     atomic_bool cancelled;
     atomic_uint cancels; /* how often it was asked for */
 
+    /* Batches with deletions that were written, and how many of them stand in tables for sure. */
+    atomic_ullong deletions;
+    atomic_ullong deletions_in_tables;
+
     pthread_mutex_t dir_lock;
     struct timespec
         dir_synced; /* guarded by dir_lock: the directory's time when it was last synced */
