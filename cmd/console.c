@@ -4,6 +4,7 @@
  */
 #include "console.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@ void cmd_console_init(cmd_console *console, const cmd_options *options)
 {
     *console = (cmd_console){
         .terminal = isatty(STDERR_FILENO) == 1,
+        .screen = STDERR_FILENO,
+        .shown_fd = -1,
         .quiet = options->quiet,
         .json = options->log_json,
         .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -25,11 +28,22 @@ void cmd_console_init(cmd_console *console, const cmd_options *options)
     console->progress = (cmt_progress_hook){cmd_progress_report, console};
 }
 
+/* A worker's lines take the way through its parent, standard output does not. */
+static void wait_until_shown(const cmd_console *console)
+{
+    char mark = CMD_CONSOLE_MARK;
+    if (console->shown_fd < 0 || write(STDERR_FILENO, &mark, 1) != 1)
+        return;
+    while (read(console->shown_fd, &mark, 1) < 0 && errno == EINTR)
+        continue;
+}
+
 void cmd_console_clear(cmd_console *console)
 {
     pthread_mutex_lock(&console->lock);
     cmd_console_clear_locked(console);
     pthread_mutex_unlock(&console->lock);
+    wait_until_shown(console);
 }
 
 void cmd_console_clear_locked(cmd_console *console)

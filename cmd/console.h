@@ -9,6 +9,9 @@
 
 #include <pthread.h>
 
+/* Never in a line. */
+#define CMD_CONSOLE_MARK '\0'
+
 /* What the progress hook shows; the library never calls it twice at a time. */
 typedef struct cmd_shown {
     char phase[32];
@@ -21,6 +24,8 @@ typedef struct cmd_shown {
 
 typedef struct cmd_console {
     bool terminal; /* standard error is one */
+    int screen;    /* where it shows: a worker's standard error is a pipe */
+    int shown_fd;  /* of a worker: answers CMD_CONSOLE_MARK when all before it is shown; else -1 */
     bool quiet;
     bool json;
     bool finishing; /* past the point where a request to stop means anything */
@@ -35,7 +40,7 @@ typedef struct cmd_console {
 
 void cmd_console_init(cmd_console *console, const cmd_options *options);
 
-/** Take the bar away, so that something else can be printed. */
+/** Take the bar away, so that something else can be printed, also on standard output. */
 void cmd_console_clear(cmd_console *console);
 /** The same for who holds the lock. */
 void cmd_console_clear_locked(cmd_console *console);

@@ -49,11 +49,13 @@ static void keep_freed_memory(void)
     mallopt(M_TOP_PAD, 2 << 20);
 }
 
-/* An engine may end its process: then it shall be a worker's. */
+/* An engine may end its process: then it shall be a worker's.  With RocksDB and pebble that an engine is needed may
+ * show only while planning, which takes locks; a fork comes before. */
 static bool needs_worker(const cmd_context *context)
 {
     const cmd_options *options = context->options;
     bool rocksdb = context->target->engine == CMT_ENGINE_ROCKSDB;
+    bool pebble = context->target->engine == CMT_ENGINE_PEBBLEDB;
     bool makes_rocksdb = options->db_backend != NULL &&
                          cmt_engine_from_name(options->db_backend) == CMT_ENGINE_ROCKSDB;
     if (options->command == CMD_REPLAY || options->command == CMD_GEN)
@@ -61,7 +63,7 @@ static bool needs_worker(const cmd_context *context)
     if (options->command == CMD_ROLLBACK)
         return rocksdb;
     return !options->dry_run && (options->method == CMT_METHOD_ENGINE ||
-                                 (options->method == CMT_METHOD_AUTO && rocksdb));
+                                 (options->method == CMT_METHOD_AUTO && (rocksdb || pebble)));
 }
 
 /* In a process of its own if an engine could end it. */

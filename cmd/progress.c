@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #define BAR_EVERY_NS INT64_C(100000000)
 #define LINE_EVERY_NS INT64_C(5000000000)
@@ -35,10 +34,10 @@ static cmd_words amount(const cmt_progress *progress, uint64_t value)
     return words;
 }
 
-static int terminal_width(void)
+static int terminal_width(const cmd_console *console)
 {
     struct winsize size;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 20)
+    if (ioctl(console->screen, TIOCGWINSZ, &size) != 0 || size.ws_col < 20)
         return 80;
     return size.ws_col < 200 ? size.ws_col : 200;
 }
@@ -85,7 +84,7 @@ static void draw_bar(cmd_console *console, const cmt_progress *progress)
     char title[64];
     char amounts[128];
     char bar[BAR_WIDTH_MAX + 1] = "";
-    int columns = terminal_width() - 1;
+    int columns = terminal_width(console) - 1;
     int room = columns - (int)sizeof "[] " -
                snprintf(title, sizeof title, "%s%s%s", progress->phase,
                         progress->database[0] != '\0' ? " " : "", progress->database) -

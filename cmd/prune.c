@@ -8,7 +8,6 @@
 #include "plan.h"
 #include "report.h"
 #include "units.h"
-#include "worker.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -153,22 +152,6 @@ static cmt_status carry_out(job *j, cmt_error *err)
     return finished != CMT_OK ? finished : reported;
 }
 
-/* Planning has shown that the engine must do it: then in a process of its own, from the beginning. */
-static bool wants_worker(const job *j)
-{
-    return j->plan.method == CMT_METHOD_ENGINE && j->context->options->method == CMT_METHOD_AUTO &&
-           j->context->target->engine == CMT_ENGINE_PEBBLEDB;
-}
-
-static cmt_status run_in_worker(const cmd_context *context, cmt_error *err)
-{
-    cmd_options options = *context->options;
-    cmd_context by_engine = *context;
-    options.method = CMT_METHOD_ENGINE;
-    by_engine.options = &options;
-    return cmd_worker_run(&by_engine, cmd_run_prune, context->target->data_dir, err);
-}
-
 cmt_status cmd_run_prune(const cmd_context *context, cmt_error *err)
 {
     job j = {.context = context, .action = action_of(context->options->command)};
@@ -181,10 +164,6 @@ cmt_status cmd_run_prune(const cmd_context *context, cmt_error *err)
     options.families = j.shows;
     CMT_TRY(cmt_pruner_open(&options, &j.pruner, err));
     cmt_status status = cmt_pruner_plan(j.pruner, &j.plan, err);
-    if (status == CMT_OK && wants_worker(&j)) {
-        cmt_pruner_close(j.pruner);
-        return run_in_worker(context, err);
-    }
     if (status == CMT_OK)
         status = announce(&j, err);
     if (status == CMT_OK)

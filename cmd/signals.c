@@ -17,28 +17,37 @@ static void request_stop(int number)
     atomic_store(&stop_requested, true);
 }
 
-static void catch_once(int number)
+static void heed(int number, unsigned flags)
 {
     struct sigaction old;
     /* Ignored from the start (nohup, background jobs of a shell): stays so. */
     if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
         return;
-    /* SA_RESETHAND: the second one ends us, which is as safe as a crash. */
-    struct sigaction action = {.sa_handler = request_stop,
-                               .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
+    struct sigaction action = {.sa_handler = request_stop, .sa_flags = (int)flags};
     sigemptyset(&action.sa_mask);
     sigaction(number, &action, NULL);
 }
 
+static void heed_all(unsigned flags)
+{
+    heed(SIGINT, flags);
+    heed(SIGTERM, flags);
+    heed(SIGHUP, flags);
+}
+
 void cmd_signals_install(void)
 {
-    catch_once(SIGINT);
-    catch_once(SIGTERM);
-    catch_once(SIGHUP);
+    /* SA_RESETHAND: the second one ends us, which is as safe as a crash. */
+    heed_all(SA_RESTART | SA_RESETHAND);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigemptyset(&ignore.sa_mask);
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);
+}
+
+void cmd_signals_only_ask(void)
+{
+    heed_all(SA_RESTART);
 }
 
 bool cmd_signals_stop_requested(void)

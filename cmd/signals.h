@@ -11,6 +11,9 @@
  *  become errors of the call that met them. */
 void cmd_signals_install(void);
 
+/** From here on a second one asks again, and ends nothing.  SIGQUIT still does. */
+void cmd_signals_only_ask(void);
+
 /** True once one of the signals came. */
 bool cmd_signals_stop_requested(void);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Parent and child.  The child has a pipe as its standard error, so that the text of a failed assertion
- * does not get between our lines, and a second pipe for its result.
+ * does not get between our lines, a second pipe for its result, and a third that tells it what has been shown.
  */
 #include "worker.h"
+#include "console.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ typedef struct worker {
     pid_t pid;
     int errors[2]; /* the child's standard error */
     int result[2];
+    int shown[2];          /* an answer for each mark on standard error */
     bool asked;            /* to stop */
     char assertion[160];   /* what a failed one said; empty: none did */
     const char *directory; /* of the databases */
@@ -66,6 +68,9 @@ static _Noreturn void be_child(worker *w, const cmd_context *context,
           SIGTERM); /* whoever waits for the result is gone: stop where it is safe */
     close(w->errors[0]);
     close(w->result[0]);
+    close(w->shown[1]);
+    context->console->shown_fd = w->shown[0];
+    context->console->screen = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     dup2(w->errors[1], STDERR_FILENO);
     close(w->errors[1]);
     o.status = function(context, &o.error);
@@ -88,6 +93,28 @@ static bool is_assertion(worker *w, const char *text)
     return true;
 }
 
+static void show(worker *w, const char *text, size_t size)
+{
+    /* Where nobody listens the work goes on. */
+    if (size > 0 && !is_assertion(w, text))
+        (void)write_all(STDERR_FILENO, text, size);
+}
+
+/* The text ends with a NUL that does not count; each one inside is a mark. */
+static void show_to_marks(worker *w, const char *text, size_t size)
+{
+    size_t length = strlen(text);
+    while (length < size) {
+        const char answer = CMD_CONSOLE_MARK;
+        show(w, text, length);
+        (void)write_all(w->shown[1], &answer, 1);
+        text += length + 1;
+        size -= length + 1;
+        length = strlen(text);
+    }
+    show(w, text, size);
+}
+
 /* Pass on what the child says until it has closed its standard error. */
 static void relay(worker *w)
 {
@@ -107,8 +134,7 @@ static void relay(worker *w)
         if (n <= 0)
             return;
         text[n] = '\0';
-        if (!is_assertion(w, text) && !write_all(STDERR_FILENO, text, (size_t)n))
-            continue; /* nobody listens: the work goes on */
+        show_to_marks(w, text, (size_t)n);
     }
 }
 
@@ -147,7 +173,8 @@ static cmt_status be_parent(worker *w, cmt_error *err)
     int how = 0;
     close(w->errors[1]);
     close(w->result[1]);
-    w->errors[1] = w->result[1] = -1;
+    close(w->shown[0]);
+    w->errors[1] = w->result[1] = w->shown[0] = -1;
     relay(w);
     bool whole = read_outcome(w, &o);
     while (waitpid(w->pid, &how, 0) < 0 && errno == EINTR)
@@ -163,11 +190,15 @@ cmt_status cmd_worker_run(const cmd_context *context,
                           cmt_status (*function)(const cmd_context *, cmt_error *),
                           const char *directory, cmt_error *err)
 {
-    worker w = {.errors = {-1, -1}, .result = {-1, -1}, .directory = directory};
+    worker w = {.errors = {-1, -1}, .result = {-1, -1}, .shown = {-1, -1}, .directory = directory};
     cmt_status status = CMT_OK;
     fflush(stdout);
     fflush(stderr);
-    if (pipe2(w.errors, O_CLOEXEC) != 0 || pipe2(w.result, O_CLOEXEC) != 0 || (w.pid = fork()) < 0)
+    /* Of both: whoever signals a whole group does so twice, since we pass it on, and an engine ends where it
+     * is safe for it. */
+    cmd_signals_only_ask();
+    if (pipe2(w.errors, O_CLOEXEC) != 0 || pipe2(w.result, O_CLOEXEC) != 0 ||
+        pipe2(w.shown, O_CLOEXEC) != 0 || (w.pid = fork()) < 0)
         status = cmt_error_set(err, CMT_IO, "cannot start a worker process: %s", strerror(errno));
     else if (w.pid == 0)
         be_child(&w, context, function);
@@ -175,5 +206,6 @@ cmt_status cmd_worker_run(const cmd_context *context,
         status = be_parent(&w, err);
     close_both(w.errors);
     close_both(w.result);
+    close_both(w.shown);
     return status;
 }

@@ -1,37 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Compacting through an engine.  A call may take minutes, so a second thread tells the host meanwhile how far
- * it is, and stops the engine when the host asks for it.  A stop loses nothing: what was not compacted is only
- * larger than it could be.
+ * Compacting through engines: both databases in one flight of compactor/, which knows slices, turns and outcomes.
+ * A slice may take seconds, so a second thread tells the host meanwhile how far it is, and stops the flight when the
+ * host asks for it.  A stop loses nothing: what was not compacted is only larger than it could be.
  */
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "cleanup.h"
+#include "cmtstore/compactor.h"
 #include "pruner_internal.h"
 
-/* Ranges with no more than this between them are compacted as one: a call costs several waits for the disk, and
- * heights of few digits make hundreds of ranges. */
-#define NEAR_BYTES ((uint64_t)2 << 20)
 #define ASK_EVERY_NS 100000000L
 #define SECOND_NS 1000000000L
+/* Nobody saves blocks meanwhile, so a slice may last.  LevelDB waits for the disk and cuts tables at the end of each:
+ * with slices as long as its own steps (compact_step_bytes) it does as much as in one call. */
+#define SLICE_BYTES ((size_t)256 << 20)
+/* More than any database holds. */
+#define WHOLE_BYTES ((size_t)1 << 62)
+/* No slice begins with less free: the engine would come to the end of the disk. */
+#define RESERVE_BYTES ((uint64_t)32 << 20)
+
+/* In the order of work, as a flight does them. */
+enum { STATES, BLOCKS, SIDES };
 
 typedef struct compaction {
-    const cmt_progress_hook *hook; /* asked by one thread at a time: see open.c */
-    cmt_db *db;
-    pthread_mutex_t lock; /* guards the two below */
+    const cmt_pruner *pruner;
+    const cmt_pruner__side *sides[SIDES];
+    cmt_range_list ranges[SIDES];
+    uint64_t totals[SIDES];
+    cmt_compact_flight *flight;
+    pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t ended;
-    cmt_progress progress;
+    const char *at; /* the database that is worked on */
     bool over;
 } compaction;
 
+/* ---- the host -------------------------------------------------------------------------------- */
+
+static bool ask(const compaction *c, const cmt_progress *progress)
+{
+    /* It is asked by one thread at a time: see open.c. */
+    const cmt_progress_hook *hook = &c->pruner->progress;
+    return hook->report(hook->context, progress);
+}
+
+/* Before each slice, on the thread that compacts. */
+static bool before_slice(void *context, const cmt_progress *progress)
+{
+    compaction *c = context;
+    pthread_mutex_lock(&c->lock);
+    c->at = progress->database;
+    pthread_mutex_unlock(&c->lock);
+    return ask(c, progress);
+}
+
 static bool asks_to_stop(compaction *c)
 {
+    const cmt_compact_progress now = cmt_compact_flight_progress(c->flight);
     pthread_mutex_lock(&c->lock);
-    cmt_progress now = c->progress;
+    cmt_progress progress = {.phase = "compact", .database = c->at, .bytes = true};
     pthread_mutex_unlock(&c->lock);
-    return c->hook->report(c->hook->context, &now);
+    if (progress.database == NULL)
+        return false;
+    const bool states = strcmp(progress.database, c->sides[STATES]->name) == 0;
+    const cmt_compact_done *done = states ? &now.state : &now.blockstore;
+    progress.done = done->bytes;
+    progress.total = done->total;
+    return ask(c, &progress);
 }
 
 /* False: the compaction is over. */
@@ -56,44 +93,13 @@ static void *watch(void *argument)
     compaction *c = argument;
     while (wait_a_little(c))
         if (asks_to_stop(c)) {
-            cmt_db_cancel_compaction(c->db, true);
+            cmt_compact_flight_stop(c->flight);
             break;
         }
     return NULL;
 }
 
 /* ---- which ranges ---------------------------------------------------------------------------- */
-
-static int by_start(const void *left, const void *right)
-{
-    return cmt_slice_compare(((const cmt_range *)left)->lo, ((const cmt_range *)right)->lo);
-}
-
-/* An empty end is the end of all keys. */
-static bool ends_before(const cmt_range *range, cmt_slice key)
-{
-    return range->hi.size > 0 && cmt_slice_compare(range->hi, key) < 0;
-}
-
-/* Sort, and join what overlaps or has little between it.  The ranges borrow their keys. */
-static cmt_status join_near(cmt_db *db, cmt_range *ranges, size_t *count, cmt_error *err)
-{
-    size_t joined = 0;
-    qsort(ranges, *count, sizeof *ranges, by_start);
-    for (size_t i = 0; i < *count; i++) {
-        cmt_range *last = joined > 0 ? &ranges[joined - 1] : NULL;
-        uint64_t between = 0;
-        if (last != NULL && ends_before(last, ranges[i].lo))
-            CMT_TRY(
-                cmt_db_approximate_bytes(db, (cmt_range){last->hi, ranges[i].lo}, &between, err));
-        if (last == NULL || between > NEAR_BYTES)
-            ranges[joined++] = ranges[i];
-        else if (last->hi.size > 0 && (ranges[i].hi.size == 0 || ends_before(last, ranges[i].hi)))
-            last->hi = ranges[i].hi;
-    }
-    *count = joined;
-    return CMT_OK;
-}
 
 cmt_status cmt_pruner__bytes_of(cmt_db *db, const cmt_range *ranges, size_t count, uint64_t *bytes,
                                 cmt_error *err)
@@ -107,87 +113,131 @@ cmt_status cmt_pruner__bytes_of(cmt_db *db, const cmt_range *ranges, size_t coun
     return CMT_OK;
 }
 
-/* ---- compacting ------------------------------------------------------------------------------ */
-
-static cmt_status compact_each(compaction *c, const cmt_range *ranges, size_t count, cmt_error *err)
+/* Of more ranges than a flight keeps, those with the fewest bytes between them become one; it would go by keys. */
+static cmt_status take(compaction *c, size_t i, const cmt_range_list *touched, cmt_error *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        uint64_t bytes = 0;
-        CMT_TRY(cmt_db_approximate_bytes(c->db, ranges[i], &bytes, err));
-        if (asks_to_stop(c))
-            return CMT_CANCELLED;
-        CMT_TRY(cmt_db_compact_range(c->db, ranges[i], err));
-        pthread_mutex_lock(&c->lock);
-        c->progress.done += bytes;
-        pthread_mutex_unlock(&c->lock);
-    }
-    return CMT_OK;
+    cmt_range_list *ranges = &c->ranges[i];
+    cmt_db *db = c->sides[i]->db;
+    if (cmt_range_list_add_all(ranges, touched) != CMT_OK)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a list of key ranges");
+    CMT_TRY(cmt_pruner__join_near(db, ranges, err));
+    CMT_TRY(cmt_pruner__join_down_to(db, ranges, CMT_COMPACT_RANGES, err));
+    return cmt_pruner__bytes_of(db, ranges->ranges, ranges->count, &c->totals[i], err);
 }
 
-/* Without the second thread a stop is heard between two ranges. */
-static cmt_status compact_watched(compaction *c, const cmt_range *ranges, size_t count,
-                                  cmt_error *err)
+/* ---- compacting ------------------------------------------------------------------------------ */
+
+static cmt_status explain_stop(const compaction *c, const cmt_compact_report *report,
+                               cmt_error *err)
 {
+    const cmt_compact_result *const results[SIDES] = {&report->state, &report->blockstore};
+    static const char *const both = "state and blockstore";
+    const char *who = NULL;
+    uint64_t done = 0;
+    uint64_t total = 0;
+    for (size_t i = 0; i < SIDES; i++) {
+        if (c->ranges[i].count == 0 || results[i]->outcome == CMT_COMPACT_FINISHED)
+            continue;
+        who = who == NULL ? c->sides[i]->name : both;
+        done += results[i]->slice_bytes;
+        total += c->totals[i];
+    }
+    return cmt_error_set(
+        err, CMT_CANCELLED,
+        "stopped while compacting the %s database%s, with %llu of %llu MiB done; all pairs are as "
+        "they should be, run the command again to go on",
+        who != NULL ? who : "", who == both ? "s" : "", (unsigned long long)(done >> 20),
+        (unsigned long long)(total >> 20));
+}
+
+/* Without the second thread a stop is heard between two slices. */
+static cmt_status compact_watched(compaction *c, cmt_error *err)
+{
+    const bool manual = c->pruner->options.action == CMT_ACTION_COMPACT;
+    const cmt_progress_hook hook = {before_slice, c};
+    const cmt_compact_options options = {.progress = &hook};
+    const cmt_compaction_request request = {
+        .kind = CMT_COMPACT_KIND_RANGES,
+        .label = manual ? CMT_COMPACT_LABEL_MANUAL : CMT_COMPACT_LABEL_PRUNE,
+        .blockstore = &c->ranges[BLOCKS],
+        .state = &c->ranges[STATES],
+    };
+    cmt_compact_report report;
     pthread_t watcher;
     bool watched = pthread_create(&watcher, NULL, watch, c) == 0;
-    cmt_status st = compact_each(c, ranges, count, err);
+    cmt_status st = cmt_compact_now(c->flight, &request, &options, &report, err);
     if (watched) {
         pthread_mutex_lock(&c->lock);
         c->over = true;
         pthread_cond_signal(&c->ended);
         pthread_mutex_unlock(&c->lock);
         pthread_join(watcher, NULL);
-        cmt_db_cancel_compaction(c->db, false);
     }
-    if (st != CMT_CANCELLED)
-        return st;
-    return cmt_error_set(
-        err, st,
-        "stopped while compacting the %s database, with %llu of %llu MiB done; all "
-        "pairs are as they should be, run the command again to go on",
-        c->progress.database, (unsigned long long)(c->progress.done >> 20),
-        (unsigned long long)(c->progress.total >> 20));
+    /* Engines that were stopped compact again when they are asked. */
+    cmt_compact_flight_resume(c->flight);
+    return st == CMT_CANCELLED ? explain_stop(c, &report, err) : st;
 }
 
-static cmt_status compact(const cmt_pruner *p, const cmt_pruner__side *side, cmt_range *ranges,
-                          size_t count, cmt_error *err)
+/* RocksDB rewrites range deletions in the last level only where it is told to compact everything, see
+ * db/rocksdb_write.c; clones of pebble databases hold such. */
+static size_t slice_bytes(const cmt_pruner *p)
 {
-    compaction c = {
-        .hook = &p->progress,
-        .db = side->db,
-        .progress = {.phase = "compact", .database = side->name, .bytes = true},
+    return cmt_pruner__works_in_place(p) ? SLICE_BYTES : WHOLE_BYTES;
+}
+
+static cmt_status fly(compaction *c, cmt_error *err)
+{
+    const cmt_pruner *p = c->pruner;
+    const cmt_compactor_target target = {
+        .blockstore = p->blocks.db,
+        .state = p->states.db,
+        .blockstore_dir = cmt_pruner__path(&p->blocks),
+        .state_dir = cmt_pruner__path(&p->states),
     };
-    CMT_TRY(join_near(side->db, ranges, &count, err));
-    CMT_TRY(cmt_pruner__bytes_of(side->db, ranges, count, &c.progress.total, err));
+    const cmt_compact_flight_options options = {
+        .logger = p->options.logger,
+        .slice_bytes = slice_bytes(p),
+        .reserve_bytes = RESERVE_BYTES + p->options.min_free_bytes,
+    };
+    CMT_TRY(cmt_compact_flight_new(&target, &options, &c->flight, err));
+    cmt_status st = compact_watched(c, err);
+    cmt_compact_flight_free(c->flight);
+    return st;
+}
+
+static void init_wait(compaction *c)
+{
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&c.ended, &monotonic);
+    pthread_cond_init(&c->ended, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&c.lock, NULL);
-    cmt_status st = compact_watched(&c, ranges, count, err);
-    pthread_mutex_destroy(&c.lock);
-    pthread_cond_destroy(&c.ended);
-    return st;
+    pthread_mutex_init(&c->lock, NULL);
 }
 
-cmt_status cmt_pruner__compact_ranges(const cmt_pruner *p, const cmt_pruner__side *side,
-                                      const cmt_range_list *touched, cmt_error *err)
+static void release(compaction *c)
 {
-    if (touched->count == 0)
-        return CMT_OK;
-    cmt_range *ranges = malloc(touched->count * sizeof *ranges);
-    if (ranges == NULL)
-        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a list of key ranges");
-    memcpy(ranges, touched->ranges, touched->count * sizeof *ranges);
-    cmt_status st = compact(p, side, ranges, touched->count, err);
-    free(ranges);
-    return st;
+    cmt_range_list_free(&c->ranges[STATES]);
+    cmt_range_list_free(&c->ranges[BLOCKS]);
+    pthread_mutex_destroy(&c->lock);
+    pthread_cond_destroy(&c->ended);
 }
 
-cmt_status cmt_pruner__compact_all(const cmt_pruner *p, const cmt_pruner__side *side,
-                                   cmt_error *err)
+cmt_status cmt_pruner__compact_ranges(const cmt_pruner *p, const cmt_range_list *blocks,
+                                      const cmt_range_list *states, cmt_error *err)
+{
+    CMT_AUTO(release) compaction c = {.pruner = p, .sides = {&p->states, &p->blocks}};
+    init_wait(&c);
+    if (states != NULL)
+        CMT_TRY(take(&c, STATES, states, err));
+    if (blocks != NULL)
+        CMT_TRY(take(&c, BLOCKS, blocks, err));
+    return fly(&c, err);
+}
+
+cmt_status cmt_pruner__compact_all(const cmt_pruner *p, cmt_error *err)
 {
     cmt_range everything = {{NULL, 0}, {NULL, 0}};
-    return compact(p, side, &everything, 1, err);
+    const cmt_range_list list = {&everything, 1, 1};
+    return cmt_pruner__compact_ranges(p, &list, &list, err);
 }

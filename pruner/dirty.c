@@ -2,8 +2,6 @@
  *
  * From cookies to the key ranges that are still to be compacted.
  */
-#include <stdlib.h>
-
 #include "cleanup.h"
 #include "pruner_internal.h"
 
@@ -50,67 +48,6 @@ static cmt_status add_family(side *s, size_t mark, cmt_error *err)
     return lo < hi ? add_heights(s, family, lo, hi, err) : CMT_OK;
 }
 
-/* ---- at most so many ------------------------------------------------------------------------- */
-
-static int compare_bytes(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left;
-    uint64_t b = *(const uint64_t *)right;
-    return a < b ? -1 : a > b;
-}
-
-/* between[i]: bytes between ranges i and i + 1. */
-static cmt_status measure_gaps(const side *s, uint64_t *between, cmt_error *err)
-{
-    for (size_t i = 0; i + 1 < s->out.count; i++) {
-        const cmt_range gap = {s->out.ranges[i].hi, s->out.ranges[i + 1].lo};
-        CMT_TRY(cmt_db_approximate_bytes(s->db, gap, &between[i], err));
-    }
-    return CMT_OK;
-}
-
-/* Join over the gaps of at most `limit` bytes until there are few enough. */
-static cmt_status join_gaps(side *s, const uint64_t *between, uint64_t limit, cmt_error *err)
-{
-    CMT_AUTO(cmt_range_list_free) cmt_range_list joined = {NULL, 0, 0};
-    cmt_range_list *list = &s->out;
-    size_t excess = list->count - CMT_PRUNE_DIRTY_MAX;
-    for (size_t first = 0, i = 0; i < list->count; i++) {
-        if (i + 1 < list->count && excess > 0 && between[i] <= limit) {
-            excess--;
-            continue;
-        }
-        if (cmt_range_list_add(&joined, list->ranges[first].lo, list->ranges[i].hi) != CMT_OK)
-            return no_memory(err);
-        first = i + 1;
-    }
-    cmt_range_list swap = *list;
-    *list = joined;
-    joined = swap;
-    return CMT_OK;
-}
-
-static void free_gaps(uint64_t **gaps)
-{
-    free(*gaps);
-}
-
-static cmt_status make_fewer(side *s, cmt_error *err)
-{
-    if (s->out.count <= CMT_PRUNE_DIRTY_MAX)
-        return CMT_OK;
-    size_t gaps = s->out.count - 1;
-    CMT_AUTO(free_gaps) uint64_t *between = calloc(2 * gaps, sizeof *between);
-    if (between == NULL)
-        return no_memory(err);
-    CMT_TRY(measure_gaps(s, between, err));
-    uint64_t *sorted = between + gaps;
-    for (size_t i = 0; i < gaps; i++)
-        sorted[i] = between[i];
-    qsort(sorted, gaps, sizeof *sorted, compare_bytes);
-    return join_gaps(s, between, sorted[s->out.count - CMT_PRUNE_DIRTY_MAX - 1], err);
-}
-
 /* ---- the two databases ----------------------------------------------------------------------- */
 
 /* A cookie whose base lies above the store's is of other databases: older ones were restored. */
@@ -141,7 +78,7 @@ static cmt_status find_dirty(side *s, bool of_states, cmt_error *err)
         CMT_TRY(add_hashes(s, err));
     if (cmt_range_list_sort(&s->out) != CMT_OK)
         return cmt_error_set(err, CMT_INVALID, "dirty key ranges overlap");
-    return make_fewer(s, err);
+    return cmt_pruner__join_down_to(s->db, &s->out, CMT_PRUNE_DIRTY_MAX, err);
 }
 
 static void side_free(side *s)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "cleanup.h"
 #include "clock.h"
 #include "pruner_internal.h"
 
@@ -224,39 +225,27 @@ static cmt_status prune_and_compact(cmt_pruner *p, cmt_stores_prune_result *r, c
     CMT_TRY(explain_stop(p, r, st, err));
     if (p->options.action == CMT_ACTION_PRUNE)
         return CMT_OK;
-    CMT_TRY(cmt_pruner__compact_ranges(p, &p->blocks, &r->blocks.touched, err));
-    return cmt_pruner__compact_ranges(p, &p->states, &r->states.touched, err);
+    return cmt_pruner__compact_ranges(p, &r->blocks.touched, &r->states.touched, err);
 }
 
 /* What an earlier run, stopped while it compacted, has left. */
 static cmt_status compact_rest(const cmt_pruner *p, cmt_error *err)
 {
+    CMT_AUTO(cmt_range_list_free) cmt_range_list blocks = {NULL, 0, 0};
     const cmt_range hashes = cmt_block_hash_range(p->block_prune.layout);
-    if (p->blocks.has_work) {
-        cmt_range_list touched = {NULL, 0, 0};
-        cmt_status st = cmt_range_list_add_all(&touched, &p->block_prune.ranges);
-        if (st == CMT_OK)
-            st = cmt_range_list_add(&touched, hashes.lo, hashes.hi);
-        if (st == CMT_OK)
-            st = cmt_pruner__compact_ranges(p, &p->blocks, &touched, err);
-        else
-            cmt_error_set(err, st, "no memory for a list of key ranges");
-        cmt_range_list_free(&touched);
-        CMT_TRY(st);
-    }
-    return p->states.has_work
-               ? cmt_pruner__compact_ranges(p, &p->states, &p->state_prune.ranges, err)
-               : CMT_OK;
+    if (cmt_range_list_add_all(&blocks, &p->block_prune.ranges) != CMT_OK ||
+        cmt_range_list_add(&blocks, hashes.lo, hashes.hi) != CMT_OK)
+        return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a list of key ranges");
+    return cmt_pruner__compact_ranges(p, p->blocks.has_work ? &blocks : NULL,
+                                      p->states.has_work ? &p->state_prune.ranges : NULL, err);
 }
 
 cmt_status cmt_pruner__carry_out(cmt_pruner *p, cmt_error *err)
 {
     if (p->plan.only_compacts)
         return compact_rest(p, err);
-    if (p->options.action == CMT_ACTION_COMPACT) {
-        CMT_TRY(cmt_pruner__compact_all(p, &p->blocks, err));
-        return cmt_pruner__compact_all(p, &p->states, err);
-    }
+    if (p->options.action == CMT_ACTION_COMPACT)
+        return cmt_pruner__compact_all(p, err);
     cmt_stores_prune_result result = {.blocks_done = false};
     cmt_status st = prune_and_compact(p, &result, err);
     cmt_stores_prune_result_free(&result);

@@ -131,13 +131,19 @@ cmt_status cmt_pruner__remove_clones(cmt_pruner *pruner, const cmt_progress_hook
 /** About how many stored bytes lie in the ranges. */
 CMT_MUST_CHECK cmt_status cmt_pruner__bytes_of(cmt_db *db, const cmt_range *ranges, size_t count,
                                                uint64_t *bytes, cmt_error *err);
-/** Compact where @p touched says, which may overlap, or everything; shows progress, and stops when the host
- *  asks for it.  @retval CMT_CANCELLED  the message says how far it came */
+/** Make ranges that overlap or have little between them one.  Sorts. */
+CMT_MUST_CHECK cmt_status cmt_pruner__join_near(cmt_db *db, cmt_range_list *list, cmt_error *err);
+/** Make at most @p most of the list, which is sorted and without overlaps: those with the fewest bytes between them
+ *  become one. */
+CMT_MUST_CHECK cmt_status cmt_pruner__join_down_to(cmt_db *db, cmt_range_list *list, size_t most,
+                                                   cmt_error *err);
+/** Compact where the lists say (NULL: nothing), whose ranges may overlap, or everything; shows progress, and stops when
+ *  the host asks for it.  One database that fails does not stop the other.
+ *  @retval CMT_CANCELLED  the message says how far it came */
 CMT_MUST_CHECK cmt_status cmt_pruner__compact_ranges(const cmt_pruner *pruner,
-                                                     const cmt_pruner__side *side,
-                                                     const cmt_range_list *touched, cmt_error *err);
-CMT_MUST_CHECK cmt_status cmt_pruner__compact_all(const cmt_pruner *pruner,
-                                                  const cmt_pruner__side *side, cmt_error *err);
+                                                     const cmt_range_list *blocks,
+                                                     const cmt_range_list *states, cmt_error *err);
+CMT_MUST_CHECK cmt_status cmt_pruner__compact_all(const cmt_pruner *pruner, cmt_error *err);
 
 /** Release both locks. */
 void cmt_pruner__unlock(cmt_pruner *pruner);

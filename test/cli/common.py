@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of the command line share."""
 
+import fcntl
 import os
+import pty
 import re
+import select
+import signal
+import struct
 import subprocess
 import sys
+import termios
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -49,9 +55,54 @@ def start(args, **kwargs):
     return subprocess.Popen([tools.CMTSTORE, *map(str, args)], **{"stdin": subprocess.DEVNULL, **kwargs})
 
 
-def fast_clock():
-    """What to put into the environment for a monotonic clock that races (fastclock.c)."""
+def preloaded(library, *flags):
+    """A library of ours for LD_PRELOAD, from its source here."""
     with open(tools.CMTSTORE, "rb") as f:
         if re.search(rb"__[at]san_init", f.read()):
             raise Skip("a sanitizer's run time does not stand beside a preloaded library")
-    return {"LD_PRELOAD": tools.compiled("fastclock.so", "cli/fastclock.c", "-shared", "-fPIC")}
+    return tools.compiled(f"{library}.so", f"cli/{library}.c", "-shared", "-fPIC", *flags)
+
+
+def fast_clock():
+    """What to put into the environment for a monotonic clock that races (fastclock.c)."""
+    return {"LD_PRELOAD": preloaded("fastclock")}
+
+
+class Terminal:
+    """The program on a terminal of its own."""
+
+    def __init__(self, *args, env=None, columns=80):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+            os.execve(tools.CMTSTORE, [tools.CMTSTORE, *map(str, args)], {**os.environ, **(env or {})})
+        self.text = ""
+
+    def _read(self):
+        """False at the end."""
+        if not select.select([self.fd], [], [], 60)[0]:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            expect(False, f"nothing happens on the terminal: {self.text!r}")
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:  # the program has closed its end
+            return False
+        self.text += data.decode(errors="replace")
+        return data != b""
+
+    def until(self, text):
+        while text not in self.text:
+            expect(self._read(), f"no {text!r} on the terminal: {self.text!r}")
+        return self
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+        return self
+
+    def end(self):
+        """Reads to the end and returns the exit code; minus the signal if one ended it."""
+        while self._read():
+            pass
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])

@@ -8,14 +8,13 @@ Environment: CMTSTORE (the program), CMT_TEST_JOBS (2), CMT_TEST_TMP.
 import hashlib
 import json
 import os
-import pty
 import re
 import resource
 import select
 import signal
 import subprocess
 
-from common import BACKUP, CHAIN, WORK, expect_sentence, expect_untouched, fast_clock, fresh, run, start, write_config
+from common import BACKUP, CHAIN, WORK, Terminal, expect_sentence, expect_untouched, fast_clock, fresh, run, start, write_config
 from support import homes, ldb, tools
 from support.tally import Tally, expect, expect_equal
 
@@ -348,45 +347,6 @@ def is_interrupted_as_a_whole(number, delay_ms):
 
 
 # ---- terminals -------------------------------------------------------------------------------------
-
-
-class Terminal:
-    """The program on a terminal of its own."""
-
-    def __init__(self, *args, env=None):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execve(tools.CMTSTORE, [tools.CMTSTORE, *map(str, args)], {**os.environ, **(env or {})})
-        self.text = ""
-
-    def _read(self):
-        """False at the end."""
-        if not select.select([self.fd], [], [], 60)[0]:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-            expect(False, f"nothing happens on the terminal: {self.text!r}")
-        try:
-            data = os.read(self.fd, 65536)
-        except OSError:  # the program has closed its end
-            return False
-        self.text += data.decode(errors="replace")
-        return data != b""
-
-    def until(self, text):
-        while text not in self.text:
-            expect(self._read(), f"no {text!r} on the terminal: {self.text!r}")
-        return self
-
-    def type(self, text):
-        os.write(self.fd, text.encode())
-        return self
-
-    def end(self):
-        """Reads to the end and returns the exit code; minus the signal if one ended it."""
-        while self._read():
-            pass
-        os.close(self.fd)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 def asks_at_a_terminal(answer, code):

@@ -59,10 +59,11 @@ WRITES, DATA = "write", "data"
 def scenarios():
     for fixture, retain in HEIGHTS.items():
         keep = ("--retain-height", str(retain))
-        yield Scenario(fixture, "prune", (*keep, "--no-sweep"))
-        yield Scenario(fixture, "prune-and-compact", (*keep, "--no-sweep"))
+        by_edit = ("--method", "edit") if fixture.endswith("-pebble") else ()  # else in a worker, and that were killed
+        yield Scenario(fixture, "prune", (*keep, "--no-sweep", *by_edit))
+        yield Scenario(fixture, "prune-and-compact", (*keep, "--no-sweep", *by_edit))
         if fixture != "checkpoint-0.38":  # which is compact already
-            yield Scenario(fixture, "compact", ())
+            yield Scenario(fixture, "compact", by_edit)
     yield Scenario("app-pruned-0.38", "prune", ("--retain-height", "470"))
     for command in ("prune", "prune-and-compact"):
         yield Scenario(ROCKSDB, command, ("--retain-height", "300", "--no-sweep", "--method", "edit"))

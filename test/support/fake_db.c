@@ -58,6 +58,9 @@ static cmt_status behave_locked(fake_db *db, cmt_error *err)
     case FAKE_HOLDS:
         wait_locked(db, &db->let_go, &db->cancelled, NULL, 0);
         return db->cancelled ? cmt_error_set(err, CMT_CANCELLED, "the engine was stopped") : CMT_OK;
+    case FAKE_HEARS_TOO_LATE:
+        wait_locked(db, NULL, &db->cancelled, NULL, 0);
+        break;
     case FAKE_HOLDS_TO_THE_END:
         wait_locked(db, &db->let_go, NULL, NULL, 0);
         break;

@@ -17,6 +17,7 @@ typedef enum fake_behaviour {
     FAKE_WORKS,
     FAKE_FAILS,
     FAKE_HOLDS,            /* a call ends when it is cancelled, and says so, or at fake_let_go() */
+    FAKE_HEARS_TOO_LATE,   /* a call ends when it is cancelled, with everything done */
     FAKE_HOLDS_TO_THE_END, /* at fake_let_go() only, and does not hear of being cancelled */
 } fake_behaviour;
 
