@@ -435,6 +435,7 @@ START_TEST(what_was_not_compacted_is_found_again_after_a_restart)
     set(CMT_RETAIN_APPLICATION, 30);
     round_once();
     ck_assert_uint_eq(host.cookies, 2);
+    close_everything();
 }
 END_TEST
 
