@@ -150,7 +150,7 @@ static unsigned tables_named(void)
 
 START_TEST(a_leveldb_closed_while_it_compacts_leaves_no_table_that_nothing_names)
 {
-    for (unsigned round = 0; round < 12; round++) {
+    for (unsigned round = 0; round < 6; round++) {
         put_many(0, 3000, 1000, round);
         close_db();
         ck_assert_uint_eq(files_count(dir, ".ldb"), tables_named());

@@ -98,11 +98,11 @@ def main():
     for fixture, engine, line in SCENARIOS:
         calls = count_calls(fixture, engine)
         expect(calls > 40, f"the injector saw {calls} calls: nothing would be tested")
-        points = rng.sample(range(1, calls + 1), min(calls, 300 if full() else 20))
+        points = rng.sample(range(1, calls + 1), min(calls, 300 if full() else 10))
         tally.run(f"{fixture}: killed at calls of {calls}", survives,
                   [(fixture, engine, line, at, rng.choice(("kill-before", "kill-after")), 0) for at in points])
         for number in (errno.ENOSPC, errno.EIO):
-            points = rng.sample(range(1, calls + 1), min(calls, 150 if full() else 8))
+            points = rng.sample(range(1, calls + 1), min(calls, 150 if full() else 4))
             tally.run(f"{fixture}: {errno.errorcode[number]} at a write", survives,
                       [(fixture, engine, line, at, "fail", number) for at in points])
     tally.finish()
