@@ -263,6 +263,19 @@ static void print_slices(const watch *w, int64_t began_ns)
     printf("]");
 }
 
+/* Until the engines have done what they do behind an opening. */
+static void settle(void)
+{
+    const struct timespec moment = {0, NS / 10};
+    uint64_t before = written_bytes();
+    for (int quiet = 0, i = 0; quiet < 15 && i < 600; i++) {
+        nanosleep(&moment, NULL);
+        const uint64_t now = written_bytes();
+        quiet = now == before ? quiet + 1 : 0;
+        before = now;
+    }
+}
+
 static void run(live_chain *chain, const settings *s)
 {
     static const atomic_bool never;
@@ -270,11 +283,15 @@ static void run(live_chain *chain, const settings *s)
     const int64_t base = cmt_block_store_base(chain->blocks);
     const int64_t heights = cmt_block_store_height(chain->blocks) - base + 1;
     cmt_compactor *compactor = start_compactor(chain, s, &w);
+    settle();
     phase without = save_blocks(chain, s, s->without, &never);
+    const uint64_t written = written_bytes();
     const int64_t pruned_ns = save_and_prune(chain, base + (int64_t)((double)heights * s->share));
+    const uint64_t prune_written = written_bytes() - written;
     phase with = save_blocks(chain, s, SIZE_MAX, &w.done);
     stop_compactor(chain, compactor);
-    printf("{\"prune_ms\": %" PRId64 ", ", pruned_ns / 1000000);
+    printf("{\"prune_ms\": %" PRId64 ", \"prune_written\": %" PRIu64 ", ", pruned_ns / 1000000,
+           prune_written);
     print_phase("without", &without);
     printf(", ");
     print_phase("with", &with);

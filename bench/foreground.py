@@ -37,13 +37,16 @@ class Side:
     def total(self, phase, key):
         return sum(run[phase][key] for run in self.runs)
 
+    def is_done(self, wanted):
+        return min(len(self.times("with")), len(self.times("without"))) >= wanted
+
     def without(self, wanted):
         """How many saves without compaction the next run makes, so that in the end there are as many of both."""
         if not self.runs:
             return max(50, wanted // 10)
-        saves = len(self.times("with"))
-        left = math.ceil((wanted - saves) / (saves / len(self.runs)))
-        return max(50, math.ceil((wanted - len(self.times("without"))) / max(left, 1)))
+        per_run = len(self.times("with")) / len(self.runs)
+        left = max(math.ceil((wanted - len(self.times("with"))) / per_run), 1)
+        return max(50, math.ceil((wanted - len(self.times("without"))) / left))
 
     def measure(self, options, without):
         home = os.path.join(options.dir, "foreground")
@@ -78,11 +81,13 @@ class Side:
         return key * len(self.times("with")) / len(self.times("without"))
 
     def written(self):
-        return self.total("with", "written") - self.of_saves(self.total("without", "written"))
+        """By the prunes and the compactions."""
+        pruning = sum(run["prune_written"] for run in self.runs)
+        return pruning + self.total("with", "written") - self.of_saves(self.total("without", "written"))
 
     def freed(self):
         grown = self.total("without", "after") - self.total("without", "before")
-        return self.total("with", "before") - self.total("with", "after") + self.of_saves(max(grown, 0))
+        return self.total("without", "after") - self.total("with", "after") + self.of_saves(max(grown, 0))
 
 
 def data_sets(options, theirs, names):
@@ -113,7 +118,7 @@ def main():
     if "goleveldb" in wanted:
         sides.insert(0, Side("CometBFT", "goleveldb", data["A"], lambda home, without: [
             theirs, "foreground", "-d", home, "-without", without]))
-    while unfinished := [side for side in sides if len(side.times("with")) < options.n]:
+    while unfinished := [side for side in sides if not side.is_done(options.n)]:
         for side in unfinished:
             side.measure(options, side.without(options.n))
             print(f"{side}: {len(side.times('with'))} saves", file=sys.stderr)

@@ -94,6 +94,15 @@ char *cmt_db__place_copy_path(const cmt_db__place *place)
                : path;
 }
 
+/* Two directories, to see whether the file system exchanges such. */
+static const char *const trials[] = {"a", "b"};
+
+static void remove_trials(const cmt_db__place *place)
+{
+    for (size_t i = 0; i < 2; i++)
+        unlinkat(place->home_fd, trials[i], AT_REMOVEDIR);
+}
+
 /* ---- may it be exchanged ------------------------------------------------------------------------- */
 
 cmt_status cmt_db__place_check(const cmt_db__place *place, cmt_error *err)
@@ -110,16 +119,16 @@ cmt_status cmt_db__place_check(const cmt_db__place *place, cmt_error *err)
         return cmt_error_set(err, CMT_UNSUPPORTED,
                              "%s/%s is a mount point and cannot be exchanged; nothing was changed",
                              place->parent, place->name);
-    cmt_status st = cmt_dir_make_at(place->home_fd, "a", &place->owner, &a_fd, err);
+    cmt_status st = cmt_dir_make_at(place->home_fd, trials[0], &place->owner, &a_fd, err);
     if (st == CMT_OK)
-        st = cmt_dir_make_at(place->home_fd, "b", &place->owner, &b_fd, err);
-    if (st == CMT_OK && renameat2(place->home_fd, "a", place->home_fd, "b", RENAME_EXCHANGE) != 0)
+        st = cmt_dir_make_at(place->home_fd, trials[1], &place->owner, &b_fd, err);
+    if (st == CMT_OK &&
+        renameat2(place->home_fd, trials[0], place->home_fd, trials[1], RENAME_EXCHANGE) != 0)
         st = cmt_error_set(
             err, errno == EINVAL || errno == ENOSYS ? CMT_UNSUPPORTED : cmt_status_of_errno(errno),
             "exchange two directories in %s/cmtstore: %s; nothing was changed", place->parent,
             strerror(errno));
-    unlinkat(place->home_fd, "a", AT_REMOVEDIR);
-    unlinkat(place->home_fd, "b", AT_REMOVEDIR);
+    remove_trials(place);
     return st;
 }
 
@@ -201,6 +210,7 @@ static cmt_status throw_away(const cmt_db__place *place, int from_fd, const char
 
 cmt_status cmt_db__place_empty(cmt_db__place *place, cmt_error *err)
 {
+    remove_trials(place);
     CMT_TRY(throw_away(place, place->home_fd, CMT_DB__COPY, err));
     if (exists(place->home_fd, CMT_DB__PREVIOUS) && !exists(place->parent_fd, place->old_name))
         return move(place, place->home_fd, CMT_DB__PREVIOUS, place->parent_fd, place->old_name,

@@ -250,6 +250,19 @@ func (f *follower) saveAndPrune(retain int64) (time.Duration, error) {
 	return took, err
 }
 
+// settle waits until the engine has done what it does behind an opening.
+func settle() {
+	before := writtenBytes()
+	for quiet, i := 0, 0; quiet < 15 && i < 600; i++ {
+		time.Sleep(100 * time.Millisecond)
+		now := writtenBytes()
+		if quiet++; now != before {
+			quiet = 0
+		}
+		before = now
+	}
+}
+
 // foreground does what bench_foreground does, with CometBFT's code and the first source's compactor.
 func foreground(o *foregroundOptions) (err error) {
 	s, err := openStores(o.home, "", nil)
@@ -262,16 +275,18 @@ func foreground(o *foregroundOptions) (err error) {
 		return err
 	}
 	base, height := s.blocks.Base(), s.blocks.Height()
+	settle()
 	var never atomic.Bool
 	without, err := f.saveBlocks(o.without, &never)
 	if err != nil {
 		return err
 	}
-	c := newCompactor(s)
+	c, written := newCompactor(s), writtenBytes()
 	pruned, err := f.saveAndPrune(base + int64(float64(height-base+1)*o.share))
 	if err != nil {
 		return err
 	}
+	written = writtenBytes() - written
 	if !c.tryEnqueue() {
 		return errors.New("the queue is full")
 	}
@@ -282,6 +297,6 @@ func foreground(o *foregroundOptions) (err error) {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(map[string]any{
-		"prune_ms": pruned.Milliseconds(), "without": without, "with": with,
+		"prune_ms": pruned.Milliseconds(), "prune_written": written, "without": without, "with": with,
 	})
 }

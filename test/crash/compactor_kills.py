@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Kills of a small node with the background compactor: at the calls by which an engine, a rewrite and the journal change
-files, and at the executor's own points between a prune and what follows it.
+"""Kills of a small node with the background compactor, and failing calls: at the calls by which an engine, a rewrite and
+the journal change files, and kills at the executor's own points between a prune and what follows it.
 
 What is deleted and not compacted is in the files alone.  So after a kill the pairs are those of before (or, with blocks
 on their way, the node goes on to those of a run that was never interrupted), the next start finds what is still to be
@@ -12,6 +12,7 @@ CMT_TEST_JOBS (2).
 """
 
 import collections
+import errno
 import json
 import os
 import random
@@ -141,6 +142,19 @@ def survives_a_kill(ref, at, action):
     return True
 
 
+def survives_a_failing_call(ref, at, number):
+    """The node may go on, or end with a failure; Debian's RocksDB ends its process at some."""
+    home = WORK.copy(begun(ref.scenario.engine))
+    done = node(home, ref.scenario.engine, ref.scenario.target, *ref.scenario.options,
+                env=injection(home, AT=at, ACTION="fail", ERRNO=number))
+    abort = (-signal.SIGABRT,) if ref.scenario.engine == "rocksdb" else ()
+    expect(done.returncode in (0, 1, *abort), f"ended with {done.returncode}: {done.stderr.strip()[-300:]}")
+    if ref.scenario.target == BEGUN:
+        expect_equal(digests(home), ref.before, "pairs after the failure")
+    goes_on(home, ref)
+    WORK.discard(home)
+
+
 def survives_a_point(ref, point, times):
     home = WORK.copy(begun(ref.scenario.engine))
     done = node(home, ref.scenario.engine, ref.scenario.target, *ref.scenario.options, f"kill={POINTS[point]}:{times}")
@@ -173,6 +187,9 @@ def main():
         cases = [(ref, at, rng.choice(("kill-before", "kill-after"))) for ref in refs
                  for at in rng.sample(range(1, ref.calls + 1), min(ref.calls, often if full() else seldom))]
         killed += sum(tally.run(f"{title}: killed", survives_a_kill, cases))
+        for number in (errno.ENOSPC, errno.EIO):
+            cases = [(ref, at, number) for ref in refs for at in rng.sample(range(1, ref.calls + 1), 20 if full() else 1)]
+            tally.run(f"{title}: {errno.errorcode[number]} at a call", survives_a_failing_call, cases)
         if title == "compaction, blocks on their way":
             times = range(1, ENDED - BEGUN + 1)
             cases = [(ref, point, n) for ref in refs for point in POINTS for n in rng.sample(times, 3 if full() else 1)]

@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define KIB ((size_t)1 << 10)
 #define MS_NS INT64_C(1000000)
@@ -48,12 +49,19 @@ typedef struct node {
 
 static cmt_error err = CMT_ERROR_INIT;
 
+/* Not exit(): threads of the engines and of the compactor are at work. */
+static void give_up(void)
+{
+    fflush(stderr);
+    _exit(1);
+}
+
 static void must(cmt_status status, const char *what)
 {
     if (status == CMT_OK)
         return;
     fprintf(stderr, "compactor_node: %s: %s: %s\n", what, cmt_status_text(status), err.message);
-    exit(1);
+    give_up();
 }
 
 static void tell_error(void *context, cmt_log_level level, const char *message)
@@ -144,7 +152,7 @@ static void ask_for_rewrite(const node *n)
     if (result == CMT_ENQUEUED || result == CMT_ENQUEUE_COALESCED)
         return;
     fprintf(stderr, "compactor_node: rewrite: %s\n", cmt_enqueue_result_name(result));
-    exit(1);
+    give_up();
 }
 
 /* A rewrite that meets iterators all the time is tried again; nothing else may fail. */
@@ -170,7 +178,7 @@ static void wait_until_done(node *n)
             break;
         if (has_failed(n, &stats)) {
             fprintf(stderr, "compactor_node: a compaction failed\n");
-            exit(1);
+            give_up();
         }
         pthread_cond_wait(&n->ended, &n->lock);
     }
