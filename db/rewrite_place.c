@@ -272,8 +272,10 @@ cmt_status cmt_db_rewrite_clean(const char *dir, bool *removed, cmt_error *err)
         *removed = false;
     CMT_TRY(cmt_db__place_find(dir, &place, err));
     snprintf(home, sizeof home, "cmtstore/" ROOT "/%s", place.name);
-    if (!exists(place.parent_fd, home))
+    if (!exists(place.parent_fd, home)) {
+        unlinkat(place.parent_fd, "cmtstore/" ROOT, AT_REMOVEDIR); /* if it is empty */
         return CMT_OK;
+    }
     CMT_TRY(cmt_db__place_hold(&place, err));
     CMT_TRY(cmt_db__place_empty(&place, err));
     if (removed != NULL)

@@ -90,19 +90,41 @@ def tombstones(home, engine):
     return sum(figures["deletions"])
 
 
+def expect_synced_before_exchange(calls):
+    """What a crash of the machine may take is what was not synced: nothing of a copy when it is taken over."""
+    exchanges = [i for i, (_, path) in enumerate(calls) if path.endswith("/previous")]
+    expect_equal(len(exchanges), len(homes.DATABASES), "exchanges")
+    for at in exchanges:
+        copy = os.path.join(os.path.dirname(calls[at][1]), "copy")
+        written, changed = set(), False
+        for call, path in calls[:at]:
+            inside = os.path.dirname(path) == copy
+            if call in ("fsync", "fdatasync"):
+                written.discard(path)
+                changed = changed and path != copy
+            elif call.startswith("write") and inside and not path.endswith((".log", "/LOG")):
+                written.add(path)
+            elif call.startswith(("open", "rename")) and inside and path.endswith((".ldb", ".sst", "/CURRENT")):
+                changed = True
+        expect_equal(sorted(written), [], "written and not synced when the copy is taken over")
+        expect(not changed, "the directory of the copy is not synced when it is taken over")
+
+
 def reference(scenario):
     home = WORK.copy(begun(scenario.engine))
     before, log = digests(home), home + ".calls"
     done = node(home, scenario.engine, scenario.target, *scenario.options, env=injection(home, LOG=log))
     finished(done)
     with open(log, encoding="utf-8") as f:
-        calls = sum(1 for _ in f)
-    expect(calls > 40, f"the injector saw {calls} calls: nothing would be tested")
+        calls = [tuple(line.split()[1:]) for line in f]
+    expect(len(calls) > 40, f"the injector saw {len(calls)} calls: nothing would be tested")
+    if "rewrite=1" in scenario.options:
+        expect_synced_before_exchange(calls)
     finished(node(home, scenario.engine, scenario.on()))
     after = digests(home)
     expect(after == before or scenario.target > BEGUN, "compacting has changed pairs")
     WORK.discard(home)
-    return Reference(scenario, before, after, calls)
+    return Reference(scenario, before, after, len(calls))
 
 
 def injection(home, **variables):
@@ -180,7 +202,7 @@ def main():
     for title, target, options, often, seldom in (
         ("compaction", BEGUN, (), 30, 3),
         ("compaction, blocks on their way", ENDED, (), 25, 2),
-        ("rewrite", BEGUN, ("rewrite=1",), 40, 4),
+        ("rewrite", BEGUN, ("rewrite=1", "expire=1"), 50, 5),
         ("rewrite, blocks on their way", ENDED, ("rewrite=1",), 25, 2),
     ):
         refs = tally.run(f"{title}, uninterrupted", reference, [(Scenario(e, target, options),) for e in ENGINES])
