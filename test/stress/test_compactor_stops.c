@@ -174,6 +174,7 @@ START_TEST(a_stop_at_any_moment_is_short_and_harmless)
         "%s: %u stops, %u with work left; longest stop %.2f ms, with join %.1f ms, %u above 2 s\n",
         backend, stops, f.in_the_middle, (double)f.longest_stop / (double)MS,
         (double)f.longest_join / (double)MS, f.too_long);
+    fflush(stdout);
     ck_assert_uint_eq(f.too_long, 0);
     if (strcmp(backend, "memory") != 0)
         ck_assert_uint_gt(f.in_the_middle, 0);
