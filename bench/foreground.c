@@ -44,11 +44,11 @@ typedef struct settings {
 static void read_option(settings *s, char *text)
 {
     char *value = strchr(text, '=');
-    double number = value != NULL ? strtod(value + 1, NULL) : -1;
-    if (value == NULL || number < 0) {
+    if (value == NULL) {
         fprintf(stderr, "bench_foreground: %s: not NAME=VALUE\n", text);
         exit(2);
     }
+    const double number = strtod(value + 1, NULL);
     *value = '\0';
     if (strcmp(text, "without") == 0)
         s->without = (size_t)number;

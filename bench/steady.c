@@ -49,9 +49,9 @@ int main(int argc, char **argv)
     printf("{\"samples\": [");
     must(steady_run(&options, &r, &bench_err));
     printf("], \"block_bytes\": %.0f, \"hours\": %.2f, \"most_bytes\": %" PRIu64
-           ", \"limit\": %.0f, \"of_blockstore\": %" PRIu64 ", \"of_state\": %" PRIu64
-           ", \"failed\": %" PRIu64 ", \"held_back\": %" PRIu64 "}\n",
-           r.block_bytes, r.hours, r.most_bytes, steady_limit(&options, &r), r.of_blockstore,
-           r.of_state, r.failed, r.held_back);
+           ", \"limit\": %.0f, \"runs\": %" PRIu64 ", \"of_blockstore\": %" PRIu64
+           ", \"of_state\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"held_back\": %" PRIu64 "}\n",
+           r.block_bytes, r.hours, r.most_bytes, steady_limit(&options, &r), r.runs,
+           r.of_blockstore, r.of_state, r.failed, r.held_back);
     return 0;
 }

@@ -47,7 +47,7 @@ def check(engine, result):
 
 def row(engine, compactor, r):
     return [engine, "yes" if compactor else "no", f"{r['most_bytes'] / MIB:.0f}", f"{r['limit'] / MIB:.0f}",
-            f"{r['of_blockstore']} / {r['of_state']}", f"{r['hours']:.1f}", f"{r['elapsed']:.0f}"]
+            f"{r['runs']}", f"{r['of_blockstore']} / {r['of_state']}", f"{r['hours']:.1f}", f"{r['elapsed']:.0f}"]
 
 
 def figure(results):
@@ -98,7 +98,7 @@ def main():
             results[engine, compactor] = measure(program, options.dir, engine, options.n, compactor)
     with open(options.o, "w", encoding="ascii") as f:
         f.write(figure(results))
-    heads = ["engine", "compactor", "most after warm-up, MiB", "limit, MiB", "compactions, block store / state",
+    heads = ["engine", "compactor", "most after warm-up, MiB", "limit, MiB", "compactions", "of block store / state",
              "hours by its clock", "took, s"]
     print_table(heads, [row(engine, compactor, r) for (engine, compactor), r in results.items()])
     problems = [problem for engine in ENGINES for problem in check(engine, results[engine, True])]

@@ -131,6 +131,7 @@ static cmt_status run(node *n, steady_result *out, cmt_error *err)
     cmt_compactor_stats stats;
     CMT_TRY(cmt_compactor_get_stats(n->compactor, &stats));
     out->hours = (double)(o->blocks * o->seconds_per_block) / 3600;
+    out->runs = stats.counts.started;
     out->of_blockstore = n->of_blockstore;
     out->of_state = n->of_state;
     out->failed = stats.counts.failed;

@@ -29,7 +29,8 @@ typedef struct steady_result {
     double hours;       /* by the clock of the node */
     uint64_t
         most_bytes; /* of tables and logs behind any block, once three times as many blocks went by as are kept */
-    uint64_t of_blockstore; /* compactions that began */
+    uint64_t runs;          /* compactions that began, of one database or of both */
+    uint64_t of_blockstore; /* those of the block store, and of the state */
     uint64_t of_state;
     uint64_t failed;
     uint64_t held_back; /* tasks that were not due */
