@@ -22,6 +22,7 @@ OTHER_ENGINES = ("0.38.26-rocksdb", "1.0.1-goleveldb")
 NOT_OURS = ("0.38.26-badgerdb", "0.38.26-boltdb")
 LOOKS = 50
 KEEP = ("--keep-blocks", "30")
+ITSELF = (*KEEP, "--method", "edit")  # no worker: the process that is to be stopped does the work
 
 
 def heights(home):
@@ -174,12 +175,12 @@ def node_waits_for_us(version):
     """While a prune writes, a node does not start; afterwards it does."""
     home = fresh_home(version, 100)
     _, height = heights(home)
-    calls = tools.calls_of_a_prune(WORK.copy(home), *KEEP)
+    calls = tools.calls_of_a_prune(WORK.copy(home), *ITSELF)
     first_write = next(n for n, call in enumerate(calls, 1) if call[0] in ("write", "pwrite", "pwrite64", "writev"))
     switch = next(n for n, call in enumerate(calls, 1) if call[1].endswith("/blockstore.db/CURRENT"))
     tried = WORK.copy(home)
     for at in (first_write, switch, switch + 1):
-        with tools.Stopped(tried, at, *KEEP) as prune:
+        with tools.Stopped(tried, at, *ITSELF) as prune:
             with node.Node(version, tried) as refused:
                 expect(refused.wait_for_end() != 0, "a node started while a prune was writing")
                 expect("resource temporarily unavailable" in refused.log(), f"the node says: {refused.log()[-300:]}")
@@ -198,12 +199,12 @@ def node_starts_when_ready(version):
     """Once a prune is ready, it touches no database any more, and a node starts while it tidies up."""
     home = fresh_home(version, 100)
     _, height = heights(home)
-    calls = tools.calls_of_a_prune(WORK.copy(home), *KEEP)
+    calls = tools.calls_of_a_prune(WORK.copy(home), *ITSELF)
     tidying = [n for n, call in enumerate(calls, 1) if call[0].startswith("unlink") and "/cmtstore/trash/" in call[1]]
     expect(tidying, "no call empties the trash")
     late = [call for call in calls[tidying[0] :] if re.search(r"/data/\w+\.db(/|$)", call[1])]
     expect_equal(late, [], "calls on a database after the trash is being emptied")
-    with tools.Stopped(home, tidying[0], *KEEP) as prune:
+    with tools.Stopped(home, tidying[0], *ITSELF) as prune:
         expect_runs_on(version, home, height - 29, height)
         prune.go_on()
     expect_runs_on(version, home, height - 29, heights(home)[1])
