@@ -3,7 +3,6 @@
  * The in-flight flag of a pair of databases: made, taken, waited for, given back.
  */
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,6 +10,7 @@
 
 #include "clock.h"
 #include "compactor_internal.h"
+#include "waiting.h"
 
 #define SECOND_NS 1000000000
 #define SLICE_BYTES ((size_t)32 << 20)
@@ -48,16 +48,11 @@ static void set_options(cmt_compact_flight *flight, const cmt_compact_flight_opt
 
 static bool init_lock(cmt_compact_flight *flight)
 {
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0)
+    if (pthread_cond_init(&flight->changed, NULL) != 0)
         return false;
-    bool made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-                pthread_cond_init(&flight->changed, &attributes) == 0;
-    pthread_condattr_destroy(&attributes);
-    if (made && pthread_mutex_init(&flight->lock, NULL) != 0) {
+    bool made = pthread_mutex_init(&flight->lock, NULL) == 0;
+    if (!made)
         pthread_cond_destroy(&flight->changed);
-        made = false;
-    }
     return made;
 }
 
@@ -169,7 +164,7 @@ bool cmt_compactor__wait_until_locked(cmt_compact_flight *flight, int64_t until_
     if (until_ns == INT64_MAX)
         return pthread_cond_wait(&flight->changed, &flight->lock) == 0;
     const struct timespec until = at(until_ns);
-    return pthread_cond_timedwait(&flight->changed, &flight->lock, &until) != ETIMEDOUT;
+    return cmt_wait_until(&flight->changed, &flight->lock, &until);
 }
 
 int64_t cmt_compactor__until(int64_t wait_ns)

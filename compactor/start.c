@@ -5,10 +5,10 @@
  * Beside it runs the stopper, which tells the engines of a stop: RocksDB makes whoever does that wait until its own
  * compaction has ended, and who stops a compactor is not to wait.
  */
-#include <signal.h>
 #include <string.h>
 
 #include "background_internal.h"
+#include "thread.h"
 
 /* The worker holds the databases, and hears when somebody wants to close them. */
 static cmt_status hold(cmt_compactor *compactor, cmt_db *db, cmt_error *err)
@@ -76,27 +76,15 @@ void cmt_compactor__end_stopper(cmt_compactor *compactor)
     pthread_join(compactor->stopper, NULL);
 }
 
-static int create_both(cmt_compactor *compactor, pthread_t *worker)
-{
-    int error = pthread_create(&compactor->stopper, NULL, tell_engines_of_a_stop, compactor);
-    if (error != 0)
-        return error;
-    error = pthread_create(worker, NULL, cmt_compactor__work, compactor);
-    if (error != 0)
-        cmt_compactor__end_stopper(compactor);
-    return error;
-}
-
-/* New threads inherit that they hear of no signal. */
 static int create_threads(cmt_compactor *compactor, pthread_t *worker)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     compactor->stopper_leaves = false;
-    int error = create_both(compactor, worker);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int error = cmt_thread_start(&compactor->stopper, tell_engines_of_a_stop, compactor);
+    if (error != 0)
+        return error;
+    error = cmt_thread_start(worker, cmt_compactor__work, compactor);
+    if (error != 0)
+        cmt_compactor__end_stopper(compactor);
     return error;
 }
 

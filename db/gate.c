@@ -43,7 +43,7 @@ bool cmt_db__gate_await_empty(cmt_db__gate *gate, const struct timespec *until)
     atomic_store(&gate->awaited, true);
     pthread_mutex_lock(&gate->lock);
     while (!cmt_db__gate_is_empty(gate) && in_time)
-        in_time = cmt_db__wait_until(&gate->changed, &gate->lock, until);
+        in_time = cmt_wait_until(&gate->changed, &gate->lock, until);
     pthread_mutex_unlock(&gate->lock);
     atomic_store(&gate->awaited, false);
     return cmt_db__gate_is_empty(gate);

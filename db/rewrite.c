@@ -69,7 +69,7 @@ cmt_status cmt_db__rewrite_breathe(const cmt_db__rewrite *rw, const char *phase,
 
 static cmt_status halt_writers(cmt_db__rewrite *rw, cmt_error *err)
 {
-    const struct timespec until = cmt_db__after(HALT_NS);
+    const struct timespec until = cmt_wait_after(HALT_NS);
     if (cmt_db__gate_close(&rw->db->access.writers, &until))
         return CMT_OK;
     return cmt_error_set(err, CMT_BUSY, "write a database anew: a write does not end");
@@ -88,7 +88,7 @@ static cmt_status take_snapshot(cmt_db__rewrite *rw, cmt_db_iter **out, cmt_erro
 
 static void stop_recording(cmt_db__rewrite *rw)
 {
-    const struct timespec never = cmt_db__after(INT64_MAX);
+    const struct timespec never = cmt_wait_after(INT64_MAX);
     while (!cmt_db__gate_close(&rw->db->access.writers, &never))
         continue;
     rw->db->access.recorder = NULL;

@@ -164,12 +164,12 @@ static cmt_status exchange_files(const cmt_db__rewrite *rw, cmt_error *err)
  * not do for long: who has one may need another to get done.  Calls are kept out last, when only short ones are left. */
 static bool keep_everybody_out(cmt_db__access *access, int64_t wait_ns)
 {
-    const struct timespec politely = cmt_db__after(wait_ns / 2);
-    const struct timespec until = cmt_db__after(wait_ns);
+    const struct timespec politely = cmt_wait_after(wait_ns / 2);
+    const struct timespec until = cmt_wait_after(wait_ns);
     (void)cmt_db__gate_await_empty(&access->stays, &politely);
     if (!cmt_db__gate_close(&access->stays, &until))
         return false;
-    const struct timespec shortly = cmt_db__after(wait_ns);
+    const struct timespec shortly = cmt_wait_after(wait_ns);
     if (cmt_db__gate_close(&access->calls, &shortly))
         return true;
     cmt_db__gate_open(&access->stays);

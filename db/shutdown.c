@@ -179,7 +179,7 @@ static size_t wait_until_alone(cmt_db *db, const struct timespec *until)
     bool in_time = true;
     pthread_mutex_lock(&db->life.lock);
     while (db->life.more_references > 0 && in_time) {
-        in_time = cmt_db__wait_until(&db->life.changed, &db->life.lock, until);
+        in_time = cmt_wait_until(&db->life.changed, &db->life.lock, until);
         tell_locked(db); /* who came in the meantime */
     }
     size_t others = db->life.more_references;
@@ -192,7 +192,7 @@ cmt_status cmt_db_shutdown(cmt_db **db, int64_t wait_ns, cmt_error *err)
 {
     if (*db == NULL)
         return CMT_OK;
-    struct timespec until = cmt_db__after(wait_ns);
+    struct timespec until = cmt_wait_after(wait_ns);
     if (!tell_all(*db))
         return cmt_error_set(err, CMT_DEADLOCK,
                              "close a database: called from a hook of who works on it, which would "

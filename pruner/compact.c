@@ -6,14 +6,13 @@
  */
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
 #include "cleanup.h"
 #include "cmtstore/compactor.h"
 #include "pruner_internal.h"
+#include "waiting.h"
 
 #define ASK_EVERY_NS 100000000L
-#define SECOND_NS 1000000000L
 /* Nobody saves blocks meanwhile, so a slice may last.  LevelDB waits for the disk and cuts tables at the end of each:
  * with slices as long as its own steps (compact_step_bytes) it does as much as in one call. */
 #define SLICE_BYTES ((size_t)256 << 20)
@@ -74,15 +73,11 @@ static bool asks_to_stop(compaction *c)
 /* False: the compaction is over. */
 static bool wait_a_little(compaction *c)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += ASK_EVERY_NS;
-    until.tv_sec += until.tv_nsec / SECOND_NS;
-    until.tv_nsec %= SECOND_NS;
+    const struct timespec until = cmt_wait_after(ASK_EVERY_NS);
     pthread_mutex_lock(&c->lock);
-    int waited = 0;
-    while (!c->over && waited == 0)
-        waited = pthread_cond_timedwait(&c->ended, &c->lock, &until);
+    bool in_time = true;
+    while (!c->over && in_time)
+        in_time = cmt_wait_until(&c->ended, &c->lock, &until);
     bool over = c->over;
     pthread_mutex_unlock(&c->lock);
     return !over;
@@ -205,16 +200,6 @@ static cmt_status fly(compaction *c, cmt_error *err)
     return st;
 }
 
-static void init_wait(compaction *c)
-{
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->ended, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&c->lock, NULL);
-}
-
 static void release(compaction *c)
 {
     cmt_range_list_free(&c->ranges[STATES]);
@@ -227,7 +212,8 @@ cmt_status cmt_pruner__compact_ranges(const cmt_pruner *p, const cmt_range_list 
                                       const cmt_range_list *states, cmt_error *err)
 {
     CMT_AUTO(release) compaction c = {.pruner = p, .sides = {&p->states, &p->blocks}};
-    init_wait(&c);
+    pthread_cond_init(&c.ended, NULL);
+    pthread_mutex_init(&c.lock, NULL);
     if (states != NULL)
         CMT_TRY(take(&c, STATES, states, err));
     if (blocks != NULL)

@@ -2,15 +2,15 @@
  *
  * The prune service: its handle, its thread, and the time between two rounds.
  */
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "clock.h"
 #include "service_internal.h"
+#include "thread.h"
+#include "waiting.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define INTERVAL_NS (10 * SECOND_NS)
@@ -31,18 +31,6 @@ static cmt_status check_options(const cmt_prune_service_options *o, cmt_error *e
                              "a prune service needs databases that are open to write and that "
                              "several threads can use");
     return CMT_OK;
-}
-
-static cmt_status init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0)
-        return CMT_NO_MEMORY;
-    int failed = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    if (failed == 0)
-        failed = pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-    return failed == 0 ? CMT_OK : CMT_NO_MEMORY;
 }
 
 static void destroy(cmt_prune_service *s)
@@ -71,7 +59,7 @@ cmt_status cmt_prune_service_new(const cmt_prune_service_options *options, cmt_p
     cmt_prune_service *s = calloc(1, sizeof *s);
     char *data_dir = options->data_dir != NULL ? strdup(options->data_dir) : NULL;
     if (s == NULL || (options->data_dir != NULL && data_dir == NULL) ||
-        init_condition(&s->changed) != CMT_OK) {
+        pthread_cond_init(&s->changed, NULL) != 0) {
         free(data_dir);
         free(s);
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a prune service");
@@ -114,19 +102,13 @@ static int64_t now_ns(const cmt_prune_service *s)
     return s->options.clock_ns != NULL ? s->options.clock_ns(s->options.context) : cmt_clock_ns();
 }
 
-static struct timespec real_deadline(int64_t left_ns)
-{
-    const int64_t at = cmt_clock_ns() + (left_ns < WAIT_MAX_NS ? left_ns : WAIT_MAX_NS);
-    return (struct timespec){.tv_sec = at / SECOND_NS, .tv_nsec = at % SECOND_NS};
-}
-
 /* Until somebody wakes the service or the time has come; false: it shall stop. */
 static bool wait_locked(cmt_prune_service *s, uint64_t wakes, int64_t left_ns)
 {
-    const struct timespec deadline = real_deadline(left_ns);
-    int failed = 0;
-    while (s->state == CMT_PRUNER__RUNNING && s->wakes == wakes && failed == 0)
-        failed = pthread_cond_timedwait(&s->changed, &s->lock, &deadline);
+    const struct timespec until = cmt_wait_after(left_ns < WAIT_MAX_NS ? left_ns : WAIT_MAX_NS);
+    bool in_time = true;
+    while (s->state == CMT_PRUNER__RUNNING && s->wakes == wakes && in_time)
+        in_time = cmt_wait_until(&s->changed, &s->lock, &until);
     return s->state == CMT_PRUNER__RUNNING;
 }
 
@@ -176,18 +158,6 @@ static void *work(void *context)
     return NULL;
 }
 
-/* The new thread inherits that it hears of no signal. */
-static int create_thread(cmt_prune_service *s)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&s->thread, NULL, work, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
-}
-
 /* ---- the handle ------------------------------------------------------------------------------ */
 
 static cmt_status start_locked(cmt_prune_service *s, cmt_error *err)
@@ -200,7 +170,8 @@ static cmt_status start_locked(cmt_prune_service *s, cmt_error *err)
                                          : "its last thread has not been joined");
     const cmt_pruner__state before = s->state;
     s->state = CMT_PRUNER__RUNNING;
-    int failed = create_thread(s); /* it waits for the lock before it does anything */
+    int failed =
+        cmt_thread_start(&s->thread, work, s); /* it waits for the lock before it does anything */
     if (failed != 0) {
         s->state = before;
         return cmt_error_set(err, CMT_NO_MEMORY, "start a prune service: no thread: %s",
@@ -257,13 +228,12 @@ static bool is_called_by_itself(const cmt_prune_service *s)
 
 static cmt_status join_locked(cmt_prune_service *s, int64_t wait_ns, cmt_error *err)
 {
-    const struct timespec deadline = real_deadline(wait_ns);
-    int failed = 0;
+    const struct timespec until = cmt_wait_after(wait_ns < 0 ? INT64_MAX : wait_ns);
+    bool in_time = true;
     if (is_called_by_itself(s))
         return cmt_error_set(err, CMT_DEADLOCK, "a prune service cannot wait for itself");
-    while (s->has_thread && s->state != CMT_PRUNER__STOPPED && failed != ETIMEDOUT)
-        failed = wait_ns < 0 ? pthread_cond_wait(&s->changed, &s->lock)
-                             : pthread_cond_timedwait(&s->changed, &s->lock, &deadline);
+    while (s->has_thread && s->state != CMT_PRUNER__STOPPED && in_time)
+        in_time = cmt_wait_until(&s->changed, &s->lock, &until);
     if (!s->has_thread)
         return CMT_NOT_FOUND;
     if (s->state != CMT_PRUNER__STOPPED)

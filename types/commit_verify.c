@@ -10,12 +10,11 @@
 #include "cmtstore/types_validators.h"
 
 #include "ed25519.h"
+#include "thread.h"
 #include "types_internal.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 
 #define THREADS_MAX 8
@@ -169,20 +168,13 @@ static size_t count_threads(size_t signatures)
     return threads < THREADS_MAX ? threads : THREADS_MAX;
 }
 
-/* The others have all signals blocked, so that the host's handlers stay on its own threads.  Threads that cannot be
- * had leave more to the rest. */
+/* Threads that cannot be had leave more to the rest. */
 static size_t start_others(worker *workers, size_t threads)
 {
     size_t started = 1;
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    if (threads < 2 || pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
-        return started;
     while (started < threads &&
-           pthread_create(&workers[started].thread, NULL, work, &workers[started]) == 0)
+           cmt_thread_start(&workers[started].thread, work, &workers[started]) == 0)
         started++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
 }
 

@@ -9,7 +9,7 @@
 #define SECOND_NS 1000000000
 #define CENTURY_NS ((int64_t)3155760000 * SECOND_NS)
 
-struct timespec cmt_db__after(int64_t wait_ns)
+struct timespec cmt_wait_after(int64_t wait_ns)
 {
     struct timespec until;
     int64_t wait = wait_ns < 0 ? 0 : wait_ns > CENTURY_NS ? CENTURY_NS : wait_ns;
@@ -23,8 +23,7 @@ struct timespec cmt_db__after(int64_t wait_ns)
     return until;
 }
 
-bool cmt_db__wait_until(pthread_cond_t *changed, pthread_mutex_t *lock,
-                        const struct timespec *until)
+bool cmt_wait_until(pthread_cond_t *changed, pthread_mutex_t *lock, const struct timespec *until)
 {
     return pthread_cond_clockwait(changed, lock, CLOCK_MONOTONIC, until) != ETIMEDOUT;
 }
