@@ -112,11 +112,8 @@ static bool wait_locked(cmt_prune_service *s, uint64_t wakes, int64_t left_ns)
     return s->state == CMT_PRUNER__RUNNING;
 }
 
-static bool wait_for_round(cmt_prune_service *s)
+static bool wait_for_round(cmt_prune_service *s, int64_t due)
 {
-    int64_t due;
-    if (__builtin_add_overflow(now_ns(s), s->options.interval_ns, &due))
-        due = INT64_MAX;
     for (bool running = true; running;) {
         pthread_mutex_lock(&s->lock);
         running = s->state == CMT_PRUNER__RUNNING;
@@ -144,13 +141,24 @@ static void announce(const cmt_prune_service *s)
         observer->started(observer->context, s->options.interval_ns);
 }
 
+static void count_round(cmt_prune_service *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->stats.rounds++;
+    pthread_mutex_unlock(&s->lock);
+}
+
 static void *work(void *context)
 {
     cmt_prune_service *s = context;
+    int64_t due;
     announce(s);
-    do
+    do {
         cmt_pruner__service_round(s);
-    while (wait_for_round(s));
+        if (__builtin_add_overflow(now_ns(s), s->options.interval_ns, &due))
+            due = INT64_MAX;
+        count_round(s); /* who has seen it counted may move an injected clock */
+    } while (wait_for_round(s, due));
     pthread_mutex_lock(&s->lock);
     s->state = CMT_PRUNER__STOPPED;
     pthread_cond_broadcast(&s->changed);
@@ -297,6 +305,7 @@ cmt_status cmt_prune_service_round(cmt_prune_service *s, cmt_error *err)
 {
     CMT_TRY(begin_round(s, err));
     cmt_pruner__service_round(s);
+    count_round(s);
     end_round(s);
     return CMT_OK;
 }

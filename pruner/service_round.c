@@ -235,7 +235,6 @@ void cmt_pruner__service_round(cmt_prune_service *s)
     if (has_state && ask(s, &limits))
         decide(s, state.last_block_height, &limits, &target);
     pthread_mutex_lock(&s->lock);
-    s->stats.rounds++;
     s->stats.last = target;
     pthread_mutex_unlock(&s->lock);
     if (!has_state)

@@ -157,7 +157,7 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_prune_service_retain_height(cmt_prune_serv
 
 /** Of one instant, since the service was made. */
 typedef struct cmt_prune_service_stats {
-    uint64_t rounds;
+    uint64_t rounds;       /* that are over */
     uint64_t failures;     /* prunes, and questions to who has a say, that failed */
     uint64_t blocks;       /* pruned */
     uint64_t results;      /* heights whose results were pruned by themselves */
