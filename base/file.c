@@ -76,6 +76,21 @@ cmt_status cmt_dir_make_at(int dir_fd, const char *name, const cmt_file_owner *o
     return CMT_OK;
 }
 
+cmt_status cmt_dir_owner(int dir_fd, const char *path, cmt_file_owner *out, cmt_error *err)
+{
+    struct stat st;
+    if (fstat(dir_fd, &st) != 0)
+        return cmt_error_set(err, CMT_IO, "stat %s: %s", path, strerror(errno));
+    *out = (cmt_file_owner){st.st_uid, st.st_gid, st.st_mode & 0777};
+    return CMT_OK;
+}
+
+bool cmt_dir_has_gone(int dir_fd)
+{
+    struct stat st;
+    return fstat(dir_fd, &st) == 0 && st.st_nlink == 0;
+}
+
 cmt_status cmt_dir_sync(int dir_fd, const char *path, cmt_error *err)
 {
     if (fsync(dir_fd) != 0)

@@ -37,6 +37,13 @@ CMT_MUST_CHECK cmt_status cmt_dir_list(int dir_fd, const char *path, DIR **out, 
 CMT_MUST_CHECK cmt_status cmt_dir_make_at(int dir_fd, const char *name, const cmt_file_owner *owner,
                                           int *fd_out, cmt_error *err);
 
+/** Owner, group and mode of a directory, for what is made in it. */
+CMT_MUST_CHECK cmt_status cmt_dir_owner(int dir_fd, const char *path, cmt_file_owner *out,
+                                        cmt_error *err);
+
+/** Was the directory removed after it was opened? */
+bool cmt_dir_has_gone(int dir_fd);
+
 /** fsync a directory: creations, renames and removals in it are durable on return. */
 CMT_MUST_CHECK cmt_status cmt_dir_sync(int dir_fd, const char *path, cmt_error *err);
 

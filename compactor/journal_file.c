@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -23,15 +22,11 @@
 cmt_status cmt_compactor__journal_find(const char *data_dir, cmt_compactor__journal_place *out,
                                        cmt_error *err)
 {
-    struct stat st;
     *out = (cmt_compactor__journal_place){.dir_fd = -1};
     if (data_dir == NULL)
         return CMT_OK;
     CMT_TRY(cmt_dir_open(data_dir, &out->dir_fd, err));
-    if (fstat(out->dir_fd, &st) != 0)
-        return cmt_error_set(err, CMT_IO, "stat %s: %s", data_dir, strerror(errno));
-    out->owner = (cmt_file_owner){st.st_uid, st.st_gid, st.st_mode & 0777};
-    return CMT_OK;
+    return cmt_dir_owner(out->dir_fd, data_dir, &out->owner, err);
 }
 
 void cmt_compactor__journal_leave(cmt_compactor__journal_place *place)
@@ -69,12 +64,6 @@ static void clear_away(int home_fd)
     unlinkat(home_fd, NEXT, 0);
 }
 
-static bool has_gone(int home_fd)
-{
-    struct stat st;
-    return fstat(home_fd, &st) == 0 && st.st_nlink == 0;
-}
-
 static cmt_status write_next(const cmt_compactor__journal_place *place, cmt_slice file,
                              int *home_fd, cmt_error *err)
 {
@@ -87,7 +76,7 @@ static cmt_status write_next(const cmt_compactor__journal_place *place, cmt_slic
         if (st == CMT_OK)
             return CMT_OK;
         clear_away(*home_fd);
-        if (attempt == ATTEMPTS || !has_gone(*home_fd))
+        if (attempt == ATTEMPTS || !cmt_dir_has_gone(*home_fd))
             return st;
         cmt_fd_close(home_fd);
     }

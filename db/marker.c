@@ -9,15 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "file.h"
+#include "parent.h"
 
 /* Where the marker of a database lies. */
 typedef struct marker_place {
-    char *resolved; /* the database; cut at its last slash: the parent */
+    char *resolved; /* the directory around the database */
     char name[300]; /* of the marker */
     int parent_fd;
     cmt_file_owner owner; /* of the database's directory */
@@ -31,17 +30,13 @@ static void place_close(marker_place *place)
 
 static cmt_status place_find(const char *dir, marker_place *place, cmt_error *err)
 {
-    struct stat st;
-    *place = (marker_place){.parent_fd = -1, .resolved = realpath(dir, NULL)};
-    if (place->resolved == NULL || stat(place->resolved, &st) != 0)
-        return cmt_error_set(err, CMT_IO, "resolve %s: %s", dir, strerror(errno));
-    char *slash = strrchr(place->resolved, '/');
-    int length = snprintf(place->name, sizeof place->name, "leveldb-open-%s", slash + 1);
+    const char *name;
+    CMT_TRY(
+        cmt_db__parent_find(dir, &place->resolved, &name, &place->owner, &place->parent_fd, err));
+    int length = snprintf(place->name, sizeof place->name, "leveldb-open-%s", name);
     if (length < 0 || (size_t)length >= sizeof place->name)
         return cmt_error_set(err, CMT_INVALID, "the name of %s is too long", dir);
-    *slash = '\0';
-    place->owner = (cmt_file_owner){st.st_uid, st.st_gid, st.st_mode & 0777};
-    return cmt_dir_open(*place->resolved != '\0' ? place->resolved : "/", &place->parent_fd, err);
+    return CMT_OK;
 }
 
 /* Another database's last marker may go, and the directory with it, between two steps. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "parent.h"
 #include "rewrite_internal.h"
 
 #define ROOT "rewrite"
@@ -21,19 +22,14 @@
 
 cmt_status cmt_db__place_find(const char *dir, cmt_db__place *place, cmt_error *err)
 {
-    struct stat st;
+    const char *name;
     *place = (cmt_db__place){.parent_fd = -1, .cmtstore_fd = -1, .root_fd = -1, .home_fd = -1};
-    place->parent = realpath(dir, NULL);
-    if (place->parent == NULL || stat(place->parent, &st) != 0)
-        return cmt_error_set(err, CMT_IO, "resolve %s: %s", dir, strerror(errno));
-    char *slash = strrchr(place->parent, '/');
-    int length = snprintf(place->old_name, sizeof place->old_name, "%s.old", slash + 1);
+    CMT_TRY(cmt_db__parent_find(dir, &place->parent, &name, &place->owner, &place->parent_fd, err));
+    int length = snprintf(place->old_name, sizeof place->old_name, "%s.old", name);
     if (length < 5 || (size_t)length >= sizeof place->old_name)
         return cmt_error_set(err, CMT_INVALID, "the name of %s is too short or too long", dir);
-    snprintf(place->name, sizeof place->name, "%s", slash + 1);
-    *slash = '\0';
-    place->owner = (cmt_file_owner){st.st_uid, st.st_gid, st.st_mode & 0777};
-    return cmt_dir_open(*place->parent != '\0' ? place->parent : "/", &place->parent_fd, err);
+    snprintf(place->name, sizeof place->name, "%s", name);
+    return CMT_OK;
 }
 
 static void let_go(cmt_db__place *place)
@@ -46,14 +42,13 @@ static void let_go(cmt_db__place *place)
 /* False: somebody removed the directory between making and holding. */
 static cmt_status try_hold(cmt_db__place *place, bool *held, cmt_error *err)
 {
-    struct stat st;
     CMT_TRY(cmt_dir_make_at(place->parent_fd, "cmtstore", &place->owner, &place->cmtstore_fd, err));
     CMT_TRY(cmt_dir_make_at(place->cmtstore_fd, ROOT, &place->owner, &place->root_fd, err));
     CMT_TRY(cmt_dir_make_at(place->root_fd, place->name, &place->owner, &place->home_fd, err));
     if (flock(place->home_fd, LOCK_EX | LOCK_NB) != 0)
         return cmt_error_set(err, CMT_BUSY, "%s/%s is being written anew already", place->parent,
                              place->name);
-    *held = fstat(place->home_fd, &st) == 0 && st.st_nlink > 0;
+    *held = !cmt_dir_has_gone(place->home_fd);
     return CMT_OK;
 }
 

@@ -81,12 +81,6 @@ cmt_status cmt_pruner__own_read(const char *data_dir, const char *kind, const ch
 
 /* ---- changing -------------------------------------------------------------------------------- */
 
-static bool has_gone(int dir_fd)
-{
-    struct stat st;
-    return fstat(dir_fd, &st) == 0 && st.st_nlink == 0;
-}
-
 static cmt_status open_lock(cmt_pruner__own_lock *lock, const char *name, cmt_error *err)
 {
     cmt_file_owner owner = lock->owner;
@@ -117,19 +111,16 @@ cmt_status cmt_pruner__own_take(const char *data_dir, const char *kind, cmt_prun
                                 cmt_error *err)
 {
     char name[NAME_SIZE];
-    struct stat st;
     *out = (cmt_pruner__own_lock){-1, -1, -1, {0, 0, 0}};
     snprintf(name, sizeof name, "%s.lock", kind);
     CMT_TRY(cmt_dir_open(data_dir, &out->parent_fd, err));
-    if (fstat(out->parent_fd, &st) != 0)
-        return cmt_error_set(err, CMT_IO, "stat %s: %s", data_dir, strerror(errno));
-    out->owner = (cmt_file_owner){st.st_uid, st.st_gid, st.st_mode & 0777};
+    CMT_TRY(cmt_dir_owner(out->parent_fd, data_dir, &out->owner, err));
     for (int attempt = 1;; attempt++) {
         CMT_TRY(cmt_dir_make_at(out->parent_fd, DIRECTORY, &out->owner, &out->dir_fd, err));
         cmt_status opened = open_lock(out, name, err);
         if (opened == CMT_OK)
             return wait_for(out->lock_fd, name, err);
-        if (attempt == ATTEMPTS || !has_gone(out->dir_fd))
+        if (attempt == ATTEMPTS || !cmt_dir_has_gone(out->dir_fd))
             return opened;
         cmt_fd_close(&out->dir_fd);
     }
