@@ -9,6 +9,7 @@
 
 #include "cmtstore.pb-c.h"
 #include "files.h"
+#include "suite.h"
 #include "unpack.h"
 
 #include <check.h>
@@ -232,9 +233,5 @@ int main(void)
     tcase_add_test(tc, vote_extensions);
     tcase_add_test(tc, many_parts);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "files.h"
 #include "must.h"
+#include "suite.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -230,9 +231,5 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, blocks_are_pruned_as_comets_test_says, 0, KINDS);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

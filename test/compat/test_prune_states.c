@@ -8,6 +8,7 @@
 #include "files.h"
 #include "must.h"
 #include "small_chain.h"
+#include "suite.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -166,9 +167,5 @@ int main(void)
     tcase_add_test(tc, on_leveldb);
     tcase_add_test(tc, on_rocksdb);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

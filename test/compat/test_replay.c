@@ -7,6 +7,7 @@
 
 #include "must.h"
 #include "source_chain.h"
+#include "suite.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -277,9 +278,5 @@ int main(void)
     tcase_add_test(tc, another_result_is_noticed);
     tcase_add_test(tc, another_block_is_noticed);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

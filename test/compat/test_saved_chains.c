@@ -6,6 +6,7 @@
 #include "cmtstore/store.h"
 
 #include "files.h"
+#include "suite.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -287,9 +288,5 @@ int main(void)
     tcase_add_test(tc, so_it_does_on_rocksdb);
     tcase_add_test(tc, a_pruned_chain_comes_out_from_its_base_on);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

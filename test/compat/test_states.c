@@ -10,6 +10,7 @@
 #include "files.h"
 #include "follow.h"
 #include "must.h"
+#include "suite.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -322,9 +323,5 @@ int main(void)
     tcase_add_test(tc, homes_of_nodes);
     tcase_add_test(tc, other_first_heights_and_a_checkpoint);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "contract.h"
+#include "suite.h"
 
 static const char *const names[] = {"leveldb", "rocksdb", "memory", "view"};
 
@@ -27,11 +28,7 @@ int main(int argc, char **argv)
         suite_add_tcase(suite, file_cases());
         suite_add_tcase(suite, crash_cases());
         suite_add_tcase(suite, thread_cases());
-        SRunner *runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        int failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        return suite_run(suite);
     }
     fprintf(stderr, "usage: test_contract leveldb|rocksdb|memory|view\n");
     return 2;

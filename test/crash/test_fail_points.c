@@ -11,6 +11,7 @@
 #include "files.h"
 #include "must.h"
 #include "source_chain.h"
+#include "suite.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -287,9 +288,5 @@ int main(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, every_point);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

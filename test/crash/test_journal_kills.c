@@ -8,6 +8,7 @@
 
 #include "files.h"
 #include "must.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,9 +233,5 @@ int main(int argc, char **argv)
     tcase_add_test(tc, a_full_disk_changes_nothing);
     tcase_add_test(tc, a_write_that_is_cut_short_is_gone_on_with);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -18,6 +18,7 @@
 #include "node_history.h"
 #include "ordered_keys.h"
 #include "recording_db.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -726,9 +727,5 @@ int main(int argc, char **argv)
     tcase_set_timeout(tc, 3600);
     tcase_add_test(tc, rules_leave_what_the_model_leaves);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

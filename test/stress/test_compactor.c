@@ -13,6 +13,7 @@
 #include "files.h"
 #include "must.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -465,9 +466,5 @@ int main(int argc, char **argv)
     tcase_set_timeout(tc, 200);
     tcase_add_test(tc, everybody_at_once);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

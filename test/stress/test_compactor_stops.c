@@ -12,6 +12,7 @@
 #include "files.h"
 #include "must.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -192,9 +193,5 @@ int main(int argc, char **argv)
     tcase_set_timeout(tc, 400);
     tcase_add_test(tc, a_stop_at_any_moment_is_short_and_harmless);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

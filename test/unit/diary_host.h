@@ -10,6 +10,7 @@
 
 #include "must.h"
 #include "source_chain.h"
+#include "suite.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -299,21 +300,6 @@ static inline cmt_status commit_next(void)
     cmt_buf_free(&bytes);
     source_block_free(&b);
     return st;
-}
-
-/** Runs what @p add_tests adds; the exit status. */
-static inline int run_suite(const char *name, void (*add_tests)(TCase *))
-{
-    Suite *suite = suite_create(name);
-    TCase *tc = tcase_create(name);
-    tcase_set_timeout(tc, 30);
-    add_tests(tc);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 #endif

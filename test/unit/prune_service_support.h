@@ -10,6 +10,7 @@
 #include "chain.h"
 #include "growing_chain.h"
 #include "must.h"
+#include "suite.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -174,21 +175,6 @@ static inline cmt_prune_service_stats stats(void)
 static inline void expect_log(const char *text)
 {
     ck_assert_msg(strstr(host.log, text) != NULL, "no \"%s\" in:\n%s", text, host.log);
-}
-
-/** Runs what @p add_tests adds; the exit status. */
-static inline int run_cases(const char *name, void (*add_tests)(TCase *))
-{
-    Suite *suite = suite_create(name);
-    TCase *tc = tcase_create(name);
-    tcase_set_timeout(tc, 30);
-    add_tests(tc);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 #endif

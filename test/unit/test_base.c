@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -339,9 +340,5 @@ int main(void)
     tcase_add_test(hooks, no_logger_is_silence);
     tcase_add_test(hooks, the_clock_never_goes_back);
     suite_add_tcase(suite, hooks);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "must.h"
 #include "refusing_app.h"
 #include "source_chain.h"
+#include "suite.h"
 #include "types_support.h"
 #include "types_vectors.h"
 
@@ -315,9 +316,5 @@ int main(void)
     TCase *plain = tcase_create("attack");
     tcase_add_test(plain, an_attack_names_each_validator);
     suite_add_tcase(suite, plain);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

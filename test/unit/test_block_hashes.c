@@ -5,6 +5,7 @@
 #include "block_fixture.h"
 
 #include "store_internal.h"
+#include "suite.h"
 #include "types_support.h"
 
 #include <stdlib.h>
@@ -126,9 +127,5 @@ int main(void)
     tcase_add_test(tc, metas_of_dead_blocks_have_to_tell_their_hash);
     tcase_add_test(tc, a_value_of_the_hash_index_that_is_no_height_is_corrupt);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

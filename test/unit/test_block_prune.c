@@ -4,6 +4,7 @@
  * test_prune_model.c has it over random histories.
  */
 #include "block_fixture.h"
+#include "suite.h"
 
 #include <stdlib.h>
 
@@ -425,9 +426,5 @@ int main(void)
     suite_add_tcase(suite, asking());
     suite_add_tcase(suite, evidence());
     suite_add_tcase(suite, leftovers());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

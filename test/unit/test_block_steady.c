@@ -7,6 +7,7 @@
 #include "instrumented.h"
 #include "must.h"
 #include "steady.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -83,9 +84,5 @@ int main(void)
     tcase_add_test(tc, a_pruning_node_stays_small_with_rocksdb);
     tcase_add_test(tc, without_a_compactor_it_does_not);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(suite);
 }

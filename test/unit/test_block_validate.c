@@ -6,6 +6,7 @@
 #include "cmtstore/blockexec_validate.h"
 
 #include "source_chain.h"
+#include "suite.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -512,9 +513,5 @@ int main(void)
     TCase *plain = tcase_create("plain");
     tcase_add_test(plain, room_for_transactions);
     suite_add_tcase(suite, plain);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

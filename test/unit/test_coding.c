@@ -5,6 +5,7 @@
 #include "cleanup.h"
 #include "coding.h"
 #include "crc32c.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -211,9 +212,5 @@ int main(void)
     tcase_add_test(crc, a_crc32c_may_be_continued_anywhere);
     tcase_add_test(crc, the_mask_is_leveldbs);
     suite_add_tcase(suite, crc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,6 +3,7 @@
  * Compacting a pair of databases: slices, results, failures, budget, what is logged.
  */
 #include "compact_pair.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -285,9 +286,5 @@ int main(void)
     tcase_add_test(tc, the_host_hears_of_each_slice_and_may_stop);
     tcase_add_test(tc, the_log_has_the_lines_that_operators_know);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
  */
 #include "compact_worker.h"
 #include "files.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -304,9 +305,5 @@ int main(void)
     tcase_add_test(tc, without_a_durable_job_nothing_begins);
     tcase_add_test(tc, what_somebody_else_compacted_is_written_too);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

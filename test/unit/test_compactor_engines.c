@@ -6,6 +6,7 @@
 #include "cmtstore/compactor_fallback.h"
 #include "files.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -387,9 +388,5 @@ int main(void)
     tcase_add_loop_test(tc, threads_that_compact_stop_and_write_disturb_nobody, LEVELDB,
                         MEMORY + 1);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

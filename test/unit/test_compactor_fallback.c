@@ -4,6 +4,7 @@
  * of work let it.
  */
 #include "compact_pair.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -376,9 +377,5 @@ int main(void)
     Suite *suite = suite_create("compactor_fallback");
     add_fallback(suite);
     add_handover(suite);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,6 +3,7 @@
  * The in-flight flag of a pair of databases, and the stop: from several threads.
  */
 #include "compact_pair.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -228,9 +229,5 @@ int main(void)
     tcase_add_test(tc, a_stop_that_comes_behind_the_last_slice_is_no_failure);
     tcase_add_test(tc, a_stop_ends_waiting_for_the_flag);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
  * be made or is ended, databases that are closed.
  */
 #include "compact_worker.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -340,9 +341,5 @@ int main(void)
     tcase_add_test(tc, a_database_is_closed_when_the_worker_has_left);
     tcase_add_test(tc, a_handle_may_go_before_its_worker_and_the_database_stays_open);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 
 #include "coding.h"
 #include "crc32c.h"
+#include "suite.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -621,9 +622,5 @@ int main(void)
     tcase_add_test(tc, bytes_behind_the_contents_are_not_taken);
     tcase_add_test(tc, whatever_happens_nothing_is_lost_by_reopening);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,6 +3,7 @@
  * Whole databases compacted on request, at once and in the background.
  */
 #include "compact_worker.h"
+#include "suite.h"
 
 #include "cmtstore/compactor_manual.h"
 
@@ -78,9 +79,5 @@ int main(void)
     tcase_add_loop_test(tc, in_the_background_returns_at_once, STATE, WAYS);
     tcase_add_test(tc, a_database_that_is_not_there_is_refused);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

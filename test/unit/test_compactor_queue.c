@@ -4,6 +4,7 @@
  */
 #include "compact_worker.h"
 #include "queue.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -217,9 +218,5 @@ int main(void)
     tcase_add_test(held, what_is_disabled_is_remembered);
     tcase_add_test(held, a_replica_compacts_only_when_asked);
     suite_add_tcase(suite, held);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 
 #include "files.h"
 #include "must.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -208,9 +209,5 @@ int main(void)
                         MEMORY + 1);
     tcase_add_test(tc, a_replica_is_never_rewritten);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

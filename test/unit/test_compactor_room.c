@@ -3,6 +3,7 @@
  * Between two slices: room for blocks that are being saved, and space on the disk.
  */
 #include "compact_pair.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -231,9 +232,5 @@ int main(void)
     tcase_add_test(tc, a_disk_that_does_not_answer_is_a_failure);
     tcase_add_test(tc, the_file_system_is_asked_where_a_directory_is_given);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
  */
 #include "cmtstore/compactor_schedule.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -432,9 +433,5 @@ int main(void)
     tcase_add_test(tc, the_longest_texts_fit);
     tcase_add_test(tc, roles_go_by_their_names);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include "fake_db.h"
 #include "rng.h"
 #include "slices.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -257,9 +258,5 @@ int main(void)
     tcase_add_test(tc, keys_that_differ_only_behind_what_counts_are_one_slice);
     tcase_add_test(tc, spans_with_little_between_them_are_compacted_as_one);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -3,6 +3,7 @@
  * The background compactor's table of states and calls: one case for each call, looped over the states.
  */
 #include "compact_worker.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -222,9 +223,5 @@ int main(void)
     tcase_set_timeout(tc, 60);
     add(tc);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

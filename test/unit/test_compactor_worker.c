@@ -3,6 +3,7 @@
  * The background worker: when it compacts, what it does about a busy flag, failures and stops, and that nothing is lost.
  */
 #include "compact_worker.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -454,9 +455,5 @@ int main(void)
     tcase_set_timeout(tc, 60);
     add(tc);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

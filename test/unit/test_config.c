@@ -3,6 +3,7 @@
  * config/: what is read from config.toml, what is refused, and how it is said.
  */
 #include "config_support.h"
+#include "suite.h"
 
 #include <inttypes.h>
 #include <sys/stat.h>
@@ -626,9 +627,5 @@ int main(void)
     tcase_add_test(tc, durations_are_those_of_go);
     tcase_add_test(tc, sizes_know_decimal_and_binary_units);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

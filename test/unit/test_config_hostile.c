@@ -4,6 +4,7 @@
  */
 #include "config_support.h"
 #include "instrumented.h"
+#include "suite.h"
 
 START_TEST(nul_bytes_are_refused)
 {
@@ -231,9 +232,5 @@ int main(void)
     tcase_add_loop_test(tc, damaged_files_are_read_or_refused_but_never_harm, 0, 6);
     tcase_add_test(tc, no_mixture_of_quotes_hides_nesting);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "files.h"
 #include "pairs.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -389,9 +390,5 @@ int main(void)
     tcase_add_test(tc, what_is_neither_file_nor_directory_is_unknown);
     tcase_add_loop_test(tc, databases_of_cometbft_are_told_apart, 0, 4);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

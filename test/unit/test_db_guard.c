@@ -3,6 +3,7 @@
  * What stands around an open engine: how many files it may open, what its messages mean.
  */
 #include "guard.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -70,9 +71,5 @@ int main(void)
     tcase_add_loop_test(tc, an_engines_message_becomes_a_status_and_a_sentence, 0,
                         (int)(sizeof messages / sizeof messages[0]));
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "files.h"
 #include "pairs.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -364,9 +365,5 @@ int main(void)
     tcase_add_test(tc, a_lock_file_that_is_a_symbolic_link_is_not_followed);
     tcase_add_test(tc, of_many_processes_that_find_no_lock_file_none_fails);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 
 #include "files.h"
 #include "must.h"
+#include "suite.h"
 
 #define KEYS 400
 #define DAY ((int64_t)86400 * 1000000000)
@@ -731,9 +732,5 @@ int main(void)
     tcase_add_loop_test(tc, a_backup_expires, 0, ENGINES);
     tcase_add_loop_test(tc, what_a_killed_one_left_is_removed_at_the_next_opening, 0, ENGINES);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

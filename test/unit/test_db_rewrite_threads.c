@@ -17,6 +17,7 @@
 #include "instrumented.h"
 #include "must.h"
 #include "rng.h"
+#include "suite.h"
 
 #define WRITERS 2
 #define READERS 2
@@ -316,9 +317,5 @@ int main(void)
     tcase_add_loop_test(tc, nothing_is_lost_and_nobody_sees_a_half, 0, BACKENDS);
     tcase_add_loop_test(tc, a_shutdown_stops_it, 0, BACKENDS);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

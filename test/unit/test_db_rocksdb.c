@@ -10,6 +10,7 @@
 #include "log.h"
 #include "pairs.h"
 #include "rocksdb_options.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -395,9 +396,5 @@ int main(void)
     tcase_add_test(tc, a_new_database_has_cometbft_dbs_format);
     tcase_add_test(tc, reading_only_leaves_every_file_as_it_was);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

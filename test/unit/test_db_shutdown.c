@@ -11,6 +11,7 @@
 #include "fake_db.h"
 #include "files.h"
 #include "must.h"
+#include "suite.h"
 
 #define SOON ((int64_t)10 * 1000 * 1000)
 #define LONG ((int64_t)30 * 1000 * 1000 * 1000)
@@ -362,9 +363,5 @@ int main(void)
     tcase_add_test(tc, who_comes_while_a_shutdown_waits_is_told);
     tcase_add_test(tc, no_call_runs_behind_taking_it_back);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

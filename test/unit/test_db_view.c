@@ -10,6 +10,7 @@
 #include "files.h"
 #include "pairs.h"
 #include "rng.h"
+#include "suite.h"
 
 #include "cmtstore/lsm.h"
 
@@ -204,9 +205,5 @@ int main(void)
     tcase_add_test(tc, sizes_come_from_the_view);
     tcase_add_test(tc, what_is_no_database_is_not_found);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

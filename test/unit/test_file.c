@@ -4,6 +4,7 @@
  */
 #include "cleanup.h"
 #include "file.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -330,9 +331,5 @@ int main(void)
     tcase_add_test(files, a_full_disk_has_its_own_status);
     tcase_add_test(files, every_failing_call_names_what_it_tried);
     suite_add_tcase(suite, files);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

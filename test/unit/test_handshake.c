@@ -4,6 +4,8 @@
  */
 #include "cmtstore/blockexec.h"
 
+#include "suite.h"
+
 #include <check.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -211,9 +213,5 @@ int main(void)
     tcase_add_loop_test(decision, each_row, 0, (int)(sizeof rows / sizeof rows[0]));
     tcase_add_test(decision, as_comet_for_all_small_heights);
     suite_add_tcase(suite, decision);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "must.h"
 #include "refusing_app.h"
 #include "source_chain.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -399,9 +400,5 @@ int main(void)
     tcase_add_test(action, the_application_may_begin_otherwise);
     tcase_add_test(action, somebody_has_to_validate);
     suite_add_tcase(suite, action);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

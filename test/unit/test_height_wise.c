@@ -6,6 +6,7 @@
 #include "recording_db.h" /* first: the fixture's globals would shadow */
 
 #include "block_fixture.h"
+#include "suite.h"
 
 #include <stdlib.h>
 
@@ -317,9 +318,5 @@ int main(void)
     tcase_add_test(tc, bad_requests_and_databases_are_refused_before_anything_is_written);
     tcase_add_test(tc, nothing_is_written_where_nothing_is_to_be_done);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

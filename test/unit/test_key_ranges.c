@@ -10,6 +10,7 @@
 #include "cmtstore/keys.h"
 #include "instrumented.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -381,9 +382,5 @@ int main(void)
     tcase_add_test(tc, heights_apart_are_those_that_begin_no_live_one);
     tcase_add_test(tc, heights_apart_need_few_ranges);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include "cleanup.h"
 #include "cmtstore/keys.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -225,9 +226,5 @@ int main(void)
     tcase_add_test(tc, ranges_are_copied_and_sorted);
     tcase_add_test(tc, overlapping_or_backward_ranges_are_refused);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

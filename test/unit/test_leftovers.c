@@ -6,6 +6,7 @@
 #include "cmtstore/keys.h"
 #include "priced_db.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -305,9 +306,5 @@ int main(void)
     tcase_add_test(tc, what_the_budget_leaves_unread_of_a_run_is_taken_to_exist);
     tcase_add_test(tc, a_failing_read_ends_the_search_with_its_cause);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "pairs.h"
 #include "shape.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -265,9 +266,5 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, a_view_is_one_moment_whenever_the_node_goes_on, 0, STEPS);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

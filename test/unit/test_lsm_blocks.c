@@ -8,6 +8,7 @@
 
 #include "cleanup.h"
 #include "rng.h"
+#include "suite.h"
 
 #define KEYS 400
 #define ROUNDS 30
@@ -160,9 +161,5 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(make_suite());
 }

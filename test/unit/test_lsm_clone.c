@@ -6,6 +6,7 @@
 #include "carry_out.h"
 #include "cmtstore/db.h"
 #include "log.h"
+#include "suite.h"
 #include "version_fields.h"
 
 #include <fcntl.h>
@@ -507,9 +508,5 @@ int main(void)
     tcase_add_test(tc, steps_out_of_order_are_refused);
     tcase_add_test(tc, an_abandoned_clone_is_removed_by_the_next_run);
     suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(s);
 }

@@ -4,6 +4,7 @@
  * level 0 and of the log go.
  */
 #include "lsm_edit_support.h"
+#include "suite.h"
 
 static cmt_lsm_edit_counts compact(void)
 {
@@ -158,9 +159,5 @@ int main(void)
     tcase_add_loop_test(tc, an_entry_above_all_announced_sequences_is_refused_by_a_compaction, 6,
                         8);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "files.h"
 #include "history.h"
 #include "pairs.h"
+#include "suite.h"
 
 #include "cmtstore/db.h"
 #include "cmtstore/lsm.h"
@@ -353,9 +354,5 @@ int main(void)
     tcase_set_timeout(tc, 1200);
     tcase_add_test(tc, random_databases_keep_exactly_the_live_pairs);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "files.h"
 #include "pairs.h"
 #include "shape.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -561,9 +562,5 @@ int main(void)
     tcase_add_test(tc, an_edit_prepared_but_not_committed_leaves_nothing);
     tcase_add_test(tc, a_name_that_is_taken_is_an_error_and_is_left_alone);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
  * the same pairs afterwards.
  */
 #include "lsm_edit_support.h"
+#include "suite.h"
 
 /* Values that begin with D are dead. */
 static cmt_status judge(void *context, cmt_slice key, cmt_slice value, bool *dead, cmt_error *error)
@@ -395,9 +396,5 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(make_suite());
 }

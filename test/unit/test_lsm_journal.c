@@ -10,6 +10,7 @@
 #include "file.h"
 #include "laid_out.h"
 #include "log.h"
+#include "suite.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -406,9 +407,5 @@ int main(void)
     tcase_add_test(tc, a_sequence_number_beyond_the_last_is_refused);
     tcase_add_test(tc, a_key_that_no_table_could_hold_is_refused);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

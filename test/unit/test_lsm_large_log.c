@@ -11,6 +11,7 @@
 #include "log.h"
 #include "pairs.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -267,9 +268,5 @@ int main(void)
     tcase_add_test(tc, values_of_a_small_log_are_copied);
     tcase_add_test(tc, a_record_cut_early_is_copied);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

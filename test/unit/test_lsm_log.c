@@ -11,6 +11,7 @@
 #include "file.h"
 #include "files.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -475,9 +476,5 @@ int main(void)
     tcase_add_test(tc, a_record_without_its_last_chunk_is_a_torn_tail);
     tcase_add_test(tc, a_chunk_of_unknown_type_is_no_chunk);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -3,6 +3,7 @@
  * Version edits: fields and tables of every kind, and what must be refused.
  */
 #include "lsm_manifest_support.h"
+#include "suite.h"
 
 /* ---- fields ---------------------------------------------------------------------------------- */
 
@@ -284,9 +285,5 @@ int main(void)
     tcase_add_test(tc, tables_of_different_levels_may_overlap);
     tcase_add_test(tc, a_table_that_ends_before_it_begins_is_damage);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

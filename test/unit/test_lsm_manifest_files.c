@@ -6,6 +6,7 @@
 #include "files.h"
 #include "lsm_manifest_support.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -287,9 +288,5 @@ int main(void)
     tcase_add_test(tc, manifests_of_goleveldb_name_the_tables_that_are_there);
     tcase_add_test(tc, manifests_of_rocksdb_are_not_leveldbs);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

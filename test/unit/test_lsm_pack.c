@@ -7,6 +7,7 @@
 
 #include "rng.h"
 #include "rocksdb_made.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -140,9 +141,5 @@ int main(void)
     tcase_add_test(tc, unasked_tables_are_left_alone);
     tcase_add_test(tc, what_does_not_pack_is_left_alone);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -4,6 +4,7 @@
  * leaves for pebble to read, and what it does not touch.
  */
 #include "carry_out.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -267,9 +268,5 @@ int main(void)
     tcase_add_test(tc, a_table_with_one_sequence_by_invention_is_refused);
     tcase_add_test(tc, log_batches_below_the_manifest_are_nothing_special);
     suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(s);
 }

@@ -12,6 +12,7 @@
 #include "pairs.h"
 #include "recycled_log.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -338,9 +339,5 @@ int main(void)
     tcase_add_loop_test(tc, other_batches_are_damage, 0, 8);
     tcase_add_test(tc, cuts_of_a_real_log_give_prefixes);
     suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(s);
 }

@@ -6,6 +6,7 @@
 #include "lsm_manifest_support.h"
 
 #include "files.h"
+#include "suite.h"
 
 static cmt_status read_pebble(cmt_slice log, cmt_lsm__version *out)
 {
@@ -232,9 +233,5 @@ int main(void)
     tcase_add_loop_test(tc, leveldb_refuses_fields_of_pebble, 0, 2);
     tcase_add_loop_test(tc, real_manifests_come_back_from_our_encoder, 0, 4);
     suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(s);
 }

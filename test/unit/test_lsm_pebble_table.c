@@ -10,6 +10,7 @@
 #include "lsm_internal.h"
 #include "one_table.h"
 #include "pairs.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -216,9 +217,5 @@ int main(void)
     tcase_add_loop_test(tc, tables_of_pebble_written_anew_say_the_same, 0, 2);
     tcase_add_test(tc, a_table_with_one_other_byte_is_damaged_or_the_same);
     suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(s);
 }

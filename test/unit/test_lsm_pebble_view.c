@@ -7,6 +7,7 @@
 #include "files.h"
 #include "lsm_internal.h"
 #include "pairs.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -157,9 +158,5 @@ int main(void)
     tcase_add_loop_test(tc, every_look_shows_what_a_walk_shows, 0, 2);
     tcase_add_loop_test(tc, going_backward_shows_what_going_forward_shows, 0, 2);
     suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(s);
 }

@@ -5,6 +5,7 @@
  */
 #include "edit_internal.h"
 #include "rocksdb_made.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -109,9 +110,5 @@ int main(void)
     tcase_add_test(tc, a_deletion_ends_where_its_table_ends);
     tcase_add_test(tc, an_edit_keeps_what_lies_beside_a_deletion);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

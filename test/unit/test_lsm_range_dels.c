@@ -6,6 +6,7 @@
 
 #include "pairs.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -88,9 +89,5 @@ int main(void)
     tcase_add_loop_test(tc, pieces_cover_what_the_deletions_cover, 0, 10);
     tcase_add_test(tc, too_many_are_refused);
     suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_run(s);
 }

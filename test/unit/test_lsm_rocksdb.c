@@ -7,6 +7,7 @@
 #include "log.h"
 #include "rng.h"
 #include "rocksdb_made.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -555,9 +556,5 @@ int main(void)
     tcase_add_test(tc, other_options_are_refused);
     tcase_add_test(tc, logs_elsewhere_are_refused);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "files.h"
 #include "pairs.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -115,9 +116,5 @@ int main(void)
     tcase_add_loop_test(tc, a_seek_ends_on_the_same_key_wherever_it_comes_from, 0,
                         sizeof fixtures / sizeof fixtures[0]);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

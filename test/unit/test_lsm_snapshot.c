@@ -10,6 +10,7 @@
 #include "files.h"
 #include "pairs.h"
 #include "shape.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -427,9 +428,5 @@ int main(void)
     tcase_add_test(tc, each_view_beside_a_writer_is_one_moment);
     tcase_add_test(tc, a_pinned_view_stays_what_it_was_while_everything_is_rewritten);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 #include "one_table.h"
 #include "pairs.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -552,9 +553,5 @@ int main(void)
     tcase_add_test(tc, a_missing_table_is_stale);
     tcase_add_test(tc, a_table_that_is_a_symbolic_link_is_not_followed);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "files.h"
 #include "one_table.h"
 #include "pairs.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -649,9 +650,5 @@ int main(void)
     tcase_add_test(tc, a_snappy_block_is_unpacked);
     tcase_add_test(tc, snappy_data_that_does_not_unpack_is_refused);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

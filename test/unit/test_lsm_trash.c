@@ -7,6 +7,7 @@
 #include "files.h"
 #include "pairs.h"
 #include "shape.h"
+#include "suite.h"
 #include "trash_internal.h"
 
 #include <check.h>
@@ -519,9 +520,5 @@ static Suite *make_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(make_suite());
 }

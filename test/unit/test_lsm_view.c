@@ -11,6 +11,7 @@
 #include "history.h"
 #include "pairs.h"
 #include "shape.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -511,9 +512,5 @@ int main(void)
     tcase_add_loop_test(tc, an_iterator_that_met_damage_when_it_turned_stands_nowhere, 0, 2);
     tcase_add_loop_test(tc, a_table_that_goes_away_is_stale_unless_it_is_held_open, 0, 2);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_run(suite);
 }

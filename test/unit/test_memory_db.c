@@ -5,6 +5,7 @@
 #include "cleanup.h"
 #include "db_internal.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -397,9 +398,5 @@ int main(void)
     tcase_add_test(tc, closing_and_freeing_nothing_is_fine);
     tcase_add_test(tc, random_operations_agree_with_a_plain_array);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

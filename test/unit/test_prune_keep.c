@@ -8,6 +8,7 @@
 #include "crc32c.h"
 #include "growing_chain.h"
 #include "must.h"
+#include "suite.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -248,9 +249,5 @@ int main(void)
     tcase_add_test(tc, the_number_of_pins_has_a_limit);
     tcase_add_test(tc, what_a_killed_process_left_is_no_hindrance);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

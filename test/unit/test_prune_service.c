@@ -474,5 +474,5 @@ static void add_tests(TCase *tc)
 
 int main(void)
 {
-    return run_cases("prune_service", add_tests);
+    return run_suite("prune_service", add_tests);
 }

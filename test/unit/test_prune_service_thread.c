@@ -255,5 +255,5 @@ static void add_tests(TCase *tc)
 
 int main(void)
 {
-    return run_cases("prune_service_thread", add_tests);
+    return run_suite("prune_service_thread", add_tests);
 }

@@ -5,6 +5,7 @@
  */
 #include "fake_db.h"
 #include "pruner_internal.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -394,9 +395,5 @@ int main(void)
     tcase_add_test(tc, one_database_that_fails_does_not_stop_the_other);
     tcase_add_test(tc, a_full_disk_ends_it_before_the_engine_meets_it);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include "must.h"
 #include "node_history.h"
 #include "ordered_keys.h"
+#include "suite.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -564,9 +565,5 @@ int main(void)
     tcase_add_test(tc, more_than_enough_ranges_become_fewer_and_cover_as_much);
     tcase_add_test(tc, deleted_keys_of_real_chains_are_in_a_range);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "recording_db.h" /* before globals that its parameters would shadow */
 
 #include "chain.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -223,9 +224,5 @@ int main(void)
     tcase_add_test(tc, a_record_below_base_that_an_earlier_prune_took_is_no_reason_to_refuse);
     tcase_add_test(tc, a_database_that_is_open_for_reading_only_is_refused);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

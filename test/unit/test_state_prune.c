@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "cmtstore/state.h"
 #include "priced_db.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -621,9 +622,5 @@ int main(void)
     suite_add_tcase(suite, kept());
     suite_add_tcase(suite, leftovers());
     suite_add_tcase(suite, rest());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

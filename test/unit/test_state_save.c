@@ -8,6 +8,7 @@
 #include "must.h"
 #include "recording_db.h"
 #include "small_chain.h"
+#include "suite.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -551,9 +552,5 @@ int main(void)
     tcase_add_test(tc, from_1_0_on_its_hash_is_kept);
     tcase_add_test(tc, a_rollback_needs_the_right_blocks_and_records);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

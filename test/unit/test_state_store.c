@@ -6,6 +6,7 @@
 #include "cleanup.h"
 #include "cmtstore/state.h"
 #include "ordered_keys.h"
+#include "suite.h"
 
 #include <check.h>
 
@@ -339,9 +340,5 @@ int main(void)
     suite_add_tcase(suite, tc);
     suite_add_tcase(suite, loading("loading", setup));
     suite_add_tcase(suite, loading("loading_v2", setup_v2));
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "cmtstore/pruner.h"
 #include "instrumented.h"
 #include "rng.h"
+#include "suite.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -355,9 +356,5 @@ int main(int argc, char **argv)
         tcase_add_test(tc, a_record_that_is_going_is_there_or_not_and_never_damaged);
     }
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }
