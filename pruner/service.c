@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "service_internal.h"
@@ -66,6 +67,7 @@ cmt_status cmt_prune_service_new(const cmt_prune_service_options *options, cmt_p
     }
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->heights_lock, NULL);
+    s->pid = getpid();
     s->options = *options;
     s->options.data_dir = s->data_dir = data_dir;
     if (s->options.interval_ns == 0)
@@ -77,6 +79,21 @@ cmt_status cmt_prune_service_new(const cmt_prune_service_options *options, cmt_p
     }
     *out = s;
     return CMT_OK;
+}
+
+/* ---- forks ----------------------------------------------------------------------------------- */
+
+static bool is_foreign(const cmt_prune_service *s)
+{
+    return s->pid != getpid();
+}
+
+cmt_status cmt_pruner__service_check_process(const cmt_prune_service *s, cmt_error *err)
+{
+    return is_foreign(s) ? cmt_error_set(err, CMT_FORKED,
+                                         "a prune service: this process was forked from the one "
+                                         "that has it; nothing was done")
+                         : CMT_OK;
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
@@ -191,6 +208,7 @@ static cmt_status start_locked(cmt_prune_service *s, cmt_error *err)
 
 cmt_status cmt_prune_service_start(cmt_prune_service *s, cmt_error *err)
 {
+    CMT_TRY(cmt_pruner__service_check_process(s, err));
     pthread_mutex_lock(&s->lock);
     cmt_status st = start_locked(s, err);
     pthread_mutex_unlock(&s->lock);
@@ -199,6 +217,8 @@ cmt_status cmt_prune_service_start(cmt_prune_service *s, cmt_error *err)
 
 void cmt_prune_service_stop(cmt_prune_service *s)
 {
+    if (is_foreign(s))
+        return;
     pthread_mutex_lock(&s->lock);
     if (s->state == CMT_PRUNER__RUNNING)
         s->state = CMT_PRUNER__STOPPING;
@@ -209,6 +229,8 @@ void cmt_prune_service_stop(cmt_prune_service *s)
 
 void cmt_prune_service_wake(cmt_prune_service *s)
 {
+    if (is_foreign(s))
+        return;
     pthread_mutex_lock(&s->lock);
     s->wakes++;
     pthread_cond_broadcast(&s->changed);
@@ -222,6 +244,8 @@ static bool has_worker(const cmt_prune_service *s)
 
 bool cmt_prune_service_is_running(cmt_prune_service *s)
 {
+    if (is_foreign(s))
+        return false;
     pthread_mutex_lock(&s->lock);
     bool running = has_worker(s);
     pthread_mutex_unlock(&s->lock);
@@ -253,6 +277,7 @@ static cmt_status join_locked(cmt_prune_service *s, int64_t wait_ns, cmt_error *
 
 cmt_status cmt_prune_service_join(cmt_prune_service *s, int64_t wait_ns, cmt_error *err)
 {
+    CMT_TRY(cmt_pruner__service_check_process(s, err));
     pthread_mutex_lock(&s->lock);
     cmt_status st = join_locked(s, wait_ns, err);
     const pthread_t thread = s->thread;
@@ -268,6 +293,8 @@ cmt_status cmt_prune_service_free(cmt_prune_service **service)
     if (service == NULL || *service == NULL)
         return CMT_OK;
     cmt_prune_service *s = *service;
+    if (is_foreign(s))
+        return CMT_FORKED;
     pthread_mutex_lock(&s->lock);
     const bool by_itself = is_called_by_itself(s);
     pthread_mutex_unlock(&s->lock);
@@ -303,6 +330,7 @@ static void end_round(cmt_prune_service *s)
 
 cmt_status cmt_prune_service_round(cmt_prune_service *s, cmt_error *err)
 {
+    CMT_TRY(cmt_pruner__service_check_process(s, err));
     CMT_TRY(begin_round(s, err));
     cmt_pruner__service_round(s);
     count_round(s);
@@ -316,6 +344,7 @@ cmt_status cmt_prune_service_recover_compaction(cmt_prune_service *s, cmt_db *bl
                                                 cmt_compact_journal *journal, cmt_error *err)
 {
     const cmt_prune_stores stores = {s->options.blocks, blocks_db, s->options.states, states_db};
+    CMT_TRY(cmt_pruner__service_check_process(s, err));
     CMT_TRY(begin_round(s, err));
     cmt_status st =
         cmt_prune_ledger_open(&stores, initial_height, flight, journal, &s->ledger, err);
@@ -325,6 +354,9 @@ cmt_status cmt_prune_service_recover_compaction(cmt_prune_service *s, cmt_db *bl
 
 void cmt_prune_service_get_stats(cmt_prune_service *s, cmt_prune_service_stats *out)
 {
+    *out = (cmt_prune_service_stats){.rounds = 0};
+    if (is_foreign(s))
+        return;
     pthread_mutex_lock(&s->lock);
     *out = s->stats;
     pthread_mutex_unlock(&s->lock);

@@ -43,6 +43,7 @@ static cmt_status set_locked(cmt_prune_service *service, cmt_retain_owner owner,
 cmt_status cmt_prune_service_set_retain_height(cmt_prune_service *service, cmt_retain_owner owner,
                                                int64_t height, cmt_error *err)
 {
+    CMT_TRY(cmt_pruner__service_check_process(service, err));
     pthread_mutex_lock(&service->heights_lock);
     cmt_status st = set_locked(service, owner, height, err);
     pthread_mutex_unlock(&service->heights_lock);
@@ -52,6 +53,7 @@ cmt_status cmt_prune_service_set_retain_height(cmt_prune_service *service, cmt_r
 cmt_status cmt_prune_service_retain_height(cmt_prune_service *service, cmt_retain_owner owner,
                                            int64_t *out, cmt_error *err)
 {
+    CMT_TRY(cmt_pruner__service_check_process(service, err));
     pthread_mutex_lock(&service->heights_lock);
     cmt_status st = cmt_pruner__retained_get(&service->retained, owner, out, err);
     pthread_mutex_unlock(&service->heights_lock);

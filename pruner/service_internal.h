@@ -7,6 +7,7 @@
 #define CMT_PRUNER_SERVICE_INTERNAL_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "cmtstore/pruner_service.h"
 
@@ -27,6 +28,7 @@ typedef struct cmt_pruner__loop {
 } cmt_pruner__loop;
 
 struct cmt_prune_service {
+    pid_t pid;
     cmt_prune_service_options options;
     char *data_dir;
     /* Held while a retain height is looked at and put; before `lock`. */
@@ -52,6 +54,10 @@ struct cmt_prune_service {
 
 /** One look at who has a say, and the prunes that follow. */
 void cmt_pruner__service_round(cmt_prune_service *service);
+
+/** CMT_FORKED in a child of the process that made the service. */
+CMT_MUST_CHECK cmt_status cmt_pruner__service_check_process(const cmt_prune_service *service,
+                                                            cmt_error *err);
 
 /** Was the service told to stop? */
 bool cmt_pruner__service_must_stop(cmt_prune_service *service);

@@ -27,6 +27,7 @@
  * saves and loads: over databases with CMT_DB_SHARED only.  No lock is held while an engine, a hook or a logger is called,
  * but the one of the retain heights, while one is put.  Hooks run on the service's thread and may call all but
  * cmt_prune_service_join() and _free(), which would wait for themselves: CMT_DEADLOCK.  The thread blocks all signals.
+ * FORK.  In a process forked from the one that made a service nothing works: statuses are CMT_FORKED, figures are 0.
  *
  * Source: state/pruner.go
  */

@@ -7,7 +7,9 @@
 #include "rng.h"
 
 #include <sched.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SECOND_NS INT64_C(1000000000)
 
@@ -65,6 +67,56 @@ START_TEST(the_real_clock_is_enough)
     open_service();
     start();
     wait_for_rounds(5);
+    cmt_prune_service_stop(service);
+    join();
+    close_everything();
+}
+END_TEST
+
+/* In the child: the number of the first answer that is wrong; 0: none. */
+static int ask_as_a_child(void)
+{
+    int64_t height;
+    cmt_prune_service *handle = service;
+    cmt_prune_service_stats figures;
+    cmt_prune_service_stop(service);
+    cmt_prune_service_wake(service);
+    cmt_prune_service_get_stats(service, &figures);
+    const bool right[] = {
+        cmt_prune_service_start(service, NULL) == CMT_FORKED,
+        cmt_prune_service_join(service, -1, NULL) == CMT_FORKED,
+        cmt_prune_service_round(service, NULL) == CMT_FORKED,
+        cmt_prune_service_recover_compaction(service, chain.block_db, chain.state_db, 1, NULL, NULL,
+                                             NULL) == CMT_FORKED,
+        cmt_prune_service_set_retain_height(service, CMT_RETAIN_APPLICATION, 20, NULL) ==
+            CMT_FORKED,
+        cmt_prune_service_retain_height(service, CMT_RETAIN_APPLICATION, &height, NULL) ==
+            CMT_FORKED,
+        cmt_prune_service_free(&handle) == CMT_FORKED && handle == service,
+        !cmt_prune_service_is_running(service),
+        figures.rounds == 0,
+    };
+    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++)
+        if (!right[i])
+            return (int)i + 1;
+    return 0;
+}
+
+START_TEST(a_forked_child_touches_nothing)
+{
+    int status;
+    open_chain(CMT_RELEASE_0_38, 50);
+    open_service();
+    start();
+    wait_for_rounds(1);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(ask_as_a_child());
+    ck_assert_int_gt(child, 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "answer %d is wrong",
+                  WEXITSTATUS(status));
+    ck_assert(cmt_prune_service_is_running(service));
     cmt_prune_service_stop(service);
     join();
     close_everything();
@@ -247,6 +299,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, it_looks_at_once_and_then_when_the_interval_is_over);
     tcase_add_test(tc, the_real_clock_is_enough);
     tcase_add_test(tc, every_call_answers_in_every_state);
+    tcase_add_test(tc, a_forked_child_touches_nothing);
     tcase_add_test(tc, a_stop_does_not_wait_for_the_interval);
     tcase_add_test(tc, a_hook_may_stop_the_service_but_not_wait_for_it);
     tcase_add_test(tc, of_several_who_join_one_is_told);
