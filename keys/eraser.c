@@ -14,10 +14,11 @@ CMT_DEFINE_CLEANUP(cmt_db_iter, cmt_db_iter_free)
 #define BATCH_BYTES ((size_t)1 << 20)
 /* A range with less in it holds no whole file worth the several waits for the disk that dropping takes. */
 #define DROP_BYTES ((uint64_t)256 << 10)
+#define RANGE_HEIGHTS 256
 #define STEP_HEIGHTS 100000 /* of blocks: some 9 MB of hashes */
 
 cmt_status cmt_eraser_open(cmt_eraser *eraser, cmt_db *db, const cmt_erase_options *options,
-                           const char *database, cmt_error *err)
+                           int64_t heights, const char *database, cmt_error *err)
 {
     *eraser = (cmt_eraser){.db = db, .database = database};
     if (options != NULL)
@@ -28,12 +29,15 @@ cmt_status cmt_eraser_open(cmt_eraser *eraser, cmt_db *db, const cmt_erase_optio
         eraser->options.batch_bytes = BATCH_BYTES;
     if (eraser->options.step_heights <= 0)
         eraser->options.step_heights = STEP_HEIGHTS;
+    if (eraser->options.range_heights <= 0)
+        eraser->options.range_heights = RANGE_HEIGHTS;
     if (eraser->options.drop_bytes == 0)
         eraser->options.drop_bytes = DROP_BYTES;
     unsigned capabilities = cmt_db_capabilities(db);
     if ((capabilities & CMT_DB_WRITABLE) == 0)
         return cmt_error_set(err, CMT_UNSUPPORTED, "%s: it is open for reading only", database);
-    eraser->by_range = (capabilities & CMT_DB_RANGE_DELETE) != 0 && !eraser->options.points;
+    eraser->by_range = (capabilities & CMT_DB_RANGE_DELETE) != 0 && !eraser->options.points &&
+                       heights >= eraser->options.range_heights;
     eraser->drops_files = eraser->by_range && (capabilities & CMT_DB_DROP_FILES) != 0;
     return cmt_db_batch_new(&eraser->batch, err);
 }

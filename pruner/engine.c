@@ -220,7 +220,8 @@ static cmt_status explain_stop(const cmt_pruner *p, const cmt_stores_prune_resul
 
 static cmt_status prune_and_compact(cmt_pruner *p, cmt_stores_prune_result *r, cmt_error *err)
 {
-    const cmt_erase_options options = {.progress = &p->progress};
+    /* What ranges leave behind goes with the compaction that follows, or with the tables of a clone. */
+    const cmt_erase_options options = {.range_heights = 1, .progress = &p->progress};
     cmt_status st = cmt_stores_prune(p->block_store, p->state_store, &p->request, &options, r, err);
     CMT_TRY(explain_stop(p, r, st, err));
     if (p->options.action == CMT_ACTION_PRUNE)

@@ -163,7 +163,8 @@ static cmt_status prune(cmt_state_store *store, const cmt_state_prune_request *r
     CMT_AUTO(cmt_state_prune_free) cmt_state_prune rule = {0};
     CMT_TRY(cmt_state_prune_make(store, request, &rule, err));
     CMT_AUTO(cmt_eraser_close) cmt_eraser eraser = {0};
-    CMT_TRY(cmt_eraser_open(&eraser, store->db, options, "state", err));
+    CMT_TRY(cmt_eraser_open(&eraser, store->db, options, request->retain_height - request->from,
+                            "state", err));
     int64_t retain = request->retain_height;
     cmt_state__going(store, retain < rule.evidence_height ? retain : rule.evidence_height, retain);
     result->leftovers = rule.leftovers;

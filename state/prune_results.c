@@ -88,8 +88,8 @@ static cmt_status find_ranges(const run *r, cmt_error *err)
 
 static cmt_status prune(run *r, const cmt_erase_options *options, cmt_error *err)
 {
-    CMT_TRY(cmt_eraser_open(&r->eraser, r->store->db, options, "state", err));
     CMT_TRY(find_start(r, err));
+    CMT_TRY(cmt_eraser_open(&r->eraser, r->store->db, options, r->retain - r->from, "state", err));
     if (r->from >= r->retain)
         return CMT_OK;
     CMT_TRY(find_ranges(r, err));

@@ -284,7 +284,9 @@ static cmt_status prune(cmt_block_store *store, const cmt_block_prune_request *r
 {
     CMT_TRY(cmt_store__check_prune(store, request, err));
     CMT_AUTO(cmt_eraser_close) cmt_eraser eraser = {0};
-    CMT_TRY(cmt_eraser_open(&eraser, store->db, options, "blockstore", err));
+    CMT_TRY(cmt_eraser_open(&eraser, store->db, options,
+                            request->retain_height - cmt_block_store_base(store), "blockstore",
+                            err));
     do
         CMT_TRY(step(store, request, &eraser, result, err));
     while (cmt_block_store_base(store) < request->retain_height);

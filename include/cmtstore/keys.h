@@ -193,7 +193,10 @@ typedef struct cmt_erase_options {
     size_t batch_operations; /* a batch is written when it has so many changes; 0: 10,000 */
     size_t batch_bytes;      /* … or takes up so much memory; 0: 1 MiB */
     bool points;             /* single deletions also where the engine deletes ranges */
-    int64_t step_heights;    /* by ranges: blocks that go in one step; 0: 100,000 */
+    /** By ranges only what has at least so many heights; 0: 256.  For fewer a range costs more than it saves: each is
+     *  met by every later read until it is compacted. */
+    int64_t range_heights;
+    int64_t step_heights; /* by ranges: blocks that go in one step; 0: 100,000 */
     uint64_t
         drop_bytes; /* ranges with less in them are not looked through for whole files; 0: 256 KiB; 1: all are */
     const cmt_progress_hook *progress; /* asked between batches; may be NULL */
@@ -215,10 +218,10 @@ typedef struct cmt_eraser {
     uint64_t batches; /* written */
 } cmt_eraser;
 
-/** Zero-initialise before; cmt_eraser_close() whatever this returns.
+/** For deletions at @p heights heights.  Zero-initialise before; cmt_eraser_close() whatever this returns.
  *  @retval CMT_UNSUPPORTED  the database is open for reading only */
 CMT_API CMT_MUST_CHECK cmt_status cmt_eraser_open(cmt_eraser *eraser, cmt_db *db,
-                                                  const cmt_erase_options *options,
+                                                  const cmt_erase_options *options, int64_t heights,
                                                   const char *database, cmt_error *err);
 /** What was not written is forgotten. */
 CMT_API void cmt_eraser_close(cmt_eraser *eraser);

@@ -271,7 +271,7 @@ int main(int argc, char **argv)
                  .data_dir = argv[2],
                  .retain = strtol(argv[3], NULL, 10),
                  .out_dir = argv[4],
-                 .options = {.progress = &hook}};
+                 .options = {.range_heights = 1, .progress = &hook}};
     for (int i = 5; i < argc; i++)
         read_option(&s, argv[i]);
     for (int which = 0; which < 2 && s.copy; which++)

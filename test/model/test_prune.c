@@ -489,7 +489,8 @@ static bool check_all_open(const world *w, const sides *expected, int64_t retain
 {
     const cmt_erase_options at_once = {.points = true};
     const cmt_erase_options by_ranges = {.batch_operations = 1 + (size_t)(w->h->seed % 20),
-                                         .step_heights = 1 + (int64_t)(w->h->seed / 32 % 30)};
+                                         .step_heights = 1 + (int64_t)(w->h->seed / 32 % 30),
+                                         .range_heights = 1};
     const cmt_erase_options small = {.points = true,
                                      .batch_operations = 1 + (size_t)(w->h->seed % 40)};
     return check_open(w, expected, retain, &at_once, 0, v) &&

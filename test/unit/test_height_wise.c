@@ -41,9 +41,12 @@ static bool look(void *context, const cmt_progress *progress)
 
 static const cmt_progress_hook looking = {look, NULL};
 
+/* By ranges however few heights there are, unless the options say from how many on. */
 static cmt_status run(unsigned capabilities, const cmt_block_prune_request *request,
                       cmt_erase_options options)
 {
+    if (options.range_heights == 0)
+        options.range_heights = 1;
     uint64_t fail_at = record.fail_at;
     cmt_db *over = recording_over(&record, db, capabilities);
     record.fail_at = fail_at;
@@ -198,6 +201,23 @@ START_TEST(where_no_file_can_go_nothing_is_flushed)
 }
 END_TEST
 
+START_TEST(few_heights_go_by_points_where_ranges_could)
+{
+    put_blocks(1, 60);
+    put_state(1, 60);
+    cmt_block_prune_request request = request_for(21, 60, 0);
+    cmt_erase_options options = {.range_heights = 21, .drop_bytes = 1};
+    ck_assert_int_eq(run(RANGES, &request, options), CMT_OK);
+    ck_assert_uint_eq(record.drops, 0);
+    ck_assert(!chain_get(db, NULL, "P:20:0") && chain_get(db, NULL, "P:21:0"));
+    request = request_for(41, 60, 0);
+    options.range_heights = 20;
+    ck_assert_int_eq(run(RANGES, &request, options), CMT_OK);
+    ck_assert_uint_gt(record.drops, 0);
+    ck_assert(!chain_get(db, NULL, "P:40:0") && chain_get(db, NULL, "P:41:0"));
+}
+END_TEST
+
 START_TEST(steps_by_ranges_are_bounded_and_may_be_stopped)
 {
     put_blocks(95, 300);
@@ -311,6 +331,7 @@ int main(void)
     tcase_add_test(tc, a_write_that_fails_leaves_what_was_written_before);
     tcase_add_test(tc, ranges_go_as_such_and_only_then_their_files);
     tcase_add_test(tc, where_no_file_can_go_nothing_is_flushed);
+    tcase_add_test(tc, few_heights_go_by_points_where_ranges_could);
     tcase_add_test(tc, steps_by_ranges_are_bounded_and_may_be_stopped);
     tcase_add_test(tc, blocks_without_a_header_lose_their_keys_and_hashes);
     tcase_add_test(tc, base_steps_over_blocks_without_a_header);

@@ -103,6 +103,7 @@ static const cmt_progress_hook looking = {look, NULL};
 
 static cmt_status run(unsigned capabilities, int64_t base, cmt_erase_options options)
 {
+    options.range_heights = 1;
     cmt_db *over = recording_over(&record, db, capabilities);
     cmt_state_store *store;
     ck_assert_int_eq(cmt_state_store_open(over, &store, &err), CMT_OK);

@@ -125,7 +125,7 @@ static void *prune_things(void *points)
 {
     /* Small batches: more moments between them. */
     const cmt_erase_options options = {
-        .batch_operations = 7, .points = points != NULL, .step_heights = 5};
+        .batch_operations = 7, .points = points != NULL, .step_heights = 5, .range_heights = 1};
     while (!atomic_load(&done)) {
         cmt_error err = CMT_ERROR_INIT;
         int64_t base;
@@ -255,7 +255,7 @@ START_TEST(who_saves_waits_where_ranges_are_being_deleted)
     rising r = {.from = 40, .database = _i == 0 ? "blockstore" : "state"};
     cmt_error err = CMT_ERROR_INIT;
     const cmt_progress_hook progress = {rise_inside, &r};
-    const cmt_erase_options options = {.progress = &progress};
+    const cmt_erase_options options = {.range_heights = 1, .progress = &progress};
     chain = growing_open(GROWING_MEMORY, CMT_RELEASE_0_38);
     growing_to(&chain, r.from);
     growing_must(prune_to(10, &options, &err), &err);
