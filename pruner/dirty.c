@@ -25,27 +25,49 @@ static cmt_status no_memory(cmt_error *err)
     return cmt_error_set(err, CMT_NO_MEMORY, "no memory for key ranges");
 }
 
-/* Ranges over [lo,hi) of the family that run around what is from hi on. */
-static cmt_status add_heights(side *s, const cmt_key_family *family, int64_t lo, int64_t hi,
-                              cmt_error *err)
+static const cmt_key_family *family_of(const side *s, size_t mark)
 {
-    cmt_heights gone = {lo, hi};
-    cmt_heights there = {hi, s->top};
-    const cmt_height_set dead = {&gone, 1, 1};
-    const cmt_height_set live = {&there, hi < s->top, 1};
-    return cmt_key_ranges(family, &dead, &live, &s->out) == CMT_OK ? CMT_OK : no_memory(err);
+    return cmt_key_family_in(cmt_pruner__marked[mark], s->layout);
 }
 
-/* What stands right below base without a gap is kept for evidence, or waits for an interrupted prune. */
+/* Single records that were kept, and are gone. */
+static cmt_status add_kept(const side *s, size_t mark, cmt_height_set *gone, cmt_error *err)
+{
+    const bool params = mark == CMT_MARK_PARAMS;
+    const int64_t *kept = params ? s->marks.kept_params : s->marks.kept_validators;
+    const size_t count = params ? CMT_PRUNE_KEPT_PARAMS : CMT_PRUNE_KEPT_VALIDATORS;
+    for (size_t i = 0; i < count; i++) {
+        int64_t found;
+        if (kept[i] == 0 || kept[i] >= s->marks.lowest[mark])
+            continue;
+        cmt_status st =
+            cmt_key_first_in(s->db, family_of(s, mark), kept[i], kept[i] + 1, &found, err);
+        if (st != CMT_OK && st != CMT_NOT_FOUND)
+            return st;
+        if (st == CMT_NOT_FOUND && cmt_height_set_add(gone, kept[i], kept[i] + 1) != CMT_OK)
+            return no_memory(err);
+    }
+    return CMT_OK;
+}
+
+/* Ranges over what is gone of a family, around what is in use.  What stands right below base without a gap is kept for
+ * evidence, or waits for an interrupted prune. */
 static cmt_status add_family(side *s, size_t mark, cmt_error *err)
 {
-    const cmt_key_family *family = cmt_key_family_in(cmt_pruner__marked[mark], s->layout);
-    int64_t lo = s->marks.lowest[mark];
-    int64_t hi;
-    if (lo >= s->base)
+    CMT_AUTO(cmt_height_set_free) cmt_height_set gone = {NULL, 0, 0};
+    const int64_t lo = s->marks.lowest[mark];
+    int64_t hi = s->base;
+    if (mark == CMT_MARK_VALIDATORS || mark == CMT_MARK_PARAMS)
+        CMT_TRY(add_kept(s, mark, &gone, err));
+    if (lo >= s->base && gone.count == 0)
         return CMT_OK;
-    CMT_TRY(cmt_key_run_below(s->db, family, s->base, SEARCH_BYTES, &hi, err));
-    return lo < hi ? add_heights(s, family, lo, hi, err) : CMT_OK;
+    CMT_TRY(cmt_key_run_below(s->db, family_of(s, mark), s->base, SEARCH_BYTES, &hi, err));
+    if (lo < hi && cmt_height_set_add(&gone, lo, hi) != CMT_OK)
+        return no_memory(err);
+    cmt_heights there = {hi, s->top};
+    const cmt_height_set live = {&there, hi < s->top, 1};
+    return cmt_key_ranges(family_of(s, mark), &gone, &live, &s->out) == CMT_OK ? CMT_OK
+                                                                               : no_memory(err);
 }
 
 /* ---- the two databases ----------------------------------------------------------------------- */
@@ -60,10 +82,11 @@ static void read_cookie(side *s, cmt_slice cookie, bool of_states)
         s->marks.lowest[i] = 1;
 }
 
+/* Of blocks that earlier prunes left below base a sweep deletes the hashes first: where it was stopped only they are gone. */
 static cmt_status add_hashes(side *s, cmt_error *err)
 {
     const cmt_range hashes = cmt_block_hash_range(s->layout);
-    if (s->out.count == 0)
+    if (s->out.count == 0 && s->marks.lowest[CMT_MARK_PART] >= s->marks.base)
         return CMT_OK;
     return cmt_range_list_add(&s->out, hashes.lo, hashes.hi) == CMT_OK ? CMT_OK : no_memory(err);
 }

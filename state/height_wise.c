@@ -169,6 +169,10 @@ static cmt_status prune(cmt_state_store *store, const cmt_state_prune_request *r
     cmt_state__going(store, retain < rule.evidence_height ? retain : rule.evidence_height, retain);
     result->leftovers = rule.leftovers;
     result->search_complete = rule.search_complete;
+    result->records_complete = rule.records_complete;
+    result->kept_validators = rule.kept_validators;
+    result->kept_params = rule.kept_params;
+    rule.kept_validators = rule.kept_params = (cmt_height_set){NULL, 0, 0};
     if (cmt_range_list_add_all(&result->touched, &rule.ranges) != CMT_OK)
         return cmt_error_set(err, CMT_NO_MEMORY, "no memory for key ranges");
 
@@ -184,7 +188,7 @@ cmt_status cmt_state_store_prune(cmt_state_store *store, const cmt_state_prune_r
                                  const cmt_erase_options *options, cmt_state_prune_result *result,
                                  cmt_error *err)
 {
-    *result = (cmt_state_prune_result){.search_complete = true};
+    *result = (cmt_state_prune_result){.search_complete = true, .records_complete = true};
     cmt_state_prune_request from_now = *request;
     CMT_TRY(cmt_state__begin_prune(store, &from_now.last_height, err));
     cmt_status st = prune(store, &from_now, options, result, err);
@@ -194,6 +198,9 @@ cmt_status cmt_state_store_prune(cmt_state_store *store, const cmt_state_prune_r
 
 void cmt_state_prune_result_free(cmt_state_prune_result *result)
 {
-    if (result != NULL)
-        cmt_range_list_free(&result->touched);
+    if (result == NULL)
+        return;
+    cmt_range_list_free(&result->touched);
+    cmt_height_set_free(&result->kept_validators);
+    cmt_height_set_free(&result->kept_params);
 }

@@ -119,6 +119,7 @@ static cmt_status make_family(cmt_state_store *store, const family_rule *rule,
     cmt_status st = CMT_OK;
     if (!complete) {
         out->search_complete = false;
+        out->records_complete = out->records_complete && !rule->exact;
         if (rule->exact) {
             sweep = false;
             st = cmt_height_set_add(&left, 0, request->from);
@@ -178,6 +179,7 @@ static cmt_status make(cmt_state_store *store, const cmt_state_prune_request *re
     out->retain_height = retain;
     out->evidence_height = request->evidence_height;
     out->search_complete = true;
+    out->records_complete = true;
     CMT_TRY(cmt_state__find_kept(store, request, kept, out, err));
 
     cmt_height_set none = {NULL, 0, 0};
@@ -211,6 +213,9 @@ cmt_status cmt_state_prune_make(cmt_state_store *store, const cmt_state_prune_re
     *out = (cmt_state_prune){0};
     CMT_AUTO(kept_free) cmt_state__kept kept = {0};
     cmt_status st = make(store, request, &kept, out, err);
+    out->kept_validators = kept.validators;
+    out->kept_params = kept.params;
+    kept = (cmt_state__kept){0};
     if (st != CMT_OK)
         cmt_state_prune_free(out);
     return st;
@@ -223,6 +228,8 @@ void cmt_state_prune_free(cmt_state_prune *prune)
     cmt_height_set_free(&prune->dead_validators);
     cmt_height_set_free(&prune->dead_params);
     cmt_height_set_free(&prune->dead_results);
+    cmt_height_set_free(&prune->kept_validators);
+    cmt_height_set_free(&prune->kept_params);
     cmt_range_list_free(&prune->ranges);
     for (size_t i = 0; i < prune->put_count; i++)
         cmt_buf_free(&prune->puts[i].value);

@@ -278,6 +278,19 @@ static cmt_status step(cmt_block_store *store, const cmt_block_prune_request *re
     return st != CMT_OK ? st : added;
 }
 
+/* Whether a chain has extended commits its keys tell. */
+static cmt_status note_ext_commits(cmt_block_store *store, cmt_block_prune_result *result,
+                                   cmt_error *err)
+{
+    cmt_status st = CMT_NOT_FOUND;
+    if (result->evidence_height < result->base)
+        st = cmt_key_first_in(store->db, cmt_store__family(store, &cmt_family_ext_commit),
+                              result->evidence_height, result->base, &result->ext_commits, err);
+    if (st == CMT_NOT_FOUND)
+        result->ext_commits = result->base;
+    return st == CMT_NOT_FOUND ? CMT_OK : st;
+}
+
 static cmt_status prune(cmt_block_store *store, const cmt_block_prune_request *request,
                         const cmt_erase_options *options, cmt_block_prune_result *result,
                         cmt_error *err)
@@ -290,7 +303,7 @@ static cmt_status prune(cmt_block_store *store, const cmt_block_prune_request *r
     do
         CMT_TRY(step(store, request, &eraser, result, err));
     while (cmt_block_store_base(store) < request->retain_height);
-    return CMT_OK;
+    return note_ext_commits(store, result, err);
 }
 
 cmt_status cmt_block_store_prune(cmt_block_store *store, const cmt_block_prune_request *request,

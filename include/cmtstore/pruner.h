@@ -272,10 +272,18 @@ typedef enum cmt_prune_mark {
     CMT_PRUNE_MARKS
 } cmt_prune_mark;
 
-/** For each key family a height below which it has no key that a prune may ever delete.  Plain. */
+/** Single records of validators, and of params, that stay below all others because those point at them. */
+#define CMT_PRUNE_KEPT_VALIDATORS 2
+#define CMT_PRUNE_KEPT_PARAMS 1
+
+/** For each key family a height below which it has no key that a prune may ever delete, but for single records.  Plain. */
 typedef struct cmt_prune_marks {
     int64_t base; /* of the block store */
     int64_t lowest[CMT_PRUNE_MARKS];
+    bool has_gap
+        [CMT_PRUNE_MARKS]; /* from there to base some height has no key: a search may miss it */
+    int64_t kept_validators[CMT_PRUNE_KEPT_VALIDATORS]; /* below lowest; 0: none */
+    int64_t kept_params[CMT_PRUNE_KEPT_PARAMS];
 } cmt_prune_marks;
 
 /** Look for the lowest keys: some seeks for each family.  @p initial_height is the chain's. */
@@ -307,7 +315,8 @@ CMT_API void cmt_prune_cookies(const cmt_prune_marks *marks, cmt_prune_cookie *b
 /**
  * Append the ranges in which deleted keys may stand that were not compacted.  A range holds no live key unless earlier
  * prunes left it below the others, or more than CMT_PRUNE_DIRTY_MAX ranges were made fewer: those with the fewest bytes between
- * them become one.  When the block store is dirty the hash index is, too, as a whole.
+ * them become one.  When the block store is dirty the hash index is, too, as a whole.  (Of a block at base that has lost its
+ * header a prune that was stopped may have deleted more: that is found when it was finished.)
  *
  * @param blockstore_cookie  of cmt_prune_cookies(); empty, or not one of these databases: nothing was compacted
  * @param blockstore         NULL: not wanted; so @p state

@@ -249,6 +249,10 @@ typedef struct cmt_state_prune {
     cmt_height_set dead_validators;
     cmt_height_set dead_params;
     cmt_height_set dead_results;
+    bool records_complete; /* the searches for validators and params were exhaustive */
+    /** Below what is kept, and not dead, because kept records point there. */
+    cmt_height_set kept_validators;
+    cmt_height_set kept_params;
     cmt_range_list ranges; /* sorted */
     cmt_state_put *puts; /* sorted by key: records written in full, lastABCIResponsesRetainHeight */
     size_t put_count;
@@ -270,11 +274,15 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_state_prune_check(const cmt_state_prune *p
 /* ---- on an open database ----------------------------------------------------------------- */
 
 typedef struct cmt_state_prune_result {
-    bool leftovers;       /* something below `from` was removed */
-    bool search_complete; /* the search for leftovers was exhaustive */
-    uint64_t deletes;     /* of keys or ranges, whether or not they existed */
+    bool leftovers;        /* something below `from` was removed */
+    bool search_complete;  /* the search for leftovers was exhaustive */
+    bool records_complete; /* that for validators and params was */
+    uint64_t deletes;      /* of keys or ranges, whether or not they existed */
     uint64_t batches;
     cmt_range_list touched; /* where compaction gives space back */
+    /** Records that stay below the others, because those point there. */
+    cmt_height_set kept_validators;
+    cmt_height_set kept_params;
 } cmt_state_prune_result;
 
 CMT_API void cmt_state_prune_result_free(cmt_state_prune_result *result);

@@ -260,6 +260,9 @@ typedef struct cmt_block_prune_result {
     int64_t base; /* after: how far it came */
     /** As the rule found it; INT64_MAX when it came to no rule. */
     int64_t evidence_height;
+    /** The lowest height from evidence height to below base that has an extended commit; base: none has, or it was not
+     *  looked for. */
+    int64_t ext_commits;
     bool leftovers;       /* something below base was removed */
     bool search_complete; /* the search for leftovers was exhaustive */
     uint64_t deletes;     /* of keys or ranges, whether or not they existed */

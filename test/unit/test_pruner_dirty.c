@@ -97,8 +97,9 @@ static bool report(const char *what, cmt_slice key)
     return false;
 }
 
-/* Every key of `before` that is not in `now` is in the ranges. */
-static bool covers(cmt_db *before, cmt_db *now, const cmt_range_list *ranges)
+/* Every key of `before` that is not in `now` is in the ranges; but for one of the block at base, if that has no header. */
+static bool covers(cmt_db *before, cmt_db *now, int64_t base, cmt_key_layout layout,
+                   const cmt_range_list *ranges)
 {
     CMT_AUTO(cmt_buf_free) cmt_buf value = CMT_BUF_INIT;
     cmt_db_iter *iter;
@@ -106,7 +107,8 @@ static bool covers(cmt_db *before, cmt_db *now, const cmt_range_list *ranges)
     CHAIN_EQUAL(cmt_db_iter_new(before, NULL, &iter, NULL), CMT_OK);
     for (bool more = step(iter, true); more && all; more = step(iter, false)) {
         cmt_slice key = cmt_db_iter_key(iter);
-        if (cmt_db_get(now, key, &value, NULL) == CMT_NOT_FOUND && !is_in(ranges, key))
+        if (cmt_db_get(now, key, &value, NULL) == CMT_NOT_FOUND && !is_in(ranges, key) &&
+            height_of(key, layout) < base)
             all = report("deleted, and in no range", key);
     }
     cmt_db_iter_free(iter);
@@ -161,9 +163,11 @@ static bool check(const cmt_prune_stores *s, const moment *m, bool with_cookies)
     MUST(cmt_prune_dirty(s, of_blocks, of_states, &blocks, &states, &error));
     CHAIN_REQUIRE(blocks.count <= CMT_PRUNE_DIRTY_MAX && states.count <= CMT_PRUNE_DIRTY_MAX);
     int64_t base = cmt_block_store_base(s->blocks);
-    return covers(m->blocks, s->blocks_db, &blocks) && covers(m->states, s->states_db, &states) &&
-           spares(s->blocks_db, base, cmt_block_store_layout(s->blocks), &blocks) &&
-           spares(s->states_db, base, cmt_state_store_layout(s->states), &states);
+    const cmt_key_layout of[] = {cmt_block_store_layout(s->blocks),
+                                 cmt_state_store_layout(s->states)};
+    return covers(m->blocks, s->blocks_db, base, of[0], &blocks) &&
+           covers(m->states, s->states_db, base, of[1], &states) &&
+           spares(s->blocks_db, base, of[0], &blocks) && spares(s->states_db, base, of[1], &states);
 }
 
 /* ---- random histories ------------------------------------------------------------------------ */
@@ -342,6 +346,34 @@ START_TEST(when_all_was_compacted_nothing_is_dirty)
 }
 END_TEST
 
+/* With headers and validators below base, and records that those point to. */
+START_TEST(what_evidence_needs_is_not_dirty_after_each_of_some_prunes)
+{
+    cmt_prune_stores s = plain_stores();
+    cmt_prune_marks marks;
+    MUST(cmt_prune_marks_find(&s, 1, &marks, &error));
+    for (int64_t retain = 1180; retain <= 1195; retain += 5) {
+        cmt_range_list blocks = {NULL, 0, 0};
+        cmt_range_list states = {NULL, 0, 0};
+        ck_assert(prune(&s, &plain, true, retain, false, &marks));
+        ck_assert_int_lt(marks.lowest[CMT_MARK_META], retain);
+        moment m = take(&s, &marks);
+        MUST(cmt_prune_dirty(&s, (cmt_slice){m.of_blocks.bytes, m.of_blocks.size},
+                             (cmt_slice){m.of_states.bytes, m.of_states.size}, &blocks, &states,
+                             &error));
+        ck_assert_uint_eq(blocks.count, 0);
+        ck_assert_uint_eq(states.count, 0);
+        forget(&m);
+        cmt_range_list_free(&blocks);
+        cmt_range_list_free(&states);
+        cmt_prune_marks found; /* as after a start */
+        MUST(cmt_prune_marks_find(&s, 1, &found, &error));
+        ck_assert_mem_eq(&found, &marks, sizeof marks);
+    }
+    close_stores(&s);
+}
+END_TEST
+
 START_TEST(headers_that_evidence_needs_are_not_dirty)
 {
     cmt_range_list blocks = {NULL, 0, 0};
@@ -386,17 +418,30 @@ START_TEST(the_seen_commit_of_a_state_sync_is_passed_over)
 END_TEST
 
 /* From base 100 to 200, with evidence from 150 on. */
-static void expect_marks(bool sweep, bool complete, int64_t before, int64_t meta, int64_t part,
-                         int64_t ext_commit, int64_t results)
+typedef struct outcome {
+    bool sweep;
+    bool complete;
+    bool has_gap;
+    int64_t before; /* the marks */
+} outcome;
+
+static void expect_marks(outcome how, int64_t meta, int64_t part, int64_t ext_commit,
+                         int64_t results)
 {
     cmt_prune_marks marks = {.base = 100};
-    for (size_t i = 0; i < CMT_PRUNE_MARKS; i++)
-        marks.lowest[i] = before;
-    const cmt_stores_prune_request request = {.sweep = sweep};
+    for (size_t i = 0; i < CMT_PRUNE_MARKS; i++) {
+        marks.lowest[i] = how.before;
+        marks.has_gap[i] = how.has_gap;
+    }
+    const cmt_stores_prune_request request = {.sweep = how.sweep};
     const cmt_stores_prune_result result = {
-        .blocks = {.base = 200, .evidence_height = 150, .search_complete = complete},
-        .states = {.search_complete = complete},
+        .blocks = {.base = 200,
+                   .evidence_height = 150,
+                   .ext_commits = 160,
+                   .search_complete = how.complete},
+        .states = {.search_complete = how.complete, .records_complete = how.complete},
     };
+    const bool swept = how.sweep && how.complete;
     cmt_prune_marks_advance(&marks, &request, &result);
     ck_assert_int_eq(marks.base, 200);
     ck_assert_int_eq(marks.lowest[CMT_MARK_META], meta);
@@ -404,21 +449,64 @@ static void expect_marks(bool sweep, bool complete, int64_t before, int64_t meta
     ck_assert_int_eq(marks.lowest[CMT_MARK_PART], part);
     ck_assert_int_eq(marks.lowest[CMT_MARK_SEEN_COMMIT], part);
     ck_assert_int_eq(marks.lowest[CMT_MARK_EXT_COMMIT], ext_commit);
-    ck_assert_int_eq(marks.lowest[CMT_MARK_VALIDATORS], before);
-    ck_assert_int_eq(marks.lowest[CMT_MARK_PARAMS], before);
+    ck_assert_int_eq(marks.lowest[CMT_MARK_VALIDATORS], swept ? 150 : how.before);
+    ck_assert_int_eq(marks.lowest[CMT_MARK_PARAMS], swept ? 200 : how.before);
     ck_assert_int_eq(marks.lowest[CMT_MARK_RESULTS], results);
 }
 
 START_TEST(a_mark_rises_only_as_far_as_the_outcome_tells)
 {
     /* Everything below base was clean. */
-    expect_marks(true, true, 100, 150, 200, 150, 200);
-    expect_marks(true, false, 100, 150, 200, 150, 200);
-    expect_marks(false, true, 100, 150, 200, 100, 200);
+    expect_marks((outcome){true, true, false, 100}, 150, 200, 160, 200);
+    expect_marks((outcome){true, false, false, 100}, 150, 200, 160, 200);
+    expect_marks((outcome){false, true, false, 100}, 150, 200, 100, 200);
     /* There were keys from 60 on. */
-    expect_marks(true, true, 60, 150, 200, 150, 200);
-    expect_marks(true, false, 60, 60, 60, 60, 60);
-    expect_marks(false, true, 60, 60, 60, 60, 60);
+    expect_marks((outcome){true, true, true, 60}, 150, 200, 160, 200);
+    expect_marks((outcome){true, false, true, 60}, 60, 60, 60, 60);
+    expect_marks((outcome){false, true, true, 60}, 60, 60, 60, 60);
+    /* Without a gap, so that every sweep finds them. */
+    expect_marks((outcome){true, false, false, 60}, 150, 200, 160, 200);
+    expect_marks((outcome){false, false, false, 60}, 60, 60, 60, 60);
+}
+END_TEST
+
+/* Validators from 150 on, and of those below what `kept` says. */
+static cmt_prune_marks with_records(cmt_prune_marks marks, bool sweep, const int64_t *kept,
+                                    size_t count)
+{
+    cmt_stores_prune_result result = {
+        .blocks = {.base = 200, .evidence_height = 150},
+        .states = {.records_complete = true},
+    };
+    const cmt_stores_prune_request request = {.sweep = sweep};
+    for (size_t i = 0; i < count; i++)
+        MUST(cmt_height_set_add(&result.states.kept_validators, kept[i], kept[i] + 1));
+    cmt_prune_marks_advance(&marks, &request, &result);
+    cmt_height_set_free(&result.states.kept_validators);
+    return marks;
+}
+
+START_TEST(single_records_do_not_hold_a_mark_back)
+{
+    static const int64_t heights[] = {3, 90, 120};
+    cmt_prune_marks marks = {.base = 100, .lowest = {[CMT_MARK_VALIDATORS] = 3}};
+    cmt_prune_marks two = with_records(marks, true, heights, 2);
+    ck_assert_int_eq(two.lowest[CMT_MARK_VALIDATORS], 150);
+    ck_assert_int_eq(two.kept_validators[0], 3);
+    ck_assert_int_eq(two.kept_validators[1], 90);
+    /* One that is kept itself is none that is kept for others. */
+    static const int64_t in_use[] = {90, 160};
+    cmt_prune_marks one = with_records(two, true, in_use, 2);
+    ck_assert_int_eq(one.kept_validators[0], 90);
+    ck_assert_int_eq(one.kept_validators[1], 0);
+    /* More than there is room for. */
+    cmt_prune_marks three = with_records(marks, true, heights, 3);
+    ck_assert_int_eq(three.lowest[CMT_MARK_VALIDATORS], 3);
+    ck_assert_int_eq(three.kept_validators[0], 0);
+    /* Without a sweep what was there is there. */
+    cmt_prune_marks as_before = with_records(two, false, heights, 1);
+    ck_assert_int_eq(as_before.lowest[CMT_MARK_VALIDATORS], 150);
+    ck_assert_int_eq(as_before.kept_validators[1], 90);
 }
 END_TEST
 
@@ -449,7 +537,7 @@ START_TEST(a_cookie_of_something_else_counts_as_none)
     ck_assert_uint_eq(dirty_ranges(&s, (cmt_slice){blocks.data, blocks.size - 1},
                                    (cmt_slice){states.data, states.size - 1}),
                       none);
-    m.of_blocks.bytes[0] = m.of_states.bytes[0] = 2; /* a newer version */
+    m.of_blocks.bytes[0] = m.of_states.bytes[0] = 3; /* a newer version */
     ck_assert_uint_eq(dirty_ranges(&s, blocks, states), none);
     /* Databases of before: base fell. */
     marks.base = 1101;
@@ -558,6 +646,8 @@ int main(void)
     tcase_add_test(tc, every_key_that_was_deleted_is_in_a_range);
     tcase_add_test(tc, of_a_few_heights_only_they_are_dirty);
     tcase_add_test(tc, when_all_was_compacted_nothing_is_dirty);
+    tcase_add_test(tc, what_evidence_needs_is_not_dirty_after_each_of_some_prunes);
+    tcase_add_test(tc, single_records_do_not_hold_a_mark_back);
     tcase_add_test(tc, headers_that_evidence_needs_are_not_dirty);
     tcase_add_test(tc, the_seen_commit_of_a_state_sync_is_passed_over);
     tcase_add_test(tc, a_mark_rises_only_as_far_as_the_outcome_tells);
