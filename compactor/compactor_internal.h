@@ -32,6 +32,7 @@ typedef struct cmt_compactor__store {
     const char *name;
     cmt_db *db; /* NULL: not there */
     char *dir;  /* NULL: not known */
+    cmt_db_claim *claim;
     /* lock */
     cmt_compactor__spans remembered; /* asked for and not begun */
     cmt_compactor__spans work;       /* begun and not done; changed by who holds the flag */

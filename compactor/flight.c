@@ -58,9 +58,22 @@ static bool init_lock(cmt_compact_flight *flight)
 
 static void release_stores(cmt_compact_flight *flight)
 {
-    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
+    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++) {
+        cmt_db_claim_release(flight->stores[i].claim);
         free(flight->stores[i].dir);
+    }
     free(flight);
+}
+
+/* A second flight over one of the databases would have a flag of its own. */
+static cmt_status claim_stores(cmt_compact_flight *flight, cmt_error *err)
+{
+    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++) {
+        cmt_compactor__store *store = &flight->stores[i];
+        if (store->db != NULL)
+            CMT_TRY(cmt_db_claim_compactions(store->db, &store->claim, err));
+    }
+    return CMT_OK;
 }
 
 static bool set_store(cmt_compactor__store *store, const char *name, cmt_db *db, const char *dir)
@@ -98,8 +111,12 @@ cmt_status cmt_compact_flight_new(const cmt_compactor_target *target,
     flight->pid = getpid();
     flight->references = 1;
     set_options(flight, options);
-    *out = flight;
-    return CMT_OK;
+    cmt_status st = claim_stores(flight, err);
+    if (st == CMT_OK)
+        *out = flight;
+    else
+        cmt_compact_flight_free(flight);
+    return st;
 }
 
 void cmt_compactor__retain(cmt_compact_flight *flight)

@@ -72,8 +72,9 @@ typedef struct cmt_db__life {
     pthread_cond_t changed; /* a reference went, a call to a user ended, a user came */
     size_t more_references; /* beyond the first */
     cmt_db__user *users;
-    unsigned shutdowns; /* cmt_db_shutdown() calls that run */
-    uint64_t shutdown;  /* counts them; those that overlap are one */
+    unsigned shutdowns;  /* cmt_db_shutdown() calls that run */
+    uint64_t shutdown;   /* counts them; those that overlap are one */
+    cmt_db_claim *claim; /* the newest (claim.c); NULL: there was none */
 
     pthread_mutex_t cancel_lock; /* held across the engine's cancel_compaction; guards the rest */
     bool cancelled_by_caller;

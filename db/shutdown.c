@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "claim.h"
 #include "db_internal.h"
 #include "waiting.h"
 
@@ -50,6 +51,7 @@ void cmt_db_close(cmt_db *db)
         free(user);
         user = next;
     }
+    cmt_db__claim_forget(db);
     db->ops->close(db);
 }
 

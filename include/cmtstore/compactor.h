@@ -220,7 +220,9 @@ typedef struct cmt_compact_flight_options {
     void *compact_context;
 } cmt_compact_flight_options;
 
-/** @param options  NULL: defaults */
+/** Make the flag of these databases; each has one.
+ *  @param options  NULL: defaults
+ *  @retval CMT_BUSY  one of the databases has a flight already, or one that was freed and whose worker has not left yet */
 CMT_API CMT_MUST_CHECK cmt_status cmt_compact_flight_new(const cmt_compactor_target *target,
                                                          const cmt_compact_flight_options *options,
                                                          cmt_compact_flight **out, cmt_error *err);

@@ -208,6 +208,21 @@ CMT_API void cmt_db_off_shutdown(cmt_db *db, bool (*stop)(void *context), void *
  */
 CMT_API CMT_MUST_CHECK cmt_status cmt_db_shutdown(cmt_db **db, int64_t wait_ns, cmt_error *err);
 
+/** That somebody looks after the compactions of a database. */
+typedef struct cmt_db_claim cmt_db_claim;
+
+/**
+ * Look after the compactions of @p db: one does at a time.  Binds nobody; whoever compacts by rules of its own asks for
+ * it first.  Any thread.
+ *
+ * @param out  cmt_db_claim_release(), also behind the database's end
+ * @retval CMT_BUSY  somebody does already
+ */
+CMT_API CMT_MUST_CHECK cmt_status cmt_db_claim_compactions(cmt_db *db, cmt_db_claim **out,
+                                                           cmt_error *err);
+/** Somebody else may.  NULL is fine. */
+CMT_API void cmt_db_claim_release(cmt_db_claim *claim);
+
 /** What a backend can do beyond reading; bits of cmt_db_capabilities(). */
 typedef enum cmt_db_capability {
     CMT_DB_WRITABLE = 1 << 0,

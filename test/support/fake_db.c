@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "claim.h"
+
 unsigned fake_place(cmt_slice key)
 {
     unsigned high = key.size > 0 ? key.data[0] : 0;
@@ -145,6 +147,7 @@ void fake_init(fake_db *db)
 
 void fake_destroy(fake_db *db)
 {
+    cmt_db__claim_forget(&db->base);
     pthread_cond_destroy(&db->changed);
     pthread_mutex_destroy(&db->lock);
 }

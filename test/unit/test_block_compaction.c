@@ -252,14 +252,20 @@ END_TEST
 
 /* ---- across a restart --------------------------------------------------------------------- */
 
+/* As a process finds it that has just opened the databases; they have a flight here. */
 static uint64_t dirty(cmt_compact_journal *journal)
 {
-    const cmt_compactor_target target = {.blockstore = made.block_db, .state = made.state_db};
+    cmt_compactor_target target;
     cmt_compact_flight *other;
+    MUST(cmt_db_open_memory(&target.blockstore, &error));
+    MUST(cmt_db_open_memory(&target.state, &error));
+    target.blockstore_dir = target.state_dir = NULL;
     MUST(cmt_compact_flight_new(&target, NULL, &other, &error));
     MUST(cmt_block_executor_recover_compaction(executor, 1, other, journal, &error));
     const cmt_compact_counts counts = cmt_compact_flight_counts(other);
     cmt_compact_flight_free(other);
+    cmt_db_close(target.blockstore);
+    cmt_db_close(target.state);
     return counts.remembered_blockstore + counts.remembered_state;
 }
 

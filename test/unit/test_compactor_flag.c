@@ -36,6 +36,19 @@ START_TEST(a_second_caller_is_busy_and_not_forgotten)
 }
 END_TEST
 
+START_TEST(each_database_has_one_flag)
+{
+    const cmt_compactor_target target = {.state = &pair_states.base};
+    cmt_compact_flight *second = NULL;
+    ck_assert_int_eq(cmt_compact_flight_new(&target, NULL, &second, &pair_err), CMT_BUSY);
+    ck_assert_ptr_null(second);
+    ck_assert_int_eq(pair_compact(0, 0, 0, 10, NULL, NULL), CMT_OK);
+    cmt_compact_flight_free(pair_flight);
+    ck_assert_int_eq(cmt_compact_flight_new(&target, NULL, &pair_flight, &pair_err), CMT_OK);
+    ck_assert_int_eq(cmt_compact_flight_new(&target, NULL, &second, &pair_err), CMT_BUSY);
+}
+END_TEST
+
 START_TEST(what_is_asked_for_meanwhile_is_done_again)
 {
     pair_caller first = {0};
@@ -218,6 +231,7 @@ int main(void)
     tcase_add_checked_fixture(tc, pair_setup, pair_teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_second_caller_is_busy_and_not_forgotten);
+    tcase_add_test(tc, each_database_has_one_flag);
     tcase_add_test(tc, what_is_asked_for_meanwhile_is_done_again);
     tcase_add_test(tc, what_is_being_done_is_still_remembered);
     tcase_add_test(tc, a_caller_may_wait_for_its_turn);

@@ -48,6 +48,8 @@ static cmt_status free_bytes(void *context, const char *database, uint64_t *out,
 static void setup(void)
 {
     pair_setup();
+    cmt_compact_flight_free(pair_flight);
+    pair_flight = NULL;
     saves_in_slice = 0;
     slices = 0;
     free_now = 100 * MIB;
