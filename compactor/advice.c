@@ -91,19 +91,49 @@ static void skip(cmt_compactor *compactor, size_t store, const cmt_compactor__ad
     pthread_mutex_unlock(&flight->lock);
 }
 
+/* Ask about the stores that are wanted.  Returns the first that is due; CMT_COMPACTOR__STORES: none.  Others go along with
+ * it though they alone would gain too little: one flight for both disturbs less than two. */
+static size_t ask_all(const cmt_compactor *compactor, const bool *wanted,
+                      cmt_compactor__advice *advice)
+{
+    size_t first = CMT_COMPACTOR__STORES;
+    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++) {
+        advice[i] = (cmt_compactor__advice){.asked = false};
+        if (wanted[i])
+            advice[i] = cmt_compactor__ask(compactor, i);
+        advice[i].goes = advice[i].asked && cmt_schedule_is_due(&advice[i].decision);
+        if (advice[i].goes && first == CMT_COMPACTOR__STORES)
+            first = i;
+    }
+    for (size_t i = 0; i < CMT_COMPACTOR__STORES && first < CMT_COMPACTOR__STORES; i++)
+        advice[i].goes =
+            advice[i].goes || (advice[i].asked && advice[i].decision.reason == CMT_NOT_DUE_GAIN);
+    return first;
+}
+
+/* Why store `i` takes part. */
+static void tell_why(const cmt_compactor *compactor, const cmt_compactor__advice *advice,
+                     size_t first, char *text)
+{
+    if (cmt_schedule_is_due(&advice->decision))
+        cmt_schedule_describe(&advice->decision, text, CMT_SCHEDULE_TEXT);
+    else
+        snprintf(text, CMT_SCHEDULE_TEXT, "along with=%s", compactor->flight->stores[first].name);
+}
+
 void cmt_compactor__advise(cmt_compactor *compactor, cmt_compactor__job *job,
                            cmt_compact_report *report)
 {
+    cmt_compactor__advice advice[CMT_COMPACTOR__STORES];
+    const size_t first = ask_all(compactor, job->wanted, advice);
     for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++) {
-        if (!job->wanted[i])
-            continue;
-        const cmt_compactor__advice advice = cmt_compactor__ask(compactor, i);
-        job->wanted[i] = advice.asked && cmt_schedule_is_due(&advice.decision);
-        if (job->wanted[i])
-            job->triggers[i] = cmt_schedule_describe(&advice.decision, compactor->triggers[i],
-                                                     sizeof compactor->triggers[i]);
-        else if (advice.asked)
-            skip(compactor, i, &advice, cmt_compactor__result_of(report, i));
+        job->wanted[i] = advice[i].goes;
+        if (advice[i].goes) {
+            tell_why(compactor, &advice[i], first, compactor->triggers[i]);
+            job->triggers[i] = compactor->triggers[i];
+        } else if (advice[i].asked) {
+            skip(compactor, i, &advice[i], cmt_compactor__result_of(report, i));
+        }
     }
 }
 
@@ -119,7 +149,6 @@ static cmt_compactor__task task_of(const cmt_schedule_decision *decision)
         .heights = decision->facts.heights,
     };
     snprintf(task.label, sizeof task.label, "%s", cmt_schedule_trigger_name(decision->trigger));
-    cmt_schedule_describe(decision, task.trigger, sizeof task.trigger);
     return task;
 }
 
@@ -153,26 +182,25 @@ static void expire_backups(const cmt_compactor *compactor)
     }
 }
 
-/* One task for both if the same has made them due, so that they take turns. */
+/* One task for all that take part, so that they take turns. */
 void cmt_compactor__poll(cmt_compactor *compactor)
 {
-    cmt_compactor__task tasks[CMT_COMPACTOR__STORES];
-    size_t count = 0;
-    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++) {
-        const cmt_compactor__advice advice = cmt_compactor__ask(compactor, i);
-        if (!advice.asked || !cmt_schedule_is_due(&advice.decision))
-            continue;
-        cmt_compactor__task task = task_of(&advice.decision);
-        if (count == 0 || strcmp(tasks[0].label, task.label) != 0)
-            tasks[count++] = task;
-        tasks[count - 1].databases |= bits[i];
-    }
+    static const bool all[CMT_COMPACTOR__STORES] = {true, true};
+    cmt_compactor__advice advice[CMT_COMPACTOR__STORES];
+    cmt_compactor__task task = {.databases = 0};
+    const size_t first = ask_all(compactor, all, advice);
+    if (first < CMT_COMPACTOR__STORES)
+        task = task_of(&advice[first].decision);
+    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
+        if (advice[i].goes) {
+            task.databases |= bits[i];
+            tell_why(compactor, &advice[i], first, task.triggers[i]);
+        }
     pthread_mutex_lock(&compactor->flight->lock);
-    if (compactor->queue.count > 0)
-        count = 0; /* somebody asked meanwhile; what that leaves the next poll finds */
-    for (size_t i = 0; i < count; i++)
+    /* If somebody asked meanwhile, what that leaves the next poll finds. */
+    if (task.databases != 0 && compactor->queue.count == 0)
         compactor->stats.polls +=
-            cmt_compactor__queue_add(&compactor->queue, &tasks[i]) == CMT_ENQUEUED;
+            cmt_compactor__queue_add(&compactor->queue, &task) == CMT_ENQUEUED;
     add_rewrites_locked(compactor);
     pthread_mutex_unlock(&compactor->flight->lock);
     expire_backups(compactor);

@@ -59,6 +59,7 @@ void *cmt_compactor__work(void *argument);
 /** What the schedule says of one store. */
 typedef struct cmt_compactor__advice {
     bool asked; /* something is remembered there */
+    bool goes;  /* takes part in the compaction */
     cmt_schedule_decision decision;
 } cmt_compactor__advice;
 

@@ -40,13 +40,13 @@ static cmt_compact_outcome outcome_of(const cmt_compactor__flow *flow,
     return flow->stopped || side->cancelled ? CMT_COMPACT_STOPPED : CMT_COMPACT_PARTLY;
 }
 
-/* What is not done is asked for as before. */
-static void put_back(cmt_compact_flight *flight, const cmt_compactor__side *side)
+/* What is not done is asked for as before.  A flight ends at @p wall for all its databases, so that those which came
+ * together become due together. */
+static void put_back(cmt_compact_flight *flight, const cmt_compactor__side *side, int64_t wall)
 {
     cmt_compactor__store *store = side->store;
     const cmt_compact_outcome outcome = side->result->outcome;
     const int64_t now = cmt_compactor__now_ns(flight);
-    const int64_t wall = cmt_compactor__wall_ns(flight);
     pthread_mutex_lock(&flight->lock);
     cmt_compactor__spans_add_all(&store->remembered, &store->work);
     store->work.count = 0;
@@ -95,7 +95,7 @@ static void describe(const cmt_compactor__flow *flow, const cmt_compactor__side 
     snprintf(result->error, sizeof result->error, "%s", side->failure.message);
 }
 
-static void conclude_side(const cmt_compactor__flow *flow, cmt_compactor__side *side)
+static void conclude_side(const cmt_compactor__flow *flow, cmt_compactor__side *side, int64_t wall)
 {
     cmt_compact_flight *flight = flow->job->flight;
     cmt_compact_result *result = side->result;
@@ -105,7 +105,7 @@ static void conclude_side(const cmt_compactor__flow *flow, cmt_compactor__side *
     result->duration_ms = side->spent_ns / MS_NS;
     cmt_compactor__measure_after(side);
     describe(flow, side);
-    put_back(flight, side);
+    put_back(flight, side, wall);
     cmt_log(flight->options.logger, CMT_LOG_DEBUG,
             "compacted a database  store=%s outcome=%s %s slices=%" PRIu64 " bytes_before=%" PRIu64
             " bytes_after=%" PRIu64 " ranges_left=%" PRIu64 " ms=%" PRId64,
@@ -199,10 +199,11 @@ static void keep_results(const cmt_compactor__flow *flow)
 cmt_status cmt_compactor__conclude(cmt_compactor__flow *flow, cmt_error *err)
 {
     cmt_compact_flight *flight = flow->job->flight;
+    const int64_t wall = cmt_compactor__wall_ns(flight);
     cmt_error failure = CMT_ERROR_INIT;
     for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
         if (flow->sides[i].result->triggered)
-            conclude_side(flow, &flow->sides[i]);
+            conclude_side(flow, &flow->sides[i], wall);
     end_progress(flight);
     keep_results(flow);
     if (any_is(flow, CMT_COMPACT_FAILED)) {

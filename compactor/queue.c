@@ -39,6 +39,7 @@ static void join(cmt_compactor__task *waiting, const cmt_compactor__task *task)
     if (waiting->job == 0)
         waiting->job = task->job;
     memcpy(waiting->trigger, task->trigger, sizeof waiting->trigger);
+    memcpy(waiting->triggers, task->triggers, sizeof waiting->triggers);
 }
 
 cmt_enqueue_result cmt_compactor__queue_add(cmt_compactor__queue *queue,

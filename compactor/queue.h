@@ -13,6 +13,8 @@ typedef struct cmt_compactor__task {
     cmt_compact_kind kind;
     char label[48];
     char trigger[96]; /* "": of the numbers below */
+    char triggers[2]
+                 [CMT_SCHEDULE_TEXT]; /* of each store, where the schedule has one; "": the above */
     uint64_t deleted_keys;
     int64_t heights;
     uint64_t job;          /* in the journal; 0: none yet */

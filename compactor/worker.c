@@ -58,8 +58,10 @@ static void run_task(cmt_compactor *compactor)
         .deadline_ns = INT64_MAX,
         .pause_ns = compactor->options.pause_ns,
     };
-    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++)
+    for (size_t i = 0; i < CMT_COMPACTOR__STORES; i++) {
         job.wanted[i] = cmt_compactor__wants(task->databases, i);
+        job.triggers[i] = task->triggers[i][0] != '\0' ? task->triggers[i] : NULL;
+    }
     if (!task->is_due && !cmt_compactor__is_manual(task->label))
         cmt_compactor__advise(compactor, &job, &report);
     if (cmt_compactor__has_work(&job)) {

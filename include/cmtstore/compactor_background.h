@@ -11,8 +11,9 @@
  * next poll or cmt_compact_now() finds it.  A task waits at most for the flag, a retry, or its turn.
  * WHEN.  A task that nobody asked for by hand (every label but CMT_COMPACT_LABEL_MANUAL) is held back until the schedule
  * (compactor_schedule.h) calls its databases due; every poll_ns the worker asks the schedule about all that is
- * remembered, with figures read anew, and gives what is due a task of the trigger's name.  A task that failed is tried
- * again after cmt_schedule_retry_after().
+ * remembered, with figures read anew, and gives what is due a task of the trigger's name.  A database that would be due but
+ * for too little to gain goes along with the other ("along with=…"): one compaction for both disturbs less than two.  A
+ * task that failed is tried again after cmt_schedule_retry_after().
  *
  * JOURNAL.  With one, a job is durable before its first slice; "completed", with the cookies, is written when the engine
  * has made its result durable.  A process that ends in between finds the job open, and begins it again.

@@ -26,11 +26,10 @@ static steady_options some_hours(const char *dir, cmt_engine engine)
     };
 }
 
-static void expect_no_more_than_hourly(const char *database, uint64_t compactions, double hours)
+static void expect_no_more_than_hourly(const char *of, uint64_t compactions, double hours)
 {
     ck_assert_msg(compactions > 0 && (double)compactions <= hours + 1,
-                  "%s: %llu compactions in %.1f hours", database, (unsigned long long)compactions,
-                  hours);
+                  "%s: %llu compactions in %.1f hours", of, (unsigned long long)compactions, hours);
 }
 
 static void stays_small(cmt_engine engine)
@@ -44,6 +43,7 @@ static void stays_small(cmt_engine engine)
                   (unsigned long long)r.most_bytes, steady_limit(&options, &r));
     expect_no_more_than_hourly("blockstore", r.of_blockstore, r.hours);
     expect_no_more_than_hourly("state", r.of_state, r.hours);
+    expect_no_more_than_hourly("both", r.runs, r.hours);
     ck_assert_uint_gt(r.held_back, 0); /* asked behind every block */
     ck_assert_uint_eq(r.failed, 0);
     files_remove(dir);

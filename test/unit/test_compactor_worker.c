@@ -303,6 +303,74 @@ START_TEST(both_databases_that_are_due_share_one_task)
 }
 END_TEST
 
+static const cmt_schedule_config thresholds = {.interval_ns = 3600 * SECOND,
+                                               .min_dead_ratio = 0.3,
+                                               .max_free_ratio = 0.2,
+                                               .max_tombstone_ratio = 0.1,
+                                               .compaction_interval = 1000};
+
+/* The block store is worth it, the state store is not. */
+static void ask_for_a_quarter_of_the_blocks(pair_asked *a)
+{
+    pair_ask(a, 0, FAKE_PLACES / 4, 0, 10);
+}
+
+START_TEST(what_would_gain_too_little_alone_goes_along)
+{
+    pair_asked a;
+    cmt_compact_report report;
+    worker_options.schedule = thresholds;
+    pair_takes(MS); /* the state store is ready long before the other */
+    worker_run();
+    ask_for_a_quarter_of_the_blocks(&a);
+    ck_assert_int_eq(cmt_compactor_try_enqueue(worker, &a.request), CMT_ENQUEUED);
+    worker_wait(1);
+    fake_expect(&pair_blocks, 0, FAKE_PLACES / 4, 1);
+    fake_expect(&pair_states, 0, 10, 1);
+    ck_assert_int_eq(cmt_compactor_last_result(worker, &report), CMT_OK);
+    ck_assert_ptr_nonnull(strstr(report.blockstore.trigger, "free_ratio free="));
+    ck_assert_str_eq(report.state.trigger, "along with=blockstore");
+    ck_assert_uint_eq(worker_stats().counts.skipped_work, 0);
+    /* Both ended at one time, and will be due at one time. */
+    ck_assert_int_eq(cmt_compactor_try_enqueue(worker, &a.request), CMT_ENQUEUED);
+    worker_wait(2);
+    ck_assert_int_eq(cmt_compactor_last_result(worker, &report), CMT_OK);
+    ck_assert_str_eq(report.blockstore.reason, "interval wait_ms=3600000");
+    ck_assert_str_eq(report.state.reason, report.blockstore.reason);
+    /* Alone it is not worth it. */
+    pair_now_ns += 3600 * SECOND;
+    a.request.databases = CMT_COMPACT_STATE;
+    ck_assert_int_eq(cmt_compactor_try_enqueue(worker, &a.request), CMT_ENQUEUED);
+    worker_wait(3);
+    ck_assert_int_eq(cmt_compactor_last_result(worker, &report), CMT_OK);
+    ck_assert_str_eq(report.state.reason, "gain");
+    fake_expect(&pair_states, 0, 10, 1);
+    pair_release(&a);
+}
+END_TEST
+
+START_TEST(a_poll_takes_it_along_too)
+{
+    pair_asked a;
+    cmt_compact_report report;
+    ask_for_a_quarter_of_the_blocks(&a);
+    cmt_compact_flight_remember(pair_flight, &a.request);
+    pair_release(&a);
+    worker_options.schedule = thresholds;
+    worker_options.poll_ns = SECOND;
+    worker_run();
+    worker_wait(1);
+    fake_expect(&pair_blocks, 0, FAKE_PLACES / 4, 1);
+    fake_expect(&pair_states, 0, 10, 1);
+    ck_assert_uint_eq(worker_stats().counts.started, 1);
+    ck_assert_uint_eq(worker_stats().polls, 1);
+    ck_assert_int_eq(cmt_compactor_last_result(worker, &report), CMT_OK);
+    ck_assert_str_eq(report.state.label, "free_ratio");
+    ck_assert_str_eq(report.state.trigger, "along with=blockstore");
+    ck_assert_ptr_nonnull(strstr(report.blockstore.trigger, "free_ratio free="));
+}
+END_TEST
+
 /* ---- failures ------------------------------------------------------------------------------------ */
 
 static size_t errors_logged(void)
@@ -413,6 +481,8 @@ START_TEST(a_compactor_may_have_one_database)
 {
     cmt_compact_flight *alone;
     const cmt_compactor_target target = {.state = &pair_states.base};
+    cmt_compact_flight_free(pair_flight);
+    pair_flight = NULL;
     ck_assert_int_eq(cmt_compact_flight_new(&target, NULL, &alone, &pair_err), CMT_OK);
     ck_assert_int_eq(cmt_compactor_new(alone, &worker_options, &worker, &pair_err), CMT_OK);
     cmt_compact_flight_free(alone); /* the compactor has it still */
@@ -439,6 +509,8 @@ static void add(TCase *tc)
     tcase_add_test(tc, what_is_not_due_is_held_back_until_the_schedule_says_so);
     tcase_add_test(tc, too_little_to_gain_is_left_alone);
     tcase_add_test(tc, both_databases_that_are_due_share_one_task);
+    tcase_add_test(tc, what_would_gain_too_little_alone_goes_along);
+    tcase_add_test(tc, a_poll_takes_it_along_too);
     tcase_add_test(tc, what_failed_is_tried_again_later_and_later);
     tcase_add_test(tc, one_database_that_fails_does_not_stop_the_other);
     tcase_add_test(tc, an_engine_that_accepts_no_more_stops_the_worker);
