@@ -39,7 +39,7 @@ def check(engine, result):
     problems = []
     if result["most_bytes"] > result["limit"]:
         problems.append(f"{result['most_bytes']} bytes, more than {result['limit']}")
-    for key in ("of_blockstore", "of_state"):
+    for key in ("runs", "of_blockstore", "of_state"):
         if result[key] > result["hours"] + 1:
             problems.append(f"{result[key]} compactions {key} in {result['hours']} hours")
     return [f"{engine}: {problem}" for problem in problems]
