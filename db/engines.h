@@ -13,7 +13,7 @@
 
 #define CMT_DB__CACHE_BYTES ((size_t)32 << 20)
 #define CMT_DB__WRITE_BUFFER_BYTES ((size_t)64 << 20)
-#define CMT_DB__STEP_BYTES ((size_t)256 << 20)
+#define CMT_DB__STEP_BYTES ((size_t)8 << 20)
 /* What a get or a seek is taken to read. */
 #define CMT_DB__BLOCK_BYTES 4096
 

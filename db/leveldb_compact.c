@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "leveldb_internal.h"
 
 /* ---- flush ----------------------------------------------------------------------------------- */
@@ -178,10 +179,21 @@ static cmt_status stopped_on_request(const cmt_db__leveldb *db, cmt_error *err)
     return cmt_error_set(err, CMT_CANCELLED, "compact %s: stopped on request", db->guard.dir);
 }
 
-/* Compact up to the end of enough tables, then from there on.  False: stopped. */
-static bool compact_in_steps(cmt_db__leveldb *db, cmt_range range,
-                             const cmt_db__leveldb_table *tables, size_t count, unsigned cancels)
+/* Both ends of a step count as in it, and a table that two steps share is written twice. */
+static cmt_status right_behind(cmt_slice key, cmt_buf *out, cmt_error *err)
 {
+    cmt_buf_clear(out);
+    if (cmt_buf_append(out, key.data, key.size) == CMT_OK && cmt_buf_append(out, "", 1) == CMT_OK)
+        return CMT_OK;
+    return cmt_error_set(err, CMT_NO_MEMORY, "no memory for a key");
+}
+
+/* Compact up to the end of enough tables, then from there on. */
+static cmt_status compact_in_steps(cmt_db__leveldb *db, cmt_range range,
+                                   const cmt_db__leveldb_table *tables, size_t count,
+                                   unsigned cancels, cmt_error *err)
+{
+    CMT_AUTO(cmt_buf_free) cmt_buf behind = CMT_BUF_INIT;
     cmt_slice from = range.lo;
     uint64_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
@@ -189,15 +201,16 @@ static bool compact_in_steps(cmt_db__leveldb *db, cmt_range range,
         if (bytes < db->step_bytes || cmt_slice_compare(tables[i].largest, from) <= 0)
             continue;
         if (stopped(db, cancels))
-            return false;
+            return stopped_on_request(db, err);
         compact_step(db, from, tables[i].largest);
-        from = tables[i].largest;
+        CMT_TRY(right_behind(tables[i].largest, &behind, err));
+        from = cmt_buf_slice(&behind);
         bytes = 0;
     }
     if (stopped(db, cancels))
-        return false;
+        return stopped_on_request(db, err);
     compact_step(db, from, range.hi);
-    return true;
+    return CMT_OK;
 }
 
 /* Let everything that was deleted up to now stand in tables. */
@@ -240,11 +253,10 @@ cmt_status cmt_db__leveldb_compact_range(cmt_db *base, cmt_range range, cmt_erro
         return cmt_error_set(err, CMT_IO, "compact %s: LevelDB does not list its tables",
                              db->guard.dir);
     cmt_status st = tables_inside(text, range, &tables, &count, err);
-    bool finished = st == CMT_OK && compact_in_steps(db, range, tables, count, cancels);
+    if (st == CMT_OK)
+        st = compact_in_steps(db, range, tables, count, cancels, err);
     free(tables);
     leveldb_free(text);
     CMT_TRY(st);
-    if (!finished)
-        return stopped_on_request(db, err);
     return prove(db, err);
 }

@@ -13,9 +13,6 @@
 #include "waiting.h"
 
 #define ASK_EVERY_NS 100000000L
-/* Nobody saves blocks meanwhile, so a slice may last.  LevelDB waits for the disk and cuts tables at the end of each:
- * with slices as long as its own steps (compact_step_bytes) it does as much as in one call. */
-#define SLICE_BYTES ((size_t)256 << 20)
 /* More than any database holds. */
 #define WHOLE_BYTES ((size_t)1 << 62)
 /* No slice begins with less free: the engine would come to the end of the disk. */
@@ -177,7 +174,7 @@ static cmt_status compact_watched(compaction *c, cmt_error *err)
  * db/rocksdb_write.c; clones of pebble databases hold such. */
 static size_t slice_bytes(const cmt_pruner *p)
 {
-    return cmt_pruner__works_in_place(p) ? SLICE_BYTES : WHOLE_BYTES;
+    return cmt_pruner__works_in_place(p) ? CMT_PRUNER__SLICE_BYTES : WHOLE_BYTES;
 }
 
 static cmt_status fly(compaction *c, cmt_error *err)

@@ -77,6 +77,7 @@ static cmt_status open_side(const cmt_pruner *p, cmt_pruner__side *side, bool re
         .engine = side->engine,
         .read_only = read_only,
         .only_asked_compactions = true,
+        .compact_step_bytes = CMT_PRUNER__SLICE_BYTES,
         .was_readable = !read_only, /* it was planned on a handle for reading */
         .logger = p->options.logger,
     };

@@ -10,6 +10,10 @@
 
 #include "cmtstore/pruner.h"
 
+/** An engine compacts so much at once.  Nobody saves blocks meanwhile, so it may last; LevelDB waits for the disk and cuts
+ *  tables at the end of each step. */
+#define CMT_PRUNER__SLICE_BYTES ((size_t)256 << 20)
+
 /** One of the two databases. */
 typedef struct cmt_pruner__side {
     const char *name; /* "blockstore" or "state" */

@@ -82,7 +82,7 @@ typedef struct cmt_db_open_options {
     size_t write_buffer_bytes; /* before a table is written; 0: 64 MiB */
     int max_open_files;        /* 0: what RLIMIT_NOFILE leaves, for two databases side by side */
     /** LevelDB cannot be stopped inside a step of compact_range: a step covers about so many bytes of
-     *  tables.  0: 256 MiB. */
+     *  tables.  0: 8 MiB. */
     size_t compact_step_bytes;
     /** RocksDB: compact only when asked.  A tool that is done in a moment leaves the rest to the node, whose
      *  settings say when levels are too large.  (LevelDB has no such switch.) */
