@@ -5,6 +5,7 @@ It shares no code with the program under test and none with an engine, so it can
 what an engine would hide: tombstones, keys with several versions, files that nothing refers to.
 """
 
+import functools
 import os
 import re
 import struct
@@ -66,6 +67,7 @@ def _sized(data, at):
     return data[at : at + size], at + size
 
 
+@functools.lru_cache(maxsize=4096)  # cases look at the same tables again and again
 def snappy(data):
     """Undo snappy's compression of one block."""
     size, at = varint(data, 0)

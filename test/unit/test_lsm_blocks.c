@@ -4,6 +4,7 @@
  * hold dead keys, some hold keys that newer tables have too.  The pairs seen before, less the dead ones,
  * are what our view and C++ LevelDB must see behind it, by iterating and by getting.
  */
+#include "instrumented.h"
 #include "lsm_edit_support.h"
 
 #include "cleanup.h"
@@ -11,7 +12,7 @@
 #include "suite.h"
 
 #define KEYS 400
-#define ROUNDS 30
+#define ROUNDS IF_INSTRUMENTED(8, 30)
 
 static char keys[KEYS][8];
 static char *values[KEYS * 8]; /* as many as can be written in a round */

@@ -8,6 +8,7 @@
 
 #include "cleanup.h"
 #include "files.h"
+#include "instrumented.h"
 #include "pairs.h"
 #include "rng.h"
 #include "suite.h"
@@ -16,7 +17,7 @@
 
 #include <stdlib.h>
 
-#define SEEKS 20000
+#define SEEKS IF_INSTRUMENTED(4000, 20000)
 
 static const char *const fixtures[] = {"levels-0.38", "multi-0.38", "multi-1.0-v2",
                                        "multi-1.0-v2-pebble", "shaped-1.0-v1-pebble"};

@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "files.h"
 #include "history.h"
+#include "instrumented.h"
 #include "pairs.h"
 #include "shape.h"
 #include "suite.h"
@@ -182,7 +183,7 @@ START_TEST(random_moves_stand_where_a_sorted_list_says)
         const cmt_lsm_view_options options = {.cache_bytes = history_pick(&h, 2) == 0 ? 1 : 20000,
                                               .pin = history_pick(&h, 2) == 0};
         pairs_must(cmt_lsm_view_open(dir, &options, &view, &err), &err);
-        for (unsigned i = 0; i < 12; i++)
+        for (unsigned i = 0; i < IF_INSTRUMENTED(4, 12); i++)
             walk_in_random_bounds(view, &h);
         get_random_keys(view, &h);
         char *ours = pairs_of_open_view(view);
