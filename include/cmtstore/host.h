@@ -124,7 +124,9 @@ CMT_API CMT_MUST_CHECK cmt_status cmt_host_start(cmt_host *host, cmt_block_execu
                                                  cmt_error *err);
 
 /** Tell service and compactor to leave, and a synchronous compaction to end, without waiting (where there is no worker
- *  RocksDB takes some milliseconds to be told).  What was not done is remembered. */
+ *  RocksDB takes some milliseconds to be told).  What was not done is remembered.  Of a stop that meets a start the start
+ *  may hear nothing: stop again.
+ *  @retval CMT_FORKED  in a forked child */
 CMT_API cmt_status cmt_host_stop(cmt_host *host);
 
 /** Is there a thread that has not left yet? */

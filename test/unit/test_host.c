@@ -20,6 +20,7 @@ START_TEST(async_compacts_in_the_background_what_was_pruned)
     ck_assert_int_eq(base(), lowest_kept());
     wait_until(is_compacted, "nobody compacts");
     expect_log("enqueued async database compaction after pruning", true);
+    expect_log("compaction_done label=", true);
     expect_log("using synchronous compaction", false);
     close_node();
     ck_assert(files_exist(n.dir, "cmtstore/compactor.journal"));
