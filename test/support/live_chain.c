@@ -217,7 +217,8 @@ static cmt_status open_executor(live_chain *chain, cmt_error *err)
     chain->application = (cmt_application){
         .context = chain, .info = info, .finalize_block = finalize_block, .commit = commit};
     chain->mempool = (cmt_mempool){.context = chain, .reap = reap};
-    const cmt_block_executor_options executor = {
+    const live_chain_options *o = &chain->options;
+    cmt_block_executor_options executor = {
         .blocks = chain->blocks,
         .states = chain->states,
         .blocks_db = chain->block_db,
@@ -229,6 +230,8 @@ static cmt_status open_executor(live_chain *chain, cmt_error *err)
         .context = chain->options.fail_context,
         .logger = chain->options.logger,
     };
+    if (o->configure != NULL)
+        CMT_TRY(o->configure(o->configure_context, chain, &executor, err));
     return cmt_block_executor_new(&executor, &chain->executor, err);
 }
 

@@ -12,6 +12,8 @@
 #include "cmtstore/blockexec.h"
 #include "cmtstore/types_sign.h"
 
+struct live_chain;
+
 typedef struct live_chain_options {
     const char *dir; /* of blockstore.db and state.db */
     cmt_engine engine;
@@ -25,6 +27,10 @@ typedef struct live_chain_options {
     const cmt_logger *logger;
     void (*fail_point)(void *context, cmt_fail_point point, const char *text);
     void *fail_context;
+    /** May change what the executor is made with: databases and stores are open.  NULL: nobody does. */
+    cmt_status (*configure)(void *context, const struct live_chain *chain,
+                            cmt_block_executor_options *executor, cmt_error *err);
+    void *configure_context;
 } live_chain_options;
 
 typedef struct live_chain {

@@ -4,11 +4,14 @@
  */
 #include "steady.h"
 
+#include "cmtstore/host.h"
+
 #include "live_chain.h"
 
 #include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -18,7 +21,7 @@
 typedef struct node {
     const steady_options *options;
     live_chain chain;
-    cmt_compactor *compactor;
+    cmt_host *host;
     _Atomic int64_t now_ns;
     pthread_mutex_t lock;
     pthread_cond_t task_ended;
@@ -73,32 +76,32 @@ static void wait_for_compactor(node *n)
 {
     cmt_compactor_stats stats;
     pthread_mutex_lock(&n->lock);
-    while (cmt_compactor_get_stats(n->compactor, &stats) == CMT_OK &&
+    while (cmt_compactor_get_stats(cmt_host_compactor(n->host), &stats) == CMT_OK &&
            stats.tasks < stats.enqueued + stats.polls)
         pthread_cond_wait(&n->task_ended, &n->lock);
     pthread_mutex_unlock(&n->lock);
 }
 
-static cmt_status start_compactor(node *n, cmt_error *err)
+/* As config.toml has it without a word, but that nothing waits in real time. */
+static cmt_status make_storage(void *context, const live_chain *chain,
+                               cmt_block_executor_options *executor, cmt_error *err)
 {
-    const cmt_compactor_target target = {.blockstore = n->chain.block_db,
-                                         .state = n->chain.state_db,
-                                         .blockstore_dir = n->chain.paths[0],
-                                         .state_dir = n->chain.paths[1]};
-    const cmt_compact_flight_options clocks = {
-        .clock_ns = now_ns, .wall_ns = now_ns, .clock_context = n};
-    cmt_compact_flight *flight;
-    cmt_compactor_options how;
-    CMT_TRY(cmt_compact_flight_new(&target, &clocks, &flight, err));
-    cmt_compactor_defaults(&how);
-    how.disabled = n->options->never_compact;
-    how.pause_ns = 0; /* which is of real time */
-    how.hooks = (cmt_compactor_hooks){.context = n, .result = note_end};
-    cmt_status st = cmt_compactor_new(flight, &how, &n->compactor, err);
-    cmt_compact_flight_free(flight);
-    CMT_TRY(st);
-    CMT_TRY(cmt_compactor_start(n->compactor, err));
-    cmt_block_executor_init_compactor(n->chain.executor, n->compactor);
+    node *n = context;
+    cmt_config config;
+    cmt_config_defaults(&config);
+    config.compactor.pause_ns = 0;
+    if (n->options->never_compact)
+        snprintf(config.compactor.mode, sizeof config.compactor.mode, "off");
+    const cmt_host_options options = {
+        .config = &config,
+        .stores = {chain->blocks, chain->block_db, chain->states, chain->state_db},
+        .data_dir = n->options->dir,
+        .initial_height = chain->genesis.initial_height,
+        .hooks = {.context = n, .result = note_end},
+        .flight = {.clock_ns = now_ns, .wall_ns = now_ns, .clock_context = n},
+    };
+    CMT_TRY(cmt_host_open(&options, &n->host, err));
+    cmt_host_executor_options(n->host, executor);
     return CMT_OK;
 }
 
@@ -129,7 +132,7 @@ static cmt_status run(node *n, steady_result *out, cmt_error *err)
             o->sample(o->context, height, bytes);
     }
     cmt_compactor_stats stats;
-    CMT_TRY(cmt_compactor_get_stats(n->compactor, &stats));
+    CMT_TRY(cmt_compactor_get_stats(cmt_host_compactor(n->host), &stats));
     out->hours = (double)(o->blocks * o->seconds_per_block) / 3600;
     out->runs = stats.counts.started;
     out->of_blockstore = n->of_blockstore;
@@ -139,19 +142,19 @@ static cmt_status run(node *n, steady_result *out, cmt_error *err)
     return CMT_OK;
 }
 
-static cmt_status stop_compactor(node *n, cmt_status status, cmt_error *err)
+static cmt_status stop(node *n, cmt_status status, cmt_error *err)
 {
-    if (n->compactor == NULL)
+    if (n->host == NULL)
         return status;
-    cmt_block_executor_init_compactor(n->chain.executor, NULL);
-    cmt_compactor_stop(n->compactor);
-    cmt_status joined = cmt_compactor_join(n->compactor, -1, NULL, status == CMT_OK ? err : NULL);
-    cmt_compactor_free(&n->compactor);
-    return status == CMT_OK && joined != CMT_NOT_FOUND ? joined : status;
+    cmt_host_stop(n->host);
+    cmt_status joined = cmt_host_join(n->host, -1, status == CMT_OK ? err : NULL);
+    cmt_host_close(&n->host);
+    return status == CMT_OK ? joined : status;
 }
 
 cmt_status steady_run(const steady_options *options, steady_result *out, cmt_error *err)
 {
+    node n = {.options = options, .now_ns = START_NS};
     const live_chain_options chain = {
         .dir = options->dir,
         .engine = options->engine,
@@ -161,17 +164,18 @@ cmt_status steady_run(const steady_options *options, steady_result *out, cmt_err
         .write_buffer_bytes = options->write_buffer_bytes,
         .unsynced = true,
         .only_asked_compactions = options->only_asked_compactions,
+        .configure = make_storage,
+        .configure_context = &n,
     };
-    node n = {.options = options, .now_ns = START_NS};
     *out = (steady_result){.hours = 0};
     pthread_mutex_init(&n.lock, NULL);
     pthread_cond_init(&n.task_ended, NULL);
     cmt_status st = live_chain_open(&chain, &n.chain, err);
     if (st == CMT_OK)
-        st = start_compactor(&n, err);
+        st = cmt_host_start(n.host, n.chain.executor, err);
     if (st == CMT_OK)
         st = run(&n, out, err);
-    st = stop_compactor(&n, st, err);
+    st = stop(&n, st, err);
     live_chain_close(&n.chain);
     pthread_cond_destroy(&n.task_ended);
     pthread_mutex_destroy(&n.lock);
