@@ -169,13 +169,6 @@ static inline uint64_t remembered(void)
     return c.remembered_blockstore + c.remembered_state;
 }
 
-/* At a start blocks are dirty where they were pruned and not compacted.  Of extended commits, which this chain has not, the
- * cookie knows no better than that there may be some above the evidence's height: a range, and with it the hashes. */
-static inline bool finds_blocks_dirty(void)
-{
-    return counts().remembered_blockstore > 2;
-}
-
 static inline cmt_compactor_state state(void)
 {
     cmt_compactor_stats stats;

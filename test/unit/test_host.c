@@ -28,7 +28,7 @@ START_TEST(async_compacts_in_the_background_what_was_pruned)
     open_node(STORAGE PRUNING COMPACTION);
     ck_assert_uint_gt(cookie_bytes(), 0);
     start_node();
-    ck_assert(!finds_blocks_dirty());
+    ck_assert_uint_eq(remembered(), 0);
     remove_node();
 }
 END_TEST
@@ -61,7 +61,7 @@ START_TEST(sync_compacts_within_the_prune)
     open_node(STORAGE PRUNING SYNC);
     ck_assert_uint_gt(cookie_bytes(), 0);
     start_node();
-    ck_assert(!finds_blocks_dirty());
+    ck_assert_uint_eq(remembered(), 0);
     commit(1);
     ck_assert_uint_eq(remembered(), 0);
     remove_node();
@@ -79,7 +79,7 @@ START_TEST(what_the_fallback_may_not_is_remembered)
     close_node();
     open_node(PRUNING SYNC);
     start_node();
-    ck_assert(finds_blocks_dirty());
+    ck_assert_uint_gt(counts().remembered_blockstore, 0);
     commit(1);
     ck_assert(is_compacted());
     remove_node();
@@ -131,7 +131,7 @@ START_TEST(off_compacts_nothing_and_forgets_nothing)
     open_node("[storage]\ncompact = false\n" PRUNING);
     ck_assert_int_eq(cmt_host_get_mode(n.host), CMT_HOST_OFF);
     start_node();
-    ck_assert(finds_blocks_dirty());
+    ck_assert_uint_gt(counts().remembered_blockstore, 0);
     expect_nothing_compacted();
     close_node();
     open_node(STORAGE PRUNING COMPACTION); /* and then somebody does, without a further prune */
@@ -212,7 +212,7 @@ START_TEST(whoever_is_to_prune_does)
     close_node();
     open_node(pruners[_i / ENGINES].toml);
     start_node();
-    ck_assert(!finds_blocks_dirty()); /* the one who prunes hands cookies on */
+    ck_assert_uint_eq(remembered(), 0); /* the one who prunes hands cookies on */
     remove_node();
 }
 END_TEST
