@@ -13,6 +13,7 @@ function(cmt_module name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;LIBRARIES")
     list(TRANSFORM arg_SOURCES PREPEND "${name}/")
     list(TRANSFORM arg_DEPENDS PREPEND "cmt_")
+    set_property(GLOBAL APPEND PROPERTY CMT_MODULE_FOLDERS "${PROJECT_SOURCE_DIR}/${name}")
     add_library(cmt_${name} STATIC ${arg_SOURCES})
     target_include_directories(cmt_${name}
         PUBLIC ${PROJECT_SOURCE_DIR}/include
@@ -125,6 +126,36 @@ function(cmt_test_properties test label timeout)
         LABELS "${label}" TIMEOUT ${timeout} ENVIRONMENT "${environment}")
 endfunction()
 
+# cmt_shared_sources(<variable> <file>...)
+#
+# Replaces the names of files that several test programs share by the names of their objects, which are compiled once.
+# Such a file sees the public headers and the folders of all modules.
+function(cmt_shared_sources variable)
+    get_property(folders GLOBAL PROPERTY CMT_MODULE_FOLDERS)
+    set(check "")
+    if(TARGET PkgConfig::CHECK)
+        set(check PkgConfig::CHECK)
+    endif()
+    set(sources "")
+    foreach(file IN LISTS ARGN)
+        if(NOT file MATCHES "^(test/support|fuzz)/")
+            list(APPEND sources "${file}")
+            continue()
+        endif()
+        string(REGEX REPLACE "[/.]" "_" target "shared_${file}")
+        if(NOT TARGET ${target})
+            add_library(${target} OBJECT ${file})
+            target_include_directories(${target} PRIVATE
+                ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/base ${PROJECT_SOURCE_DIR}/test/support
+                ${PROJECT_SOURCE_DIR}/fuzz ${folders})
+            target_link_libraries(${target}
+                PRIVATE cmt_proto_generated ${check} Threads::Threads cmt_warnings cmt_instrument)
+        endif()
+        list(APPEND sources $<TARGET_OBJECTS:${target}>)
+    endforeach()
+    set(${variable} "${sources}" PARENT_SCOPE)
+endfunction()
+
 # cmt_test(<name> LABEL <label> [MODULES <module>...] [SOURCES <file>...] [LIBRARIES <target>...]
 #          [TIMEOUT <seconds>] [RUNS <argument>...])
 #
@@ -141,6 +172,7 @@ function(cmt_test name)
         set(arg_TIMEOUT 300)
     endif()
     set(target test_${arg_LABEL}_${name})
+    cmt_shared_sources(arg_SOURCES ${arg_SOURCES})
     add_executable(${target} test/${arg_LABEL}/test_${name}.c ${arg_SOURCES})
     target_include_directories(${target} PRIVATE
         ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/base ${PROJECT_SOURCE_DIR}/test/support)
@@ -198,6 +230,10 @@ function(cmt_fuzz_target name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "MODULES;SOURCES")
     set(target fuzz_${name})
     set(corpus "${PROJECT_SOURCE_DIR}/fuzz/corpus/${name}")
+    if(NOT CMT_FUZZ)
+        list(APPEND arg_SOURCES fuzz/replay_main.c)
+    endif()
+    cmt_shared_sources(arg_SOURCES ${arg_SOURCES})
     add_executable(${target} fuzz/fuzz_${name}.c ${arg_SOURCES})
     target_include_directories(${target} PRIVATE
         ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/base ${PROJECT_SOURCE_DIR}/fuzz
@@ -217,7 +253,6 @@ function(cmt_fuzz_target name)
                  COMMAND ${target} -max_total_time=${CMT_FUZZ_SECONDS} -timeout=10
                          -artifact_prefix=${PROJECT_BINARY_DIR}/corpus/${name}- ${found} ${corpus})
     else()
-        target_sources(${target} PRIVATE fuzz/replay_main.c)
         add_test(NAME fuzz.${name} COMMAND ${target} ${corpus})
     endif()
     cmt_test_properties(fuzz.${name} fuzz 600)
