@@ -14,6 +14,8 @@ function(cmt_module name)
     list(TRANSFORM arg_SOURCES PREPEND "${name}/")
     list(TRANSFORM arg_DEPENDS PREPEND "cmt_")
     set_property(GLOBAL APPEND PROPERTY CMT_MODULE_FOLDERS "${PROJECT_SOURCE_DIR}/${name}")
+    set_property(GLOBAL APPEND PROPERTY CMT_MODULE_OBJECTS $<TARGET_OBJECTS:cmt_${name}>)
+    set_property(GLOBAL APPEND PROPERTY CMT_MODULE_LIBRARIES ${arg_LIBRARIES})
     add_library(cmt_${name} STATIC ${arg_SOURCES})
     target_include_directories(cmt_${name}
         PUBLIC ${PROJECT_SOURCE_DIR}/include
@@ -46,6 +48,42 @@ function(cmt_generate_protobuf name)
     target_include_directories(cmt_${name}_generated SYSTEM INTERFACE "${out}")
     target_link_libraries(cmt_${name}_generated PUBLIC PkgConfig::PROTOBUF_C PRIVATE cmt_instrument)
     add_dependencies(generated cmt_${name}_generated)
+endfunction()
+
+# cmt_library()
+#
+# The shared library: all modules, of which only the public functions can be seen; with headers, pkg-config file and CMake
+# package, to be installed.
+function(cmt_library)
+    include(GNUInstallDirs)
+    include(CMakePackageConfigHelpers)
+    get_property(objects GLOBAL PROPERTY CMT_MODULE_OBJECTS)
+    get_property(libraries GLOBAL PROPERTY CMT_MODULE_LIBRARIES)
+    list(REMOVE_DUPLICATES libraries)
+    add_library(cmtstore_library SHARED ${objects} $<TARGET_OBJECTS:cmt_proto_generated>)
+    target_include_directories(cmtstore_library INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    target_link_libraries(cmtstore_library PRIVATE ${libraries} PkgConfig::PROTOBUF_C cmt_instrument)
+    # Visibility hides our own functions; the map what C++ libraries are made of.
+    target_link_options(cmtstore_library PRIVATE
+        "-Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/cmtstore.map" -Wl,-z,defs)
+    set_target_properties(cmtstore_library PROPERTIES
+        LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/cmtstore.map"
+        OUTPUT_NAME cmtstore EXPORT_NAME cmtstore VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+        LINKER_LANGUAGE CXX)
+    set(package "${CMAKE_INSTALL_LIBDIR}/cmake/cmtstore")
+    write_basic_package_version_file("${PROJECT_BINARY_DIR}/cmtstore-config-version.cmake"
+        COMPATIBILITY SameMinorVersion)
+    install(TARGETS cmtstore_library EXPORT cmtstore LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    install(DIRECTORY include/cmtstore DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+    install(EXPORT cmtstore NAMESPACE cmtstore:: FILE cmtstore-config.cmake DESTINATION ${package})
+    install(FILES "${PROJECT_BINARY_DIR}/cmtstore-config-version.cmake" DESTINATION ${package})
+    # With the prefix of the installation, which may be another than that of the configuration.
+    install(CODE "set(CMAKE_INSTALL_LIBDIR \"${CMAKE_INSTALL_LIBDIR}\")
+        set(CMAKE_INSTALL_INCLUDEDIR \"${CMAKE_INSTALL_INCLUDEDIR}\")
+        set(PROJECT_DESCRIPTION \"${PROJECT_DESCRIPTION}\")
+        set(PROJECT_VERSION \"${PROJECT_VERSION}\")
+        configure_file(\"${PROJECT_SOURCE_DIR}/cmake/cmtstore.pc.in\"
+            \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/pkgconfig/cmtstore.pc\" @ONLY)")
 endfunction()
 
 # cmt_program(<name> FOLDER <folder> SOURCES <file>... DEPENDS <module>... [LIBRARIES <target>...])
