@@ -9,6 +9,7 @@
 #include "chain.h"
 #include "cmtstore/store.h"
 #include "recording_db.h"
+#include "suite.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -143,15 +144,6 @@ static inline TCase *new_case(Suite *suite, const char *name)
     tcase_add_checked_fixture(tc, setup, teardown);
     suite_add_tcase(suite, tc);
     return tc;
-}
-
-static inline int run(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 #endif

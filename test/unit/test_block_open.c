@@ -200,5 +200,5 @@ int main(void)
     tcase_add_test(back, an_empty_store_has_no_last_block);
     tcase_add_test(back, what_is_left_of_a_block_without_meta_goes);
     tcase_add_test(back, a_damaged_meta_stops_it);
-    return run(suite);
+    return suite_run(suite);
 }

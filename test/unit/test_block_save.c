@@ -247,5 +247,5 @@ int main(void)
     tcase_add_test(saving, a_seen_commit_alone_is_not_synced);
     tcase_add_test(saving, saving_goes_on_behind_a_prune);
     tcase_add_test(saving, fail_points_stand_around_the_batch);
-    return run(suite);
+    return suite_run(suite);
 }

@@ -226,5 +226,5 @@ int main(void)
     tcase_add_test(tc, an_application_may_bring_the_validators);
     tcase_add_test(tc, a_beginning_that_is_not_the_same_for_all_is_refused);
     suite_add_tcase(suite, tc);
-    return test_run(suite);
+    return suite_run(suite);
 }

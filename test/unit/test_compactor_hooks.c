@@ -4,17 +4,16 @@
  * be made or is ended, databases that are closed.
  */
 #include "compact_worker.h"
+#include "forked.h"
+#include "no_threads.h"
 #include "suite.h"
 
 #include <check.h>
 
-#include <dlfcn.h>
-#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define PRUNE CMT_COMPACT_LABEL_PRUNE
@@ -22,32 +21,14 @@
 
 /* ---- a thread that cannot be made ---------------------------------------------------------------- */
 
-static bool no_threads;
-static int threads_left = -1; /* that can be made; negative: any number */
-
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
-                   void *argument)
-{
-    typedef int create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-    union { /* ISO C knows no way from an object pointer to a function pointer */
-        void *object;
-        create *function;
-    } real;
-    if (no_threads || threads_left == 0)
-        return EAGAIN;
-    threads_left -= threads_left > 0;
-    real.object = dlsym(RTLD_NEXT, "pthread_create");
-    return real.function(thread, attributes, start, argument);
-}
-
 START_TEST(without_a_thread_the_fallback_compacts)
 {
     const cmt_compact_fallback all = {.policy = CMT_COMPACT_FULL};
     worker_make();
-    no_threads = true;
+    threads_left = 0;
     ck_assert_int_eq(cmt_compactor_start(worker, &pair_err), CMT_NO_MEMORY);
     ck_assert_ptr_nonnull(strstr(pair_err.message, "no thread"));
-    no_threads = false;
+    threads_left = -1;
     threads_left = 1; /* it takes two */
     ck_assert_int_eq(cmt_compactor_start(worker, &pair_err), CMT_NO_MEMORY);
     threads_left = -1;
@@ -66,14 +47,14 @@ START_TEST(without_a_thread_the_fallback_compacts)
     worker_start();
     ck_assert_int_eq(worker_enqueue(PRUNE, 10, 20), CMT_ENQUEUED);
     worker_wait(1);
-    no_threads = true; /* the same with a queue that is not empty */
+    threads_left = 0; /* the same with a queue that is not empty */
     fake_behave(&pair_blocks, FAKE_HOLDS);
     ck_assert_int_eq(worker_enqueue(PRUNE, 20, 30), CMT_ENQUEUED);
     fake_wait_for_calls(&pair_blocks, 3);
     worker_stop();
     ck_assert_int_eq(worker_join(NULL), CMT_OK);
     ck_assert_int_eq(cmt_compactor_start(worker, &pair_err), CMT_NO_MEMORY);
-    no_threads = false;
+    threads_left = -1;
     ck_assert_int_eq(worker_stats().state, CMT_COMPACTOR_JOINED);
     ck_assert_uint_eq(worker_stats().waiting, 1);
     ck_assert_int_eq(worker_enqueue(PRUNE, 30, 40), CMT_ENQUEUE_NO_WORKER);
@@ -227,27 +208,17 @@ static int ask_as_a_child(void)
     };
     cmt_compact_flight_stop(pair_flight);
     cmt_compact_flight_resume(pair_flight);
-    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++)
-        if (!right[i])
-            return (int)i + 1;
-    return 0;
+    return forked_first_wrong(right, sizeof right / sizeof right[0]);
 }
 
 START_TEST(a_forked_child_touches_nothing)
 {
-    int status;
     worker_run();
     fake_behave(&pair_blocks, FAKE_HOLDS);
     ck_assert_int_eq(worker_enqueue(PRUNE, 0, 10), CMT_ENQUEUED);
     fake_wait_for_call(&pair_blocks);
     /* As it is when another thread has the mutex at the fork. */
-    pid_t child = fork();
-    if (child == 0)
-        _exit(ask_as_a_child());
-    ck_assert_int_gt(child, 0);
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "answer %d is wrong",
-                  WEXITSTATUS(status));
+    forked_expect(ask_as_a_child);
     fake_let_go(&pair_blocks);
     worker_wait(1);
     fake_expect(&pair_blocks, 0, 10, 1);

@@ -2,31 +2,12 @@
  *
  * host/: start, stop, join and close; threads that cannot be made, hooks, a forked child; where the configuration comes from.
  */
+#include "forked.h"
 #include "host_support.h"
+#include "no_threads.h"
 
-#include <dlfcn.h>
-#include <errno.h>
 #include <stdatomic.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-/* ---- threads that cannot be made ----------------------------------------------------------------- */
-
-static atomic_bool no_threads;
-
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
-                   void *argument)
-{
-    typedef int create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-    union { /* ISO C knows no way from an object pointer to a function pointer */
-        void *object;
-        create *function;
-    } real;
-    if (atomic_load(&no_threads))
-        return EAGAIN;
-    real.object = dlsym(RTLD_NEXT, "pthread_create");
-    return real.function(thread, attributes, start, argument);
-}
 
 /* ---- start and stop ------------------------------------------------------------------------------ */
 
@@ -34,9 +15,9 @@ START_TEST(without_a_thread_each_prune_compacts_by_itself)
 {
     make_node(engines[_i], CMT_GENERATION_0);
     open_node(STORAGE PRUNING COMPACTION);
-    atomic_store(&no_threads, true);
+    threads_left = 0;
     cmt_status st = cmt_host_start(n.host, n.chain.executor, &error);
-    atomic_store(&no_threads, false);
+    threads_left = -1;
     ck_assert_int_eq(st, CMT_OK);
     ck_assert(!cmt_host_is_running(n.host));
     expect_log("no background compactor, each prune compacts by itself", true);
@@ -54,9 +35,9 @@ START_TEST(without_a_thread_for_the_service_the_node_runs)
 {
     make_node(CMT_ENGINE_GOLEVELDB, CMT_GENERATION_1);
     open_node(STORAGE PRUNING SYNC);
-    atomic_store(&no_threads, true);
+    threads_left = 0;
     cmt_status st = cmt_host_start(n.host, n.chain.executor, &error);
-    atomic_store(&no_threads, false);
+    threads_left = -1;
     ck_assert_int_eq(st, CMT_OK);
     expect_log("no prune service, nothing is pruned", true);
     commit(30);
@@ -126,24 +107,25 @@ START_TEST(a_hook_cannot_wait_for_itself)
 }
 END_TEST
 
+static int ask_as_a_child(void)
+{
+    cmt_host *host = n.host;
+    const bool right[] = {
+        cmt_host_stop(host) == CMT_FORKED,
+        !cmt_host_is_running(host),
+        cmt_host_start(host, n.chain.executor, NULL) == CMT_FORKED,
+        cmt_host_join(host, -1, NULL) == CMT_FORKED,
+        cmt_host_close(&host) == CMT_FORKED && host == n.host,
+    };
+    return forked_first_wrong(right, sizeof right / sizeof right[0]);
+}
+
 START_TEST(a_forked_child_touches_nothing)
 {
     make_node(CMT_ENGINE_GOLEVELDB, CMT_GENERATION_1);
     open_node(STORAGE PRUNING COMPACTION);
     start_node();
-    pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0) {
-        cmt_host *host = n.host;
-        bool right = cmt_host_stop(host) == CMT_FORKED && !cmt_host_is_running(host) &&
-                     cmt_host_start(host, n.chain.executor, NULL) == CMT_FORKED &&
-                     cmt_host_join(host, -1, NULL) == CMT_FORKED &&
-                     cmt_host_close(&host) == CMT_FORKED && host == n.host;
-        _exit(right ? 0 : 1);
-    }
-    int status;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    forked_expect(ask_as_a_child);
     remove_node();
 }
 END_TEST

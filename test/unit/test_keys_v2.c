@@ -179,5 +179,5 @@ int main(void)
     tcase_add_test(tc, a_run_of_heights_is_one_range);
     tcase_add_test(tc, all_heights_below_stand_apart);
     suite_add_tcase(suite, tc);
-    return test_run(suite);
+    return suite_run(suite);
 }

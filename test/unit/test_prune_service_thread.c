@@ -4,10 +4,10 @@
  */
 #include "prune_service_support.h"
 
+#include "forked.h"
 #include "rng.h"
 
 #include <sched.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -96,26 +96,16 @@ static int ask_as_a_child(void)
         !cmt_prune_service_is_running(service),
         figures.rounds == 0,
     };
-    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++)
-        if (!right[i])
-            return (int)i + 1;
-    return 0;
+    return forked_first_wrong(right, sizeof right / sizeof right[0]);
 }
 
 START_TEST(a_forked_child_touches_nothing)
 {
-    int status;
     open_chain(CMT_RELEASE_0_38, 50);
     open_service();
     start();
     wait_for_rounds(1);
-    pid_t child = fork();
-    if (child == 0)
-        _exit(ask_as_a_child());
-    ck_assert_int_gt(child, 0);
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "answer %d is wrong",
-                  WEXITSTATUS(status));
+    forked_expect(ask_as_a_child);
     ck_assert(cmt_prune_service_is_running(service));
     cmt_prune_service_stop(service);
     join();

@@ -246,5 +246,5 @@ int main(void)
     tcase_add_test(tc, comet_0_38);
     tcase_add_test(tc, comet_1_0);
     suite_add_tcase(suite, tc);
-    return test_run(suite);
+    return suite_run(suite);
 }

@@ -476,5 +476,5 @@ int main(void)
     tcase_add_test(tc, parts_are_cometbfts);
     tcase_add_test(tc, a_block_is_put_together_from_its_parts_alone);
     suite_add_tcase(suite, tc);
-    return test_run(suite);
+    return suite_run(suite);
 }

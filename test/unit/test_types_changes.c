@@ -233,5 +233,5 @@ int main(void)
     tcase_add_test(tc, sets_hash_as_in_cometbft);
     tcase_add_test(tc, median_times_are_cometbfts);
     suite_add_tcase(suite, tc);
-    return test_run(suite);
+    return suite_run(suite);
 }

@@ -295,5 +295,5 @@ int main(void)
                         (int)(sizeof refused_parts / sizeof refused_parts[0]));
     tcase_add_test(part, bounds_pieces_and_aunts);
     suite_add_tcase(suite, part);
-    return test_run(suite);
+    return suite_run(suite);
 }

@@ -415,5 +415,5 @@ int main(void)
     tcase_add_test(batches, a_batch_is_genuine_if_all_are);
     tcase_add_test(batches, errors_do_not_make_up_for_each_other);
     suite_add_tcase(suite, batches);
-    return test_run(suite);
+    return suite_run(suite);
 }

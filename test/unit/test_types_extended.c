@@ -195,5 +195,5 @@ int main(void)
     tcase_add_test(tc, nothing_is_the_commit_before_the_first_block);
     tcase_add_test(tc, extensions_have_at_most_a_mebibyte);
     suite_add_tcase(suite, tc);
-    return test_run(suite);
+    return suite_run(suite);
 }

@@ -196,5 +196,5 @@ int main(void)
     tcase_add_test(tc, names_each_field_of_a_validator);
     tcase_add_test(tc, a_genesis_set_is_made_of_it);
     suite_add_tcase(suite, tc);
-    return test_run(suite);
+    return suite_run(suite);
 }

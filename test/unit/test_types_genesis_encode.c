@@ -114,5 +114,5 @@ int main(void)
     tcase_add_test(tc, until_0_40_it_is_what_a_node_would_keep);
     tcase_add_test(tc, wants_a_time);
     suite_add_tcase(suite, tc);
-    return test_run(suite);
+    return suite_run(suite);
 }

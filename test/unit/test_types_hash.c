@@ -309,5 +309,5 @@ int main(void)
     tcase_add_test(tc, a_set_hashes_the_same_in_both_generations);
     tcase_add_test(tc, results_hash_what_does_not_depend_on_the_node);
     suite_add_tcase(suite, tc);
-    return test_run(suite);
+    return suite_run(suite);
 }

@@ -179,5 +179,5 @@ int main(void)
     tcase_add_test(made_up, survives_random_bytes);
     tcase_add_test(made_up, survives_random_fields);
     suite_add_tcase(suite, made_up);
-    return test_run(suite);
+    return suite_run(suite);
 }

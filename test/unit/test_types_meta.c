@@ -328,5 +328,5 @@ int main(void)
     tcase_add_test(meta, passes_over_fields_of_the_future);
     tcase_add_test(meta, works_without_an_error_to_write_to);
     suite_add_tcase(suite, meta);
-    return test_run(suite);
+    return suite_run(suite);
 }

@@ -282,5 +282,5 @@ int main(void)
     tcase_add_test(params, merges_messages_that_come_in_pieces);
     tcase_add_test(params, refuses_damaged_params);
     suite_add_tcase(suite, params);
-    return test_run(suite);
+    return suite_run(suite);
 }

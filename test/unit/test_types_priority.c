@@ -184,5 +184,5 @@ int main(void)
     tcase_add_test(vectors, moves_sets_as_cometbft_does);
     tcase_add_test(vectors, loads_stored_sets_as_cometbft_does);
     suite_add_tcase(suite, vectors);
-    return test_run(suite);
+    return suite_run(suite);
 }

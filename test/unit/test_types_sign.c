@@ -74,5 +74,5 @@ int main(void)
     tcase_add_loop_test(tc, signs_as_the_standard_says, 0, 2);
     tcase_add_test(tc, a_secret_gives_the_key_that_cometbft_makes_of_it);
     suite_add_tcase(suite, tc);
-    return test_run(suite);
+    return suite_run(suite);
 }

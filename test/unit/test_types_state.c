@@ -266,5 +266,5 @@ int main(void)
     tcase_add_test(evidence, evidence_expires_only_when_too_old_in_blocks_and_in_time);
     tcase_add_test(evidence, evidence_ages_do_not_wrap_around);
     suite_add_tcase(suite, evidence);
-    return test_run(suite);
+    return suite_run(suite);
 }

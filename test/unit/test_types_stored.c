@@ -193,5 +193,5 @@ int main(void)
     TCase *stored = tcase_create("stored");
     tcase_add_test(stored, understands_what_cometbft_stored);
     suite_add_tcase(suite, stored);
-    return test_run(suite);
+    return suite_run(suite);
 }

@@ -313,5 +313,5 @@ int main(void)
     tcase_add_test(info, refuses_damaged_records);
     tcase_add_test(info, finds_where_a_pointer_leads);
     suite_add_tcase(suite, info);
-    return test_run(suite);
+    return suite_run(suite);
 }

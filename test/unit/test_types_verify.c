@@ -412,5 +412,5 @@ int main(void)
     tcase_add_test(commits, the_last_of_many_signatures_is_verified_too);
     tcase_add_test(commits, one_processor_is_enough);
     suite_add_tcase(suite, commits);
-    return test_run(suite);
+    return suite_run(suite);
 }

@@ -160,5 +160,5 @@ int main(void)
     tcase_add_test(tc, names_each_value_out_of_its_limits);
     tcase_add_test(tc, pbts_moves_only_while_it_has_not_begun);
     suite_add_tcase(suite, tc);
-    return test_run(suite);
+    return suite_run(suite);
 }

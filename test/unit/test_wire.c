@@ -369,5 +369,5 @@ int main(void)
     tcase_add_test(unpack, bounds_the_memory_that_a_message_can_ask_for);
     tcase_add_test(unpack, unpacks_ten_thousand_signatures);
     suite_add_tcase(suite, unpack);
-    return test_run(suite);
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #define CMT_TEST_TYPES_SUPPORT_H
 
 #include "cmtstore/base.h"
+#include "suite.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -139,15 +140,6 @@ static inline uint64_t test_random(uint64_t *state)
     *state ^= *state << 25;
     *state ^= *state >> 27;
     return *state * 0x2545f4914f6cdd1du;
-}
-
-static inline int test_run(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 #endif
